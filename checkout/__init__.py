@@ -1,0 +1,1 @@
+"""Catalogue, stock, prices, orders and the customer's pages."""

@@ -1,0 +1,5 @@
+"""Settings, all from the environment (see `environment.py`), grouped by what they configure."""
+
+from config.settings.base import *  # noqa: F403
+from config.settings.channels import *  # noqa: F403
+from config.settings.composition import *  # noqa: F403

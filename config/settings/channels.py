@@ -1,0 +1,43 @@
+"""The providers: addresses and credentials, from the environment. Nothing falls back from live to sandbox."""
+
+from config.settings.base import PUBLIC_URL
+from config.settings.environment import env
+
+# Where providers send notifications; the public address unless a tunnel says otherwise.
+NOTIFY_BASE_URL = env.str("NOTIFY_BASE_URL", default=PUBLIC_URL)
+CHANNEL_TIMEOUT_SECONDS = env.float("CHANNEL_TIMEOUT_SECONDS", default=10.0)
+
+# channel code → dotted path of a factory that takes the dictionary of settings below
+CHANNELS = {
+    "stripe": "payments.channels.stripe.channel.from_settings",
+    "alipay": "payments.channels.alipay.channel.from_settings",
+    "wechat": "payments.channels.wechat.channel.from_settings",
+}
+# method that the customer picks → channels that serve it, in order of preference
+PAYMENT_METHODS = {"card": ["stripe"], "alipay": ["alipay"], "wechat_pay": ["wechat"]}
+
+STRIPE = {
+    "api_base": env.str("STRIPE_API_BASE", default="https://api.stripe.com"),
+    "js_url": env.str("STRIPE_JS_URL", default="https://js.stripe.com/v3/"),
+    "secret_key": env.str("STRIPE_SECRET_KEY", default=""),
+    "publishable_key": env.str("STRIPE_PUBLISHABLE_KEY", default=""),
+    "webhook_secrets": env.list("STRIPE_WEBHOOK_SECRETS", default=[]),
+}
+ALIPAY = {
+    "gateway": env.str("ALIPAY_GATEWAY", default="https://openapi.alipay.com/gateway.do"),
+    "app_id": env.str("ALIPAY_APP_ID", default=""),
+    "seller_id": env.str("ALIPAY_SELLER_ID", default=""),
+    "app_private_key_file": env.str("ALIPAY_APP_PRIVATE_KEY_FILE", default=""),
+    "alipay_public_key_file": env.str("ALIPAY_PUBLIC_KEY_FILE", default=""),
+}
+WECHAT = {
+    "api_base": env.str("WECHAT_API_BASE", default="https://api.mch.weixin.qq.com"),
+    "appid": env.str("WECHAT_APPID", default=""),
+    "mchid": env.str("WECHAT_MCHID", default=""),
+    "merchant_serial": env.str("WECHAT_MERCHANT_SERIAL", default=""),
+    "merchant_private_key_file": env.str("WECHAT_MERCHANT_PRIVATE_KEY_FILE", default=""),
+    "api_v3_key": env.str("WECHAT_API_V3_KEY", default=""),
+    # "PUB_KEY_ID_…=/path.pem", several during a key switch
+    "platform_keys": env.list("WECHAT_PLATFORM_KEYS", default=[]),
+}
+SANDBOX_URL = env.str("SANDBOX_URL", default="")

@@ -1,0 +1,29 @@
+"""Who listens to whom, by dotted path: the only place where lower apps meet higher ones."""
+
+# In the publisher's transaction, in this order. A handler that raises undoes everything.
+EVENT_HANDLERS: dict[str, list[str]] = {
+    "payment.started": ["checkout.handlers.payment_started"],
+    "payment.action_required": ["checkout.handlers.payment_action_required"],
+    "payment.held_for_review": ["checkout.handlers.payment_held_for_review"],
+    "payment.succeeded": ["checkout.handlers.payment_succeeded"],
+    "payment.failed": ["checkout.handlers.payment_failed"],
+    "payment.cancelled": ["checkout.handlers.payment_cancelled"],
+    "payment.mismatched": ["reconciliation.handlers.payment_mismatched"],
+    "refund.succeeded": ["checkout.handlers.refund_succeeded"],
+}
+
+# After commit, at least once, in order per subject.
+EVENT_SUBSCRIBERS: dict[str, list[str]] = {
+    "order.paid": ["checkout.subscribers.confirm_by_mail"],
+    "refund.requested": ["payments.subscribers.carry_out_refund"],
+}
+
+# Each yields one `ledger.invariants.Finding` per broken row; `manage.py verify` runs them all.
+INVARIANTS: list[str] = [
+    "ledger.invariants.check",
+    "risk.invariants.check",
+    "payments.invariants.check",
+    "checkout.invariants.check",
+    "reconciliation.invariants.check",
+    "config.invariants.check",
+]

@@ -1,0 +1,38 @@
+"""Identifiers for the outside world: a prefix and 26 characters over a UUIDv7 key ("pay_01jd…"). Pure."""
+
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
+_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_LENGTH = 26
+
+
+class MalformedIdentifier(ValueError):
+    """The text is not an identifier with the expected prefix."""
+
+
+def new_key() -> UUID:
+    """A new time-ordered primary key (UUID version 7)."""
+    return uuid7()
+
+
+def encode(prefix: str, key: UUID) -> str:
+    """`encode("pay", key)` → `"pay_"` and 26 characters that sort like the key."""
+    number = key.int
+    characters = [_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5)]
+    return f"{prefix}_{''.join(characters)}"
+
+
+def decode(prefix: str, text: str) -> UUID:
+    """The key inside `text`. Raises `MalformedIdentifier` on another prefix, length or character."""
+    head, _, body = text.partition("_")
+    if head != prefix or len(body) != _LENGTH or any(c not in _VALUES for c in body):
+        raise MalformedIdentifier(f"{text[:60]!r} is not a {prefix}_ identifier")
+    number = 0
+    for character in body:
+        number = number << 5 | _VALUES[character]
+    if number >> 128:
+        raise MalformedIdentifier(f"{text[:60]!r} is not a {prefix}_ identifier")
+    return UUID(int=number)

@@ -1,0 +1,1 @@
+"""Payments, attempts, channels, refunds, the inbox and the outbox."""

@@ -1,0 +1,63 @@
+"""The states of payments, attempts and refunds, and which of them are final. Pure."""
+
+from enum import StrEnum
+
+
+class PaymentState(StrEnum):
+    INIT = "INIT"
+    RISK_CHECKING = "RISK_CHECKING"
+    IN_REVIEW = "IN_REVIEW"
+    REQUIRES_ACTION = "REQUIRES_ACTION"
+    PROCESSING = "PROCESSING"
+    AUTHORIZED = "AUTHORIZED"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    UNKNOWN = "UNKNOWN"
+
+
+class AttemptKind(StrEnum):
+    """The movement that an attempt asks the channel for."""
+
+    START = "START"  # authorise, or authorise and capture at once
+    CAPTURE = "CAPTURE"
+    VOID = "VOID"
+
+
+class AttemptState(StrEnum):
+    CREATED = "CREATED"
+    SENT = "SENT"
+    SUCCEEDED = "SUCCEEDED"
+    DECLINED = "DECLINED"
+    ERRORED = "ERRORED"
+    CANCELLED = "CANCELLED"
+    UNKNOWN = "UNKNOWN"
+
+
+class RefundState(StrEnum):
+    REQUESTED = "REQUESTED"
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    PROCESSING = "PROCESSING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+
+
+class InboxState(StrEnum):
+    RECEIVED = "RECEIVED"
+    APPLIED = "APPLIED"
+    IGNORED = "IGNORED"
+    FAILED = "FAILED"
+    DEAD = "DEAD"
+
+
+class PaymentMethod(StrEnum):
+    CARD = "card"
+    ALIPAY = "alipay"
+    WECHAT_PAY = "wechat_pay"
+
+
+# No money of the customer's is or can be moving any more without a new request.
+SETTLED = frozenset({PaymentState.SUCCEEDED, PaymentState.CANCELLED})
+# The payment may still take money: nothing else may be started for the same order.
+LIVE = frozenset(PaymentState) - {PaymentState.CANCELLED}

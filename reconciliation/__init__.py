@@ -1,0 +1,1 @@
+"""Channel statements and bank lines against our books."""

@@ -1,0 +1,1 @@
+"""Facts in, verdict out: rules, decisions and the cases that people decide."""

@@ -1,0 +1,80 @@
+"""What risk is told about a payment: plain facts known before it, never a model of another app. Pure.
+
+Times are aware UTC datetimes; amounts are minor units; countries are ISO 3166 alpha-2, empty when not known.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerFacts:
+    reference: str = ""  # "cus_…"; empty for a guest
+    email_hash: str = ""
+    paid_orders: int = 0
+    registered_at: datetime | None = None
+    verification_level: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentFacts:
+    kind: str = ""  # "card", "alipay", "wechat_pay"
+    country: str = ""
+    fingerprint: str = ""
+    brand: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressFacts:
+    country: str = ""
+    hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFacts:
+    identifier: str = ""  # from the signed device cookie
+    is_new: bool = False
+    ip: str = ""
+    ip_country: str = ""
+    is_proxy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFacts:
+    """One question to risk. `stage` is "order" (light, before the order) or "payment" (full, before the channel)."""
+
+    stage: str
+    subject: str  # "ord_…" or "pay_…"
+    amount: int
+    currency: str
+    happened_at: datetime
+    merchant_country: str = "CN"
+    customer: CustomerFacts = field(default_factory=CustomerFacts)
+    instrument: InstrumentFacts = field(default_factory=InstrumentFacts)
+    delivery: AddressFacts = field(default_factory=AddressFacts)
+    device: DeviceFacts = field(default_factory=DeviceFacts)
+    skus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One cause of a verdict, in words. `code` is the rule's, list's or limit's stable name."""
+
+    code: str
+    text: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Risk's answer. `action` is "accept", "challenge", "review" or "reject"; `level` LOW, MEDIUM or HIGH."""
+
+    decision: str  # dec_…
+    action: str
+    level: str
+    score: int
+    reasons: tuple[Reason, ...]
+    explanation: str
+    policy: str  # "starting@1"
+    case: str = ""  # case_…, when a person must decide
+    decide_by: datetime | None = None
