@@ -30,7 +30,9 @@ WHERE stock.sku_id = held.sku_id
 
 class SkuQuerySet(models.QuerySet["Sku"]):
     def for_sale(self) -> "SkuQuerySet":
-        return self.filter(active=True, stock__isnull=False).select_related("stock").order_by("position", "code")
+        return (
+            self.filter(active=True, stock__isnull=False).select_related("stock").order_by("position", "code")
+        )
 
 
 class Sku(models.Model):

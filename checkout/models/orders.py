@@ -82,19 +82,27 @@ class Order(FSMModelMixin, models.Model):
             models.CheckConstraint(
                 name="order_amounts_not_negative",
                 condition=Q(
-                    payable__gte=0, subtotal__gte=0, discount__gte=0, tax__gte=0, tax_included__gte=0, shipping__gte=0
+                    payable__gte=0,
+                    subtotal__gte=0,
+                    discount__gte=0,
+                    tax__gte=0,
+                    tax_included__gte=0,
+                    shipping__gte=0,
                 ),
             ),
             models.CheckConstraint(name="order_state_known", condition=Q(state__in=sorted(OrderState))),
             models.CheckConstraint(
                 name="order_names_who_paid",
-                condition=Q(state__in=_TOOK_MONEY, paid_by__gt="") | (~Q(state__in=_TOOK_MONEY) & Q(paid_by="")),
+                condition=Q(state__in=_TOOK_MONEY, paid_by__gt="")
+                | (~Q(state__in=_TOOK_MONEY) & Q(paid_by="")),
             ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["user", "-id"], name="order_of_user"),
             models.Index(
-                fields=["expires_at"], name="order_overdue", condition=Q(state=OrderState.PENDING_PAYMENT.value)
+                fields=["expires_at"],
+                name="order_overdue",
+                condition=Q(state=OrderState.PENDING_PAYMENT.value),
             ),
         ]
         triggers: ClassVar = [
@@ -147,9 +155,7 @@ class Order(FSMModelMixin, models.Model):
         """The money came late and the stock is gone: it goes back."""
         self.paid_by = payment
 
-    @transition(
-        state, source=[OrderState.PAID, OrderState.FULFILLING], target=OrderState.CANCELLED_AFTER_PAY
-    )
+    @transition(state, source=[OrderState.PAID, OrderState.FULFILLING], target=OrderState.CANCELLED_AFTER_PAY)
     def take_back(self) -> None:
         """All of the money went back."""
 
@@ -191,7 +197,9 @@ class OrderLine(models.Model):
             ),
             models.CheckConstraint(
                 name="order_line_amounts_not_negative",
-                condition=Q(unit_price__gte=0, discount__gte=0, tax__gte=0, tax_included__gte=0, total__gte=0),
+                condition=Q(
+                    unit_price__gte=0, discount__gte=0, tax__gte=0, tax_included__gte=0, total__gte=0
+                ),
             ),
             models.UniqueConstraint(name="order_line_once_per_sku", fields=["order", "sku"]),
         ]
