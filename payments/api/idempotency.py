@@ -4,6 +4,7 @@ The key is what a client sends again after a lost answer. Under it lies a unique
 even a client that lost its key can not pay twice.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -34,7 +35,7 @@ REPLAYED = "Idempotent-Replayed"
 MAX_LENGTH = 255
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{MAX_LENGTH}}}")
 # The request itself was not acceptable, so nothing was done: a mended one may come under the same key.
-_NOTHING_DONE = frozenset({400, 401, 403, 404, 405, 406, 413, 415, 422, 429})
+_NOTHING_DONE = frozenset({400, 404, 413, 415, 422, 429})
 _RETRY_AFTER_SECONDS = "1"
 _KEPT_HEADERS = ("Location",)
 
@@ -52,7 +53,7 @@ class IdempotencyKeyMalformed(Refusal):
 class IdempotentMixin(APIView):
     """For views whose POST moves something: they say what to `read` and what to `perform`, at most once a key.
 
-    400, 401, 403, 404, 422 and 429 are not stored, 2xx and 409 are. What breaks off (5xx, a dead worker) frees the
+    400, 404, 422 and 429 are not stored; 2xx, 403 and 409 are. What breaks off (5xx, a dead worker) frees the
     key, and the next request under it finds `again` set: see `recover`.
     """
 
@@ -100,6 +101,11 @@ class IdempotentMixin(APIView):
             return lost or self.handle_exception(refusal)
         except Exception as error:
             return self.handle_exception(error)
+
+
+def business_key(request: Request) -> str:
+    """A short name for what this request asks to be done: stored beside the row that it makes, for good."""
+    return "api:" + hashlib.sha256(f"{_scope_of(request)} {_key_of(request)}".encode()).hexdigest()
 
 
 def fingerprint(request: Request) -> dict[str, str]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection, models
 
 from ledger.identifiers import new_key
+from payments.models.sealed import SealedTextField
 
 # Takes a new key, or one whose holder let its lease run out; takes nothing that is answered, held, or differs.
 _CLAIM = """
@@ -70,7 +71,8 @@ class IdempotencyKey(models.Model):
     lease_until = models.DateTimeField()
     status = models.PositiveSmallIntegerField(null=True)
     headers = models.JSONField(default=dict)
-    body = models.TextField(default="")  # text, because it is replayed byte for byte
+    # Replayed byte for byte, hence text; sealed, for it may hold an address or a guest's order token.
+    body = SealedTextField(default="")
     created_at = models.DateTimeField()
 
     objects = IdempotencyKeyQuerySet.as_manager()

@@ -29,6 +29,13 @@ class IdempotencyKeyInFlight(Refusal):
     status = 409
 
 
+class IdempotentAnswerLost(Refusal):
+    """It was done, but the answer was sealed with a SECRET_KEY that is gone. Look the result up."""
+
+    code = "idempotent_answer_lost"
+    status = 409
+
+
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
     status: int
@@ -52,8 +59,8 @@ def claim_idempotency_key(*, scope: str, key: str, fingerprint: Mapping[str, str
     """This will take `key` for one request, or return the answer that it got before.
 
     `scope` is whose key it is; `fingerprint` maps each field of the request to a hash of its value. Raises
-    `IdempotencyKeyReused` naming the fields that differ, and `IdempotencyKeyInFlight`. Own transaction; no lock is
-    held while the caller works, the key is leased.
+    `IdempotencyKeyReused` naming the fields that differ, `IdempotencyKeyInFlight`, `IdempotentAnswerLost`. Own
+    transaction; no lock is held while the caller works, the key is leased.
     """
     now = timezone.now()
     with transaction.atomic(durable=True):
@@ -81,4 +88,6 @@ def _answer_of(held: IdempotencyKey, fingerprint: Mapping[str, str]) -> Claim:
         )
     if held.status is None:
         raise IdempotencyKeyInFlight("The first request with this key is still being worked on. Ask again shortly.")
+    if held.body is None:
+        raise IdempotentAnswerLost("This was done before, but its answer can no longer be read. Look the result up.")
     return Claim(holder=held.holder, answer=StoredAnswer(status=held.status, body=held.body, headers=held.headers))
