@@ -120,3 +120,11 @@ class OrderNotReopenable(Refusal):
 class OrderNotRefundable(Refusal):
     code = "order_not_refundable"
     status = 409
+
+
+class StockBooksDisagree(Exception):
+    """What an order holds is not what the stock says is held. Never expected: the transaction is undone."""
+
+
+class CapturedDiffersFromOrder(Exception):
+    """A payment succeeded with another sum than the order's. Never expected: the transaction is undone."""

@@ -1,7 +1,8 @@
 """Pay an order."""
 
-from checkout.facts import Client, Viewer
 from payments.selectors import PaymentView
+
+from checkout.facts import Client, Viewer
 
 
 def pay_order(

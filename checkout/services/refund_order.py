@@ -1,8 +1,9 @@
 """Give money of a paid order back."""
 
+from payments.selectors import RefundView
+
 from checkout.facts import Viewer
 from ledger.money import Money
-from payments.selectors import RefundView
 
 
 def refund_order(*, order: str, viewer: Viewer, amount: Money | None, reason: str, key: str) -> RefundView:
