@@ -88,6 +88,13 @@ class PaymentMismatched(PaymentEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequested(PaymentEvent):
+    name: ClassVar[str] = "refund.requested"
+    refund: str
+    requested: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundSucceeded(PaymentEvent):
     name: ClassVar[str] = "refund.succeeded"
     refund: str  # ref_…
