@@ -123,9 +123,8 @@ class Order(FSMModelMixin, models.Model):
         return Money(self.payable, self.currency)
 
     @property
-    def buyer(self) -> str:
-        """Whom the audit journal names when the order's customer acts without being asked for by name."""
-        return f"user:{self.user_id}" if self.user_id else "guest"
+    def in_chinese(self) -> bool:
+        return self.locale.startswith("zh")
 
     @transition(state, source=OrderState.CREATING, target=OrderState.PENDING_PAYMENT)
     def open(self) -> None:

@@ -30,7 +30,9 @@ def price_cart(items: Iterable[Item], region: str) -> PricedCart:
     skus = {row.code: row for row in Sku.objects.for_sale().filter(code__in=[item.sku for item in merged])}
     for item in merged:
         if item.sku not in skus:
-            raise SkuUnknown(f"{item.sku} is not for sale: take it out of the cart.", param="items", sku=item.sku)
+            raise SkuUnknown(
+                f"{item.sku} is not for sale: take it out of the cart.", param="items", sku=item.sku
+            )
     wanted = [
         Wanted(
             sku=item.sku,

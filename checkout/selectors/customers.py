@@ -1,15 +1,13 @@
-"""What is known of a customer from earlier orders."""
+"""What is known of a customer from earlier orders, for risk."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q
 
-from checkout.models import Order, OrderLine
-from checkout.states import BOUGHT, PAID
+from checkout.models import Order
+from checkout.states import PAID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +31,3 @@ def customer_history(*, user_id: int | None, email: str, device_id: str) -> Cust
         registered_at=registered,
         device_seen=bool(device_id) and counted["here"] > 0,
     )
-
-
-def bought(*, user_id: int | None, email: str, skus: Collection[UUID], since: datetime) -> dict[UUID, int]:
-    """How many of each the customer ordered since then and did not cancel, by account or e-mail address."""
-    who = Q(order__email=email) if email else Q()
-    if user_id is not None:
-        who |= Q(order__user_id=user_id)
-    rows = OrderLine.objects.filter(who, sku__in=skus, order__state__in=BOUGHT, order__created_at__gte=since)
-    return dict(rows.values("sku").annotate(quantity=Sum("quantity")).values_list("sku", "quantity"))

@@ -17,7 +17,12 @@ from ledger.money import Money
 from payments.selectors import PaymentView, payments_of
 from payments.states import PaymentState
 
-_MONEY_ON_ITS_WAY = {PaymentState.PROCESSING, PaymentState.UNKNOWN, PaymentState.AUTHORIZED, PaymentState.SUCCEEDED}
+_MONEY_ON_ITS_WAY = {
+    PaymentState.PROCESSING,
+    PaymentState.UNKNOWN,
+    PaymentState.AUTHORIZED,
+    PaymentState.SUCCEEDED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +79,7 @@ class OrderView:
 
 def order(order_id: str, viewer: Viewer) -> OrderView:
     """The order. Raises `OrderNotFound`, also for other people's and for a malformed identifier."""
-    row = find(order_id, viewer, READ_ORDERS)
-    return view_of(row, list(row.lines.order_by("code")), payments_of(row.public_id))
+    return shown(find(order_id, viewer, READ_ORDERS).public_id)
 
 
 def orders_of(viewer: Viewer, *, limit: int = 50, before: str = "") -> list[OrderSummary]:
@@ -105,7 +109,15 @@ def find(order_id: str, viewer: Viewer, scope: str) -> Order:
     try:
         return Order.objects.named(order_id).get(_visible_to(viewer, scope))
     except (MalformedIdentifier, Order.DoesNotExist) as absent:
-        raise OrderNotFound("There is no such order among yours; check its number.", param="order") from absent
+        raise OrderNotFound(
+            "There is no such order among yours; check its number.", param="order"
+        ) from absent
+
+
+def shown(order_id: str) -> OrderView:
+    """The order as it is now, for this app's use cases, which have asked `find` before."""
+    row = Order.objects.named(order_id).get()
+    return view_of(row, list(row.lines.order_by("code")), payments_of(order_id))
 
 
 def token_hash(token: str) -> str:

@@ -10,7 +10,9 @@ from checkout.selectors.customers import customer_history
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, PaymentFacts
 
 
-def facts_about(order: Order, *, skus: Iterable[str], client: Client, stage: str, now: datetime) -> PaymentFacts:
+def facts_about(
+    order: Order, *, skus: Iterable[str], client: Client, stage: str, now: datetime
+) -> PaymentFacts:
     """The order, its customer's history and the device that asks now (not the one that ordered)."""
     history = customer_history(user_id=order.user_id, email=order.email, device_id=client.device_id)
     return PaymentFacts(
