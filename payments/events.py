@@ -71,7 +71,8 @@ class PaymentFailed(PaymentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentCancelled(PaymentEvent):
-    """Closed or voided: no money was kept. `reason` is "customer", "expired", "review_rejected", "risk_rejected"."""
+    """Closed or voided: no money was kept. `reason`: "customer", "expired", "replaced", "review_rejected", "review_expired", "risk_rejected",
+    "late_authorization"."""
 
     name: ClassVar[str] = "payment.cancelled"
     reason: str

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
 from config.settings.environment import BASE_DIR, DATA_DIR, env
+
+# Django's generic classes take type parameters at run time too.
+django_stubs_ext.monkeypatch()
 
 _missing = [
     name

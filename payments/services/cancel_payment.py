@@ -16,7 +16,7 @@ def cancel_payment(*, payment: str, actor: str, reason: str) -> PaymentView:
 
     Opens its own transactions and asks the channel between them. The payment comes back CANCELLED; or SUCCEEDED
     when the customer was faster; or as it was, when the channel gave no clear answer (the janitor goes on).
-    `reason` is "customer", "expired", "replaced" or "review_rejected". Raises `PaymentNotFound`,
+    `reason` is "customer", "expired", "replaced", "review_rejected" or "review_expired". Raises `PaymentNotFound`,
     `PaymentAlreadySucceeded`, `PaymentInProgress` (its first call has not come back), `PaymentOutcomeUnknown`.
     """
     found = selectors.payment(payment)

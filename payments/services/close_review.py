@@ -1,7 +1,7 @@
 from django.db import connection
 
 from payments.models import Payment
-from risk.services.decide_case import decide_case
+from risk.services.expire_case import expire_case
 
 
 def close_review(*, payment: Payment) -> None:
@@ -12,9 +12,4 @@ def close_review(*, payment: Payment) -> None:
     assert connection.in_atomic_block, "close_review() is an operation"
     if payment.review_pending:
         payment.review_pending = False
-        decide_case(
-            case=payment.case,
-            approve=False,
-            actor="system",
-            reason=f"The payment ended before a decision ({payment.failure_code})",
-        )
+        expire_case(case=payment.case, reason=f"the payment ended first: {payment.failure_code}")
