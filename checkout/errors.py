@@ -122,6 +122,13 @@ class OrderNotRefundable(Refusal):
     status = 409
 
 
+class PaymentStillOpen(Refusal):
+    """A payment of the same order has just begun or is still being closed."""
+
+    code = "payment_still_open"
+    status = 409
+
+
 class StockBooksDisagree(Exception):
     """What an order holds is not what the stock says is held. Never expected: the transaction is undone."""
 

@@ -46,4 +46,5 @@ def price_cart(items: Iterable[Item], region: str) -> PricedCart:
 
 
 def quote_keys() -> Keys:
-    return Keys(current=settings.QUOTE_KEY_ID, secrets=settings.QUOTE_KEYS)
+    """The keys from the settings: the first signs, all verify."""
+    return Keys(current=next(iter(settings.QUOTE_KEYS)), secrets=settings.QUOTE_KEYS)

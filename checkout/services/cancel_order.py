@@ -10,7 +10,7 @@ def cancel_order(*, order: str, viewer: Viewer) -> OrderView:
     """This will close the order's open payment at its provider, cancel the order and free its stock.
 
     Cancelling twice is the same as once. Raises `OrderNotFound`, `OrderNotCancellable` (paid: ask for a refund),
-    `payments.errors.PaymentOutcomeUnknown` and `PaymentInProgress` (try again in a moment).
+    `PaymentStillOpen`, `payments.errors.PaymentOutcomeUnknown` and `PaymentInProgress` (try again in a moment).
     Asks the provider first, outside any transaction; then a transaction of its own under the order's lock.
     """
     row = find(order, viewer, WRITE_ORDERS)

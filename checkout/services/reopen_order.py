@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from checkout.errors import OrderNotReopenable, QuoteStale
+from checkout.errors import OrderNotReopenable, PaymentStillOpen, QuoteStale
 from checkout.events import OrderPlaced
 from checkout.facts import WRITE_ORDERS, Item, PriceBreakdown, Viewer
 from checkout.models import Order
@@ -18,7 +18,6 @@ from checkout.services.extend_hold import HOLD
 from checkout.services.take_stock import take_stock
 from checkout.states import OrderState
 from ledger.audit import attribute
-from payments.errors import PaymentInProgress
 from payments.outbox import publish
 from payments.selectors import live_payment
 
@@ -27,7 +26,7 @@ def reopen_order(*, order: str, viewer: Viewer) -> OrderView:
     """This will take the cancelled order's stock and a quote at today's price again, and wait for payment anew.
 
     An order that is open already stays as it is. Raises `OrderNotFound`, `OrderNotReopenable`, `OutOfStock`,
-    `PurchaseLimitExceeded`, `SkuUnknown`, `payments.errors.PaymentInProgress`, and `QuoteStale` when today's price
+    `PurchaseLimitExceeded`, `SkuUnknown`, `PaymentStillOpen`, and `QuoteStale` when today's price
     is another one (place a new order). Own transaction; locks the order, then its stock rows.
     """
     found = find(order, viewer, WRITE_ORDERS)
@@ -44,7 +43,7 @@ def reopen_order(*, order: str, viewer: Viewer) -> OrderView:
 
 def _reopen(row: Order, now: datetime) -> None:
     if live_payment(row.public_id):
-        raise PaymentInProgress("A payment of this order is still being closed; try again in a moment.")
+        raise PaymentStillOpen("A payment of this order is still being closed; try again in a moment.")
     items = [Item(code, quantity) for code, quantity in row.lines.values_list("code", "quantity")]
     cart = price_cart(items, row.country)
     if not _same_price(row, cart.breakdown):

@@ -2,12 +2,12 @@ from datetime import datetime
 
 from django.db import transaction
 
-from checkout.errors import OrderNotCancellable
+from checkout.errors import OrderNotCancellable, PaymentStillOpen
 from checkout.models import Order
 from checkout.services.close_order import close_order
 from checkout.states import OrderState
 from ledger.audit import attribute
-from payments.errors import PaymentAlreadySucceeded, PaymentInProgress, PaymentOutcomeUnknown
+from payments.errors import PaymentAlreadySucceeded, PaymentOutcomeUnknown
 from payments.selectors import live_payment
 from payments.services.cancel_payment import cancel_payment
 from payments.states import PaymentState
@@ -17,8 +17,8 @@ def withdraw_order(*, order: str, actor: str, reason: str, overdue_at: datetime 
     """This will close the order's open payment at its provider, then cancel the order and free its stock.
 
     `overdue_at` leaves an order alone whose time is not over at that moment. Returns whether it cancelled: False when
-    it was cancelled already or is not overdue. Raises `OrderNotCancellable`, and `PaymentOutcomeUnknown` or
-    `PaymentInProgress` while money may be moving. Asks the provider outside any transaction; then its own
+    it was cancelled already or is not overdue. Raises `OrderNotCancellable`, and while money may be moving `PaymentStillOpen` or
+    `payments.errors.PaymentOutcomeUnknown` or `PaymentInProgress`. Asks the provider outside any transaction; then its own
     transaction under the order's lock, where nothing that could still take money may have begun meanwhile.
     """
     if not _may_be_withdrawn(Order.objects.named(order).get(), overdue_at):
@@ -30,7 +30,7 @@ def withdraw_order(*, order: str, actor: str, reason: str, overdue_at: datetime 
         if not _may_be_withdrawn(row, overdue_at):
             return False
         if live_payment(order):
-            raise PaymentInProgress("A payment of this order has just begun; try again in a moment.")
+            raise PaymentStillOpen("A payment of this order has just begun; try again in a moment.")
         close_order(order=row, reason=reason)
     return True
 
