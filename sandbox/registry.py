@@ -1,7 +1,9 @@
 """The providers of this world. A new one is one line here."""
 
+from sandbox.alipay.provider import Alipay
 from sandbox.provider import Provider
+from sandbox.wechat.provider import Wechat
 
 
 def all_providers() -> list[Provider]:
-    return []
+    return [Alipay(), Wechat()]
