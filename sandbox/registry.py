@@ -2,8 +2,9 @@
 
 from sandbox.alipay.provider import Alipay
 from sandbox.provider import Provider
+from sandbox.stripe.provider import StripeProvider
 from sandbox.wechat.provider import Wechat
 
 
 def all_providers() -> list[Provider]:
-    return [Alipay(), Wechat()]
+    return [StripeProvider(), Alipay(), Wechat()]

@@ -1,0 +1,122 @@
+"""Why checkout refuses. Every message says what the reader can do next."""
+
+from ledger.errors import Refusal
+
+
+class CartEmpty(Refusal):
+    code = "cart_empty"
+
+
+class CartTooLarge(Refusal):
+    code = "cart_too_large"
+
+
+class QuantityInvalid(Refusal):
+    """Zero, negative, fractional or beyond what one order may hold."""
+
+    code = "quantity_invalid"
+
+
+class SkuUnknown(Refusal):
+    """No such article, or it is not for sale any more."""
+
+    code = "sku_unknown"
+    status = 404
+
+
+class CurrenciesMixed(Refusal):
+    code = "currencies_mixed"
+
+
+class RegionNotServed(Refusal):
+    code = "region_not_served"
+
+
+class AddressInvalid(Refusal):
+    code = "address_invalid"
+
+
+class EmailInvalid(Refusal):
+    code = "email_invalid"
+
+
+class QuoteTampered(Refusal):
+    """Not ours, altered, signed with an unknown key, or made for another cart."""
+
+    code = "quote_tampered"
+
+
+class QuoteExpired(Refusal):
+    code = "quote_expired"
+    status = 409
+
+
+class QuoteReplayed(Refusal):
+    """An order was already placed with it; `context["order"]` names that order."""
+
+    code = "quote_replayed"
+    status = 409
+
+
+class QuoteStale(Refusal):
+    """Prices, price rules or the place of delivery changed after it was made."""
+
+    code = "quote_stale"
+    status = 409
+
+
+class OutOfStock(Refusal):
+    """`context` holds `sku`, `wanted` and `remaining`."""
+
+    code = "out_of_stock"
+    status = 409
+
+
+class StockInUse(Refusal):
+    """The total would fall below what orders hold."""
+
+    code = "stock_in_use"
+    status = 409
+
+
+class PurchaseLimitExceeded(Refusal):
+    code = "purchase_limit_exceeded"
+    status = 409
+
+
+class OrderRejected(Refusal):
+    """Risk refused the order before any stock or money moved; `context["order"]` names it."""
+
+    code = "order_rejected"
+    status = 403
+
+
+class OrderNotFound(Refusal):
+    """No such order, or it is another person's: nobody can tell which."""
+
+    code = "order_not_found"
+    status = 404
+
+
+class OrderNotPayable(Refusal):
+    """Not waiting for payment, out of time, or asked for another sum."""
+
+    code = "order_not_payable"
+    status = 409
+
+
+class OrderNotCancellable(Refusal):
+    """Paid, shipped or refused: see the message for the way out."""
+
+    code = "order_not_cancellable"
+    status = 409
+
+
+class OrderNotReopenable(Refusal):
+    code = "order_not_reopenable"
+    status = 409
+
+
+class OrderNotRefundable(Refusal):
+    code = "order_not_refundable"
+    status = 409

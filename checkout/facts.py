@@ -1,0 +1,131 @@
+"""What the world tells checkout, and who asks. Pure: values that cannot be built wrong."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+
+from checkout.errors import AddressInvalid, CartEmpty, CartTooLarge, QuantityInvalid
+from ledger.money import Money
+
+MAX_QUANTITY = 999  # of one article in one order
+MAX_LINES = 50
+
+READ_ORDERS = "orders:read"  # scopes of a viewer who is not the customer
+WRITE_ORDERS = "orders:write"
+WRITE_REFUNDS = "refunds:write"
+
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_MAX_ADDRESS_FIELD = 200
+_REQUIRED_ADDRESS_FIELDS = ("name", "line1", "city")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """So many of one article. Raises `QuantityInvalid` unless a whole number from 1 to `MAX_QUANTITY`."""
+
+    sku: str
+    quantity: int
+
+    def __post_init__(self) -> None:
+        if type(self.quantity) is not int or not 1 <= self.quantity <= MAX_QUANTITY:
+            raise QuantityInvalid(
+                f"Choose a whole number from 1 to {MAX_QUANTITY} for {self.sku[:40]!r}.", param="items"
+            )
+
+
+def merge(items: Iterable[Item]) -> tuple[Item, ...]:
+    """The same cart with each article once, by article code. Raises `CartEmpty`, `CartTooLarge`, `QuantityInvalid`."""
+    quantities: dict[str, int] = {}
+    for item in items:
+        quantities[item.sku] = quantities.get(item.sku, 0) + item.quantity
+    if not quantities:
+        raise CartEmpty("The cart is empty: put something into it first.", param="items")
+    if len(quantities) > MAX_LINES:
+        raise CartTooLarge(f"One order holds at most {MAX_LINES} different articles.", param="items")
+    return tuple(Item(sku, quantities[sku]) for sku in sorted(quantities))
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to deliver. `country` is ISO 3166 alpha-2. Raises `AddressInvalid` naming the field."""
+
+    name: str
+    phone: str
+    country: str
+    region: str
+    city: str
+    line1: str
+    line2: str = ""
+    postal_code: str = ""
+
+    def __post_init__(self) -> None:
+        if not _COUNTRY.fullmatch(self.country):
+            raise AddressInvalid("Choose a country.", param="address.country")
+        for name in _REQUIRED_ADDRESS_FIELDS:
+            if not getattr(self, name).strip():
+                raise AddressInvalid("Fill in this field.", param=f"address.{name}")
+        for part in fields(self):
+            if len(getattr(self, part.name)) > _MAX_ADDRESS_FIELD or "\x00" in getattr(self, part.name):
+                raise AddressInvalid(
+                    f"Use at most {_MAX_ADDRESS_FIELD} printable characters.", param=f"address.{part.name}"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who asks. A guest proves an order with the access token that placing it returned.
+
+    `scopes` are for those who see other people's orders: API keys and operators.
+    """
+
+    user_id: int | None = None
+    order_tokens: frozenset[str] = field(default_factory=frozenset)
+    scopes: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def actor(self) -> str:
+        """How the audit journal names this viewer."""
+        if self.user_id is not None:
+            return f"user:{self.user_id}"
+        return "api" if self.scopes else "guest"
+
+    def may(self, scope: str) -> bool:
+        return scope in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The customer's device as the web server saw it. `device_id` comes from the signed device cookie."""
+
+    ip: str = ""
+    device_id: str = ""
+    device_kind: str = "desktop"  # or "phone"
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedLine:
+    sku: str
+    quantity: int
+    unit_price: Money
+    base: Money
+    discount: Money
+    tax: Money  # added to the price
+    tax_included: Money  # inside the price already
+    total: Money  # base - discount: what the customer sees on the line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceBreakdown:
+    """`payable` = `base` - `discounts` + `tax` + `shipping`."""
+
+    lines: tuple[PricedLine, ...]
+    base: Money
+    discounts: Money
+    tax: Money
+    tax_included: Money
+    shipping: Money
+    payable: Money
+    currency: str
+    region: str
+    rules_version: str

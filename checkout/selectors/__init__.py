@@ -1,0 +1,18 @@
+"""Reads of checkout: frozen dataclasses, never rows."""
+
+from checkout.selectors.customers import CustomerHistory, customer_history
+from checkout.selectors.orders import OrderLineView, OrderSummary, OrderView, order, orders_of
+from checkout.selectors.skus import SkuView, catalogue, sku
+
+__all__ = [
+    "CustomerHistory",
+    "OrderLineView",
+    "OrderSummary",
+    "OrderView",
+    "SkuView",
+    "catalogue",
+    "customer_history",
+    "order",
+    "orders_of",
+    "sku",
+]
