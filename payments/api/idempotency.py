@@ -22,7 +22,6 @@ from rest_framework.views import APIView
 from ledger.errors import Refusal
 from payments.services.claim_idempotency_key import (
     Claim,
-    IdempotencyKeyInFlight,
     StoredAnswer,
     claim_idempotency_key,
 )
@@ -36,7 +35,6 @@ MAX_LENGTH = 255
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{MAX_LENGTH}}}")
 # The request itself was not acceptable, so nothing was done: a mended one may come under the same key.
 _NOTHING_DONE = frozenset({400, 404, 413, 415, 422, 429})
-_RETRY_AFTER_SECONDS = "1"
 _KEPT_HEADERS = ("Location",)
 
 
@@ -76,12 +74,6 @@ class IdempotentMixin(APIView):
             return _replay(claim.answer)
         return self._perform_once(claim, request, serializer.validated_data, kwargs)
 
-    def handle_exception(self, exc: Exception) -> Response:
-        response = super().handle_exception(exc)
-        if isinstance(exc, IdempotencyKeyInFlight):
-            response["Retry-After"] = _RETRY_AFTER_SECONDS
-        return response
-
     def _perform_once(
         self, claim: Claim, request: Request, data: dict[str, Any], kwargs: dict[str, Any]
     ) -> Response:
@@ -93,7 +85,9 @@ class IdempotentMixin(APIView):
         _settle(claim.holder, response)
         return response
 
-    def _performed(self, claim: Claim, request: Request, data: dict[str, Any], kwargs: dict[str, Any]) -> Response:
+    def _performed(
+        self, claim: Claim, request: Request, data: dict[str, Any], kwargs: dict[str, Any]
+    ) -> Response:
         try:
             return self.perform(request, data, **kwargs)
         except Refusal as refusal:
@@ -152,7 +146,9 @@ def _scope_of(request: Request) -> str:
         return f"user:{request.user.pk}"
     secret = request.headers.get("Order-Token") or request.session.session_key
     if secret:
-        return "guest:" + salted_hmac("payments.api.idempotency.scope", secret, algorithm="sha256").hexdigest()
+        return (
+            "guest:" + salted_hmac("payments.api.idempotency.scope", secret, algorithm="sha256").hexdigest()
+        )
     return "guest"
 
 

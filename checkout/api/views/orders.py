@@ -30,7 +30,7 @@ from checkout.errors import (
 from checkout.services.cancel_order import cancel_order
 from checkout.services.place_order import place_order
 from ledger.errors import Refusal
-from payments.api.authentication import Scope
+from payments.api.permissions import Scope
 from payments.api.idempotency import IdempotentMixin
 from payments.errors import PaymentInProgress, PaymentOutcomeUnknown
 
