@@ -43,14 +43,14 @@ _KEY_PARAMETER = OpenApiParameter(
     OpenApiParameter.HEADER,
     required=True,
     pattern=r"^[\x21-\x7e]{1,255}$",
-    description="A new random value for each thing to be done; the same value when the same request is sent again.",
+    description="A new random value for each thing to be done; the same when the same request is sent again.",
     examples=[OpenApiExample("a UUID", value="5f0f9a8e-6c1f-4a58-9d0e-0c6f5b7d2a11")],
 )
 _TOKEN_PARAMETER = OpenApiParameter(
     ORDER_TOKEN_HEADER,
     str,
     OpenApiParameter.HEADER,
-    description="For guests: the `order_token` that placing the order answered. Several, separated by commas.",
+    description="For guests: the `order_token` that placing the order answered. Several with commas.",
 )
 PAGE_PARAMETERS = (
     OpenApiParameter("cursor", str, description="`next_cursor` of the page before."),
@@ -77,7 +77,7 @@ def operation(
     description: str = "",
     examples: Mapping[str, Any] | None = None,
 ) -> Callable[[Any], Any]:
-    """Describe one method of one view. `moves`: it takes an Idempotency-Key. `examples`: "request", "answer"."""
+    """Describe one method of one view. `moves` takes an Idempotency-Key; `examples` has "request", "answer"."""
     told = [*parameters, *([_KEY_PARAMETER] if moves else []), *([_TOKEN_PARAMETER] if token else [])]
     of_body: Refusals = (BodyMalformed, BodyTooLarge, CardNumberRefused) if request else ()
     of_key: Refusals = (

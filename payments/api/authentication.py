@@ -13,7 +13,7 @@ _BEARER = re.compile(r"Bearer +(sk_(?:test|live)_[A-Za-z0-9]{32})", re.IGNORECAS
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """A program with a key. It is nobody's session: `request.user` stays anonymous, `request.auth` is the key."""
+    """A program with a key. `request.user` stays anonymous, `request.auth` is the key."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, ApiKeyView] | None:
         header = request.headers.get("Authorization", "")

@@ -1,7 +1,7 @@
 """`Idempotency-Key`: whatever moves stock or money moves it once, however often it is asked for.
 
-The key is what a client sends again after a lost answer. Under it lies a unique business key in the tables, so that
-even a client that lost its key can not pay twice.
+The key is what a client sends again after a lost answer. Under it lies a unique business key in the tables,
+so that even a client that lost its key can not pay twice.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ class IdempotencyKeyMalformed(Refusal):
 
 
 class IdempotentMixin(APIView):
-    """For views whose POST moves something: they say what to `read` and what to `perform`, at most once a key.
+    """For views whose POST moves something: they `perform` at most once a key.
 
     400, 404, 422 and 429 are not stored; 2xx, 403 and 409 are. What breaks off (5xx, a dead worker) frees the
     key, and the next request under it finds `again` set: see `recover`.
@@ -62,7 +62,7 @@ class IdempotentMixin(APIView):
         raise NotImplementedError
 
     def recover(self, request: Request, refusal: Refusal) -> Response | None:
-        """The answer that was lost, when `refusal` says that an earlier try of this very request did the work."""
+        """The answer that was lost, if `refusal` says that an earlier try of this request did it."""
         return None
 
     def post(self, request: Request, **kwargs: Any) -> Response | HttpResponse:
@@ -103,7 +103,7 @@ def business_key(request: Request) -> str:
 
 
 def fingerprint(request: Request) -> dict[str, str]:
-    """Field → keyed hash of its value, for the address and every field of the body. No value can be read back."""
+    """Field → keyed hash of its value, for the address and every field. No value can be read back."""
     fields = {"(request)": f"{request.method} {request.path}", **dict(_flattened("", request.data))}
     return {
         name: salted_hmac("payments.api.idempotency", value, algorithm="sha256").hexdigest()

@@ -59,8 +59,8 @@ def claim_idempotency_key(*, scope: str, key: str, fingerprint: Mapping[str, str
     """This will take `key` for one request, or return the answer that it got before.
 
     `scope` is whose key it is; `fingerprint` maps each field of the request to a hash of its value. Raises
-    `IdempotencyKeyReused` naming the fields that differ, `IdempotencyKeyInFlight`, `IdempotentAnswerLost`. Own
-    transaction; no lock is held while the caller works, the key is leased.
+    `IdempotencyKeyReused` naming the fields that differ, `IdempotencyKeyInFlight`, `IdempotentAnswerLost`.
+    Own transaction; no lock is held while the caller works, the key is leased.
     """
     now = timezone.now()
     with transaction.atomic(durable=True):

@@ -78,7 +78,7 @@ class PaymentRequest(StrictSerializer):
     return_url = Text(
         max_length=500,
         required=False,
-        help_text="Where the customer's browser goes after a page of the provider's. Absolute, https or http.",
+        help_text="Where the browser goes after a page of the provider's. Absolute, https or http.",
     )
 
     def validate_return_url(self, value: str) -> str:

@@ -19,8 +19,8 @@ from checkout.facts import Viewer
 from checkout.services.pay_order import pay_order
 from ledger.errors import Refusal
 from payments import selectors
-from payments.api.permissions import Scope
 from payments.api.idempotency import IdempotentMixin
+from payments.api.permissions import Scope
 from payments.errors import (
     ChannelNotReachable,
     InstrumentInvalid,
@@ -52,8 +52,8 @@ class PaymentsView(IdempotentMixin, ApiView):
         tag="payments",
         summary="Start (or try again) the payment of an order",
         description=(
-            "Answers as soon as the provider has answered. When `next_action` is set the customer has to act: follow "
-            "the address, or scan the QR code; then the state changes by itself: ask `GET payments/{id}`."
+            "Answers as soon as the provider has answered. When `next_action` is set the customer has to act: "
+            "follow the address, or scan the QR code. Then the state changes by itself: ask `GET payments/{id}`."
         ),
         request=PaymentRequest,
         answer=PaymentAnswer,

@@ -16,8 +16,8 @@ from checkout.api.views.payments import payment_seen_by
 from checkout.errors import OrderNotRefundable
 from checkout.services.refund_order import refund_order
 from payments import selectors
-from payments.api.permissions import Scope
 from payments.api.idempotency import IdempotentMixin, business_key
+from payments.api.permissions import Scope
 from payments.errors import (
     PaymentNotFound,
     PaymentNotRefundable,
