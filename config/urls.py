@@ -9,6 +9,7 @@ from config import health, views
 urlpatterns = [
     path("console/", admin.site.urls),
     path("webhooks/", include("payments.urls")),
+    path("api/v1/", include("checkout.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     path("docs/errors", views.error_catalogue, name="error-catalogue"),
