@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 
 from checkout.errors import AddressInvalid, CartEmpty, CartTooLarge, QuantityInvalid
+from ledger.money import Money
 
 MAX_QUANTITY = 999  # of one article in one order
 MAX_LINES = 50
@@ -100,3 +101,31 @@ class Client:
     device_id: str = ""
     device_kind: str = "desktop"  # or "phone"
     language: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedLine:
+    sku: str
+    quantity: int
+    unit_price: Money
+    base: Money
+    discount: Money
+    tax: Money  # added to the price
+    tax_included: Money  # inside the price already
+    total: Money  # base - discount: what the customer sees on the line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceBreakdown:
+    """`payable` = `base` - `discounts` + `tax` + `shipping`."""
+
+    lines: tuple[PricedLine, ...]
+    base: Money
+    discounts: Money
+    tax: Money
+    tax_included: Money
+    shipping: Money
+    payable: Money
+    currency: str
+    region: str
+    rules_version: str

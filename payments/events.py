@@ -71,7 +71,8 @@ class PaymentFailed(PaymentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentCancelled(PaymentEvent):
-    """Closed or voided: no money was kept. `reason` is "customer", "expired", "review_rejected", "risk_rejected"."""
+    """Closed or voided: no money was kept. `reason`: "customer", "expired", "replaced", "review_rejected", "review_expired", "risk_rejected",
+    "late_authorization"."""
 
     name: ClassVar[str] = "payment.cancelled"
     reason: str
@@ -85,6 +86,13 @@ class PaymentMismatched(PaymentEvent):
     told_amount: int
     told_currency: str
     source: str  # "notice", "query" or "answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequested(PaymentEvent):
+    name: ClassVar[str] = "refund.requested"
+    refund: str
+    requested: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

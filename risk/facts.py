@@ -48,6 +48,7 @@ class PaymentFacts:
     amount: int
     currency: str
     happened_at: datetime
+    merchant: str = ""  # whose goods; empty where there is one merchant only
     merchant_country: str = "CN"
     customer: CustomerFacts = field(default_factory=CustomerFacts)
     instrument: InstrumentFacts = field(default_factory=InstrumentFacts)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from checkout.facts import Item, Viewer
-from checkout.pricing import PriceBreakdown
+from checkout.facts import Item, PriceBreakdown, Viewer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

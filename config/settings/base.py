@@ -1,12 +1,33 @@
-"""Django, its database, cache, templates, pages, API and logs."""
+"""Django, its database, cache, templates, pages and API."""
+
+from typing import Any
+
+import django_stubs_ext
+from django.core.exceptions import ImproperlyConfigured
 
 from config.settings.environment import BASE_DIR, DATA_DIR, env
 
+# Django's generic classes take type parameters at run time too.
+django_stubs_ext.monkeypatch()
+
+_missing = [
+    name
+    for name in ("SECRET_KEY", "AUDIT_HMAC_KEY", "QUOTE_KEYS", "DATABASE_URL", "REDIS_URL")
+    if not env.str(name, default="")
+]
+if _missing:
+    raise ImproperlyConfigured(
+        f"{', '.join(_missing)} not set: set them in the environment, or start once with `make run`, "
+        f"which writes them to {DATA_DIR / 'environment'}."
+    )
+
 SECRET_KEY = env.str("SECRET_KEY")
+AUDIT_HMAC_KEY = env.str("AUDIT_HMAC_KEY")
+# key id → secret; the first signs, all verify
+QUOTE_KEYS: dict[str, str] = env.dict("QUOTE_KEYS")
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000")
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 
 INSTALLED_APPS = [
     "unfold",
@@ -19,6 +40,7 @@ INSTALLED_APPS = [
     "pgtrigger",
     "django_celery_beat",
     "django_htmx",
+    "django_structlog",
     "csp",
     "rest_framework",
     "drf_spectacular",
@@ -34,7 +56,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "config.policies.ContentPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -66,7 +88,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
+DATABASES: dict[str, Any] = {
     "default": {
         **env.db("DATABASE_URL"),
         "ATOMIC_REQUESTS": False,
@@ -77,12 +99,12 @@ DATABASES = {
 
 REDIS_URL = env.str("REDIS_URL")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
-CELERY_BROKER_URL = REDIS_URL
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("zh-hans", "中文"), ("en", "English")]
-LOCALE_PATHS = [BASE_DIR / "config" / "locale"]
+# Compiled from config/locale by `manage.py prepare` (no gettext is needed).
+LOCALE_PATHS = [DATA_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
@@ -95,6 +117,13 @@ STORAGES = {
 }
 MEDIA_ROOT = DATA_DIR / "media"
 
+if env.str("EMAIL_URL", default=""):
+    vars().update(env.email_url("EMAIL_URL"))
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = DATA_DIR / "mail"
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Smart Checkout <shop@localhost>")
+
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "config.problems.problem_response",
@@ -105,4 +134,15 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Smart Checkout",
+    "DESCRIPTION": "Catalogue, quotes, orders, payments and refunds. Errors are RFC 9457 problem details.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
 }

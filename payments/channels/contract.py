@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from ledger.money import Money
 
@@ -171,7 +171,14 @@ class Acknowledgement:
 class NoticeRefused(Exception):
     """A notification that must change nothing. `code` is stable and goes to the log and the answer."""
 
-    code = "notice_refused"
+    code: ClassVar[str] = "notice_refused"
+    status: ClassVar[int] = 400
+
+    @classmethod
+    def named(cls, code: str) -> "NoticeRefused":
+        """The refusal whose `code` was stored."""
+        kinds = {kind.code: kind for kind in (UnknownReference, AmountMismatch)}
+        return kinds.get(code, cls)(code)
 
 
 class InvalidSignature(NoticeRefused):
@@ -190,6 +197,20 @@ class NotForUs(NoticeRefused):
     """Signed by the provider, meant for another application, seller or merchant."""
 
     code = "not_for_us"
+
+
+class UnknownReference(NoticeRefused):
+    """Genuine, about a payment that we never asked for."""
+
+    code = "unknown_reference"
+    status = 404
+
+
+class AmountMismatch(NoticeRefused):
+    """Genuine, about another amount or currency than we asked for."""
+
+    code = "amount_mismatch"
+    status = 422
 
 
 class InstrumentUnknown(Exception):

@@ -1,0 +1,40 @@
+"""Who calls and from which device, out of the HTTP request."""
+
+import re
+
+from rest_framework.request import Request
+
+from checkout.facts import Client, Viewer
+from payments.services.recognise_api_key import ApiKeyView
+
+ORDER_TOKEN_HEADER = "Order-Token"
+_TOKEN = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,200}")
+_MAX_TOKENS = 20
+_PHONE = re.compile(r"Mobi|Android|iPhone", re.IGNORECASE)
+
+
+def viewer_of(request: Request) -> Viewer:
+    """A key's scopes, a session's user, a guest's order tokens: whatever the request carries."""
+    return Viewer(
+        user_id=request.user.pk if request.user.is_authenticated else None,
+        order_tokens=_order_tokens(request),
+        scopes=request.auth.scopes if isinstance(request.auth, ApiKeyView) else frozenset(),
+    )
+
+
+def client_of(request: Request) -> Client:
+    """The customer's device. Behind an API key stands a server, whose address says nothing about the customer."""
+    if isinstance(request.auth, ApiKeyView):
+        return Client(language=request.LANGUAGE_CODE)
+    agent = request.headers.get("User-Agent", "")
+    return Client(
+        ip=request.META.get("REMOTE_ADDR", ""),
+        device_id=getattr(request, "device_id", ""),
+        device_kind="phone" if _PHONE.search(agent) else "desktop",
+        language=request.LANGUAGE_CODE,
+    )
+
+
+def _order_tokens(request: Request) -> frozenset[str]:
+    sent = [token.strip() for token in request.headers.get(ORDER_TOKEN_HEADER, "").split(",")[:_MAX_TOKENS]]
+    return frozenset(token for token in sent if _TOKEN.fullmatch(token))

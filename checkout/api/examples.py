@@ -1,0 +1,127 @@
+"""One purchase, as the documentation shows it from preview to refund."""
+
+from typing import Any
+
+_ORDER = "ord_01k9h3v6c8f2m4n5p6q7r8s9ta"
+_PAYMENT = "pay_01k9h3w2d7g3n5p6q7r8s9tavb"
+_EMAIL = "mei@example.com"
+_QUOTE = "v1.2025a.eyJjYXJ0IjoiNmYxZCJ9.7hQ2mZs1"
+
+
+def _cny(amount: int) -> dict[str, Any]:
+    return {"amount": amount, "currency": "CNY"}
+
+
+_ITEMS = [{"sku": "TEAPOT-01", "quantity": 1}]
+_ADDRESS = {
+    "name": "Mei Lin",
+    "phone": "+86 138 0013 8000",
+    "country": "CN",
+    "region": "Shanghai",
+    "city": "Shanghai",
+    "line1": "88 Century Avenue",
+    "line2": "",
+    "postal_code": "200120",
+}
+
+CATALOGUE: dict[str, Any] = {
+    "data": [
+        {
+            "sku": "TEAPOT-01",
+            "title": "Porcelain teapot",
+            "description": "Holds 600 ml.",
+            "price": _cny(10000),
+            "available": 42,
+            "purchase_limit": None,
+        }
+    ],
+    "next_cursor": None,
+}
+PREVIEW_REQUEST: dict[str, Any] = {"items": _ITEMS, "region": "CN"}
+PREVIEW: dict[str, Any] = {
+    "lines": [
+        {
+            "sku": "TEAPOT-01",
+            "quantity": 1,
+            "unit_price": _cny(10000),
+            "base": _cny(10000),
+            "discount": _cny(0),
+            "tax": _cny(0),
+            "tax_included": _cny(1150),
+            "total": _cny(10000),
+        }
+    ],
+    "base": _cny(10000),
+    "discounts": _cny(0),
+    "tax": _cny(0),
+    "tax_included": _cny(1150),
+    "shipping": _cny(0),
+    "payable": _cny(10000),
+    "region": "CN",
+    "rules_version": "2025.1",
+    "quote": _QUOTE,
+    "expires_at": "2025-11-20T09:15:00Z",
+}
+ORDER_REQUEST: dict[str, Any] = {"quote": _QUOTE, "items": _ITEMS, "address": _ADDRESS, "email": _EMAIL}
+_SUMMARY: dict[str, Any] = {
+    "id": _ORDER,
+    "state": "PENDING_PAYMENT",
+    "payable": _cny(10000),
+    "lines": [
+        {
+            "title": "Porcelain teapot",
+            "sku": "TEAPOT-01",
+            "quantity": 1,
+            "unit_price": _cny(10000),
+            "total": _cny(10000),
+        }
+    ],
+    "placed_at": "2025-11-20T09:00:07Z",
+    "expires_at": "2025-11-20T09:15:07Z",
+}
+ORDERS: dict[str, Any] = {"data": [_SUMMARY], "next_cursor": None}
+ORDER: dict[str, Any] = {
+    **_SUMMARY,
+    "email": _EMAIL,
+    "address": _ADDRESS,
+    "subtotal": _cny(10000),
+    "discount": _cny(0),
+    "tax": _cny(0),
+    "tax_included": _cny(1150),
+    "shipping": _cny(0),
+    "refunded": _cny(0),
+    "payments": [],
+    "can_pay": True,
+    "can_cancel": True,
+    "can_refund": False,
+}
+PLACED_ORDER: dict[str, Any] = {**ORDER, "order_token": "8Z0mXv3kQ9w2rT5yBn7cLd4f"}
+PAYMENT_REQUEST: dict[str, Any] = {"order": _ORDER, "method": "alipay", "return_url": "https://shop.example/thanks"}
+PAYMENT: dict[str, Any] = {
+    "id": _PAYMENT,
+    "order": _ORDER,
+    "state": "REQUIRES_ACTION",
+    "method": "alipay",
+    "channel": "alipay",
+    "amount": _cny(10000),
+    "captured": _cny(0),
+    "refunded": _cny(0),
+    "refundable": _cny(0),
+    "next_action": {"kind": "qr", "value": "https://qr.alipay.com/bax0123", "expires_at": "2025-11-20T09:15:07Z"},
+    "failure": None,
+    "card": None,
+    "created_at": "2025-11-20T09:00:12Z",
+    "expires_at": "2025-11-20T09:15:07Z",
+}
+REFUND_REQUEST: dict[str, Any] = {"payment": _PAYMENT, "amount": _cny(2500), "reason": "The lid was chipped."}
+REFUND: dict[str, Any] = {
+    "id": "ref_01k9h5a1b2c3d4e5f6g7h8j9km",
+    "payment": _PAYMENT,
+    "order": _ORDER,
+    "state": "SUCCEEDED",
+    "amount": _cny(2500),
+    "reason": "The lid was chipped.",
+    "failure_code": "",
+    "failure_message": "",
+    "created_at": "2025-11-20T10:30:00Z",
+}

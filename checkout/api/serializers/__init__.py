@@ -1,0 +1,1 @@
+"""What comes in (strict) and what goes out (explicit), field by field."""

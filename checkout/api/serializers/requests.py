@@ -1,0 +1,113 @@
+"""Bodies of requests."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from rest_framework import serializers
+
+from checkout.api.serializers.fields import StrictSerializer, Text, WholeNumber, Word
+from checkout.facts import MAX_LINES, MAX_QUANTITY, Address, Item
+from ledger.money import Money, UnknownCurrency
+from payments.states import PaymentMethod
+
+_LARGEST_AMOUNT = 10**15  # minor units: far above any sale, far below the column's bound
+_PAYMENT = r"\Apay_[0-9a-z]{26}\Z"
+_ORDER = r"\Aord_[0-9a-z]{26}\Z"
+
+
+class ItemRequest(StrictSerializer):
+    sku = Text(max_length=64)
+    quantity = WholeNumber(
+        min_value=1,
+        max_value=MAX_QUANTITY,
+        code="quantity_invalid",
+        message=f"Choose a whole number from 1 to {MAX_QUANTITY}.",
+    )
+
+
+class CartRequest(StrictSerializer):
+    items = ItemRequest(many=True, min_length=1, max_length=2 * MAX_LINES)
+
+    def validate_items(self, value: list[dict[str, Any]]) -> tuple[Item, ...]:
+        return tuple(Item(**item) for item in value)
+
+
+class PreviewRequest(CartRequest):
+    region = Word(r"\A[A-Z]{2}\Z", help_text="Country of delivery, ISO 3166-1 alpha-2.")
+
+
+class AddressRequest(StrictSerializer):
+    name = Text(max_length=200)
+    phone = Text(max_length=40, allow_blank=True)
+    country = Word(r"\A[A-Z]{2}\Z", help_text="ISO 3166-1 alpha-2.")
+    region = Text(max_length=200, allow_blank=True, default="", help_text="Province or state.")
+    city = Text(max_length=200)
+    line1 = Text(max_length=200)
+    line2 = Text(max_length=200, allow_blank=True, default="")
+    postal_code = Text(max_length=20, allow_blank=True, default="")
+
+
+class OrderRequest(CartRequest):
+    quote = Text(max_length=4000, help_text="From the preview of these same items, unread and unchanged.")
+    address = AddressRequest()
+    email = Text(max_length=254)
+    locale = serializers.ChoiceField(
+        choices=["en", "zh-hans"], required=False, help_text="Of what the customer is sent; else `Accept-Language`."
+    )
+
+    def validate_address(self, value: dict[str, str]) -> Address:
+        return Address(**value)
+
+
+class NothingRequest(StrictSerializer):
+    """An empty object: the address says all."""
+
+
+class PaymentRequest(StrictSerializer):
+    order = Word(_ORDER)
+    method = serializers.ChoiceField(choices=[method.value for method in PaymentMethod])
+    instrument = Word(
+        r"\A[A-Za-z0-9_\-]{1,200}\Z",
+        required=False,
+        help_text="For cards: the token from the provider's card fields, never a number.",
+    )
+    return_url = Text(
+        max_length=500,
+        required=False,
+        help_text="Where the customer's browser goes after a page of the provider's. Absolute, https or http.",
+    )
+
+    def validate_return_url(self, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            good = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.username is None
+        except ValueError:
+            good = False
+        if not good or not value.isascii() or not value.isprintable() or " " in value:
+            raise serializers.ValidationError("Give an absolute https:// or http:// address.", code="return_url_invalid")
+        return value
+
+
+class MoneyRequest(StrictSerializer):
+    amount = WholeNumber(
+        min_value=1,
+        max_value=_LARGEST_AMOUNT,
+        code="amount_invalid",
+        message="Give a whole number of minor units (12345 for 123.45 CNY), 1 or more.",
+    )
+    currency = Word(r"\A[A-Z]{3}\Z", help_text="ISO 4217.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return {"money": Money(attrs["amount"], attrs["currency"])}
+        except UnknownCurrency as unknown:
+            raise serializers.ValidationError({"currency": str(unknown)}, code="currency_unknown") from unknown
+
+
+class RefundRequest(StrictSerializer):
+    payment = Word(_PAYMENT)
+    amount = MoneyRequest(required=False, help_text="Left out: all that is left to refund.")
+    reason = Text(max_length=300)
+
+    def validate_amount(self, value: dict[str, Money]) -> Money:
+        return value["money"]

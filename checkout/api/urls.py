@@ -1,0 +1,22 @@
+"""Everything under /api/v1/."""
+
+from django.urls import path
+
+from checkout.api.views.catalogue import CatalogueView, PreviewView
+from checkout.api.views.orders import OrderCancelView, OrdersView, OrderView
+from checkout.api.views.payments import PaymentCancelView, PaymentsView, PaymentView
+from checkout.api.views.refunds import RefundsView, RefundView
+
+app_name = "api"
+urlpatterns = [
+    path("catalogue", CatalogueView.as_view(), name="catalogue"),
+    path("checkout/preview", PreviewView.as_view(), name="preview"),
+    path("orders", OrdersView.as_view(), name="orders"),
+    path("orders/<str:order>", OrderView.as_view(), name="order"),
+    path("orders/<str:order>/cancel", OrderCancelView.as_view(), name="order-cancel"),
+    path("payments", PaymentsView.as_view(), name="payments"),
+    path("payments/<str:payment>", PaymentView.as_view(), name="payment"),
+    path("payments/<str:payment>/cancel", PaymentCancelView.as_view(), name="payment-cancel"),
+    path("refunds", RefundsView.as_view(), name="refunds"),
+    path("refunds/<str:refund>", RefundView.as_view(), name="refund"),
+]

@@ -1,0 +1,1 @@
+"""One file per thing; each method parses, makes one call, renders."""

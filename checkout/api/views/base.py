@@ -1,0 +1,51 @@
+"""What every view of the API does: read strictly, count the caller's requests, never let an answer be cached."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.http.response import HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+
+from checkout.api import rate_limits
+from checkout.api.parsers import StrictJSONParser, refuse_card_numbers
+from checkout.api.refusals import RateLimited
+from checkout.api.serializers.answers import Answer
+from payments.api.authentication import RequiresScope, Scope
+from payments.api.idempotency import HEADER
+
+
+class ApiView(APIView):
+    """`scopes` names what an API key needs, by method."""
+
+    parser_classes = [StrictJSONParser]
+    permission_classes = [RequiresScope]
+    scopes: ClassVar[Mapping[str, Scope]] = {}
+    standing: rate_limits.Standing | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.standing = rate_limits.count(request)
+        if self.standing and self.standing.exceeded:
+            raise RateLimited(f"Too many requests. Go on in {self.standing.resets_in} seconds.")
+        refuse_card_numbers(request.headers.get(HEADER, ""), param=HEADER)
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        finished = super().finalize_response(request, response, *args, **kwargs)
+        finished["Cache-Control"] = "no-store"
+        for name, value in self.standing.headers().items() if self.standing else ():
+            finished[name] = value
+        return finished
+
+    def read(self, serializer: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
+        reading = serializer(data=request.data)
+        reading.is_valid(raise_exception=True)
+        return dict(reading.validated_data)
+
+    def answer(self, serializer: type[Answer], view: Any, *, status: int = 200, **more: Any) -> Response:
+        data = serializer(view, context={"locale": self.request.LANGUAGE_CODE}).data
+        return Response({**data, **more}, status=status)

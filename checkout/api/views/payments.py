@@ -1,0 +1,137 @@
+"""Payments of orders: started, looked at, cancelled."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from checkout import selectors as orders
+from checkout.api.callers import client_of, viewer_of
+from checkout.api.examples import PAYMENT, PAYMENT_REQUEST
+from checkout.api.schema import operation
+from checkout.api.serializers.answers import PaymentAnswer
+from checkout.api.serializers.requests import NothingRequest, PaymentRequest
+from checkout.api.views.base import ApiView
+from checkout.errors import OrderNotFound, OrderNotPayable, PaymentStillOpen
+from checkout.facts import Viewer
+from checkout.services.pay_order import pay_order
+from ledger.errors import Refusal
+from payments import selectors
+from payments.api.authentication import Scope
+from payments.api.idempotency import IdempotentMixin
+from payments.errors import (
+    ChannelNotReachable,
+    InstrumentInvalid,
+    MethodUnavailable,
+    PaymentAlreadySucceeded,
+    PaymentInProgress,
+    PaymentNotFound,
+    PaymentOutcomeUnknown,
+)
+from payments.services.cancel_payment import cancel_payment
+
+
+def payment_seen_by(viewer: Viewer, payment: str) -> selectors.PaymentView:
+    """The payment, if its order is the viewer's to see. Raises `PaymentNotFound` either way."""
+    found = selectors.payment(payment)
+    try:
+        orders.order(found.reference, viewer)
+    except OrderNotFound as hidden:
+        raise PaymentNotFound(f"There is no payment {payment[:40]!r}.") from hidden
+    return found
+
+
+class PaymentsView(IdempotentMixin, ApiView):
+    scopes = {"POST": Scope.PAYMENTS_WRITE}
+    input_serializer = PaymentRequest
+
+    @operation(
+        "startPayment",
+        tag="payments",
+        summary="Start (or try again) the payment of an order",
+        description=(
+            "Answers as soon as the provider has answered. When `next_action` is set the customer has to act: follow "
+            "the address, or scan the QR code; then the state changes by itself: ask `GET payments/{id}`."
+        ),
+        request=PaymentRequest,
+        answer=PaymentAnswer,
+        status=201,
+        moves=True,
+        refusals=(
+            OrderNotFound,
+            OrderNotPayable,
+            PaymentStillOpen,
+            MethodUnavailable,
+            InstrumentInvalid,
+            PaymentInProgress,
+            PaymentOutcomeUnknown,
+            PaymentAlreadySucceeded,
+            ChannelNotReachable,
+        ),
+        examples={"request": PAYMENT_REQUEST, "answer": PAYMENT},
+    )
+    def post(self, request: Request, **kwargs: Any) -> Any:
+        return super().post(request, **kwargs)
+
+    def perform(self, request: Request, data: dict[str, Any], **kwargs: Any) -> Response:
+        payment = pay_order(
+            order=data["order"],
+            viewer=viewer_of(request),
+            method=data["method"],
+            instrument=data.get("instrument", ""),
+            client=client_of(request),
+            return_url=data.get("return_url") or f"{settings.PUBLIC_URL}/orders/{data['order']}",
+        )
+        return self._started(payment)
+
+    def recover(self, request: Request, refusal: Refusal) -> Response | None:
+        if not isinstance(refusal, PaymentInProgress | PaymentOutcomeUnknown | PaymentAlreadySucceeded):
+            return None
+        payment = selectors.live_payment(request.data["order"])
+        return self._started(payment) if payment else None
+
+    def _started(self, payment: selectors.PaymentView) -> Response:
+        response = self.answer(PaymentAnswer, payment, status=201)
+        response["Location"] = f"/api/v1/payments/{payment.id}"
+        return response
+
+
+class PaymentView(ApiView):
+    scopes = {"GET": Scope.ORDERS_READ}
+
+    @operation(
+        "getPayment",
+        tag="payments",
+        summary="Look at a payment",
+        answer=PaymentAnswer,
+        refusals=(PaymentNotFound,),
+        examples={"answer": PAYMENT},
+    )
+    def get(self, request: Request, payment: str) -> Response:
+        return self.answer(PaymentAnswer, payment_seen_by(viewer_of(request), payment))
+
+
+class PaymentCancelView(IdempotentMixin, ApiView):
+    scopes = {"POST": Scope.PAYMENTS_WRITE}
+    input_serializer = NothingRequest
+
+    @operation(
+        "cancelPayment",
+        tag="payments",
+        summary="Cancel a payment that took no money",
+        description="Closes it at the provider. The order stays and can be paid another way.",
+        request=NothingRequest,
+        answer=PaymentAnswer,
+        moves=True,
+        refusals=(PaymentNotFound, PaymentInProgress, PaymentOutcomeUnknown, PaymentAlreadySucceeded),
+        examples={"request": {}, "answer": {**PAYMENT, "state": "CANCELLED", "next_action": None}},
+    )
+    def post(self, request: Request, **kwargs: Any) -> Any:
+        return super().post(request, **kwargs)
+
+    def perform(self, request: Request, data: dict[str, Any], **kwargs: Any) -> Response:
+        viewer = viewer_of(request)
+        payment = payment_seen_by(viewer, kwargs["payment"])
+        cancelled = cancel_payment(payment=payment.id, actor=viewer.actor, reason="customer")
+        return self.answer(PaymentAnswer, cancelled)

@@ -1,0 +1,8 @@
+"""Tables of checkout, private to it."""
+
+from checkout.models.goods import Sku, Stock
+from checkout.models.holds import Reservation
+from checkout.models.letters import Notification
+from checkout.models.orders import Order, OrderLine
+
+__all__ = ["Notification", "Order", "OrderLine", "Reservation", "Sku", "Stock"]

@@ -1,0 +1,95 @@
+"""The merchant's account at the sandbox: our keys to it, its credentials into `<data>/sandbox.environment`.
+
+Only where no live credential is set: a shop that meant to take real money must never reach play money instead.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from config.embedded.errors import CannotStart
+from config.embedded.folder import DataFolder
+from config.embedded.secrets import ensure_rsa_key, render
+
+LIVE_CREDENTIALS = ("STRIPE_SECRET_KEY", "ALIPAY_APP_ID", "WECHAT_MCHID")
+
+
+def live_credentials(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Names of the live credentials that the person gave."""
+    return [name for name in LIVE_CREDENTIALS if environment.get(name)]
+
+
+def forget(folder: DataFolder) -> None:
+    """Take the sandbox's credentials away, so that nothing of it mixes with live ones."""
+    folder.sandbox_environment.unlink(missing_ok=True)
+
+
+def onboard(folder: DataFolder, *, sandbox_url: str, public_url: str) -> None:
+    """This will open or renew the account of our merchant at the sandbox, for this address of ours."""
+    alipay_path, alipay_public = ensure_rsa_key(folder, "alipay-app")
+    wechat_path, wechat_public = ensure_rsa_key(folder, "wechat-merchant")
+    account = _ask(
+        sandbox_url,
+        {
+            "name": "Smart Checkout",
+            "webhooks": {"stripe": f"{public_url}/webhooks/stripe"},
+            "alipay": {"app_public_key": alipay_public},
+            "wechat": {"merchant_public_key": wechat_public},
+        },
+    )
+    values = {"SANDBOX_URL": sandbox_url}
+    values |= _stripe(sandbox_url, account["stripe"])
+    values |= _alipay(folder, sandbox_url, account["alipay"], alipay_path)
+    values |= _wechat(folder, sandbox_url, account["wechat"], wechat_path)
+    folder.write_private(folder.sandbox_environment, render(values))
+
+
+def _ask(sandbox_url: str, merchant: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        answer = httpx.post(f"{sandbox_url}/control/merchants", json=merchant, timeout=30, trust_env=False)
+        answer.raise_for_status()
+        account: dict[str, Any] = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise CannotStart(f"the sandbox did not open an account: {error}") from error
+    missing = [channel for channel in ("stripe", "alipay", "wechat") if channel not in account]
+    if missing:
+        raise CannotStart(f"the sandbox opened no account for {', '.join(missing)}")
+    return account
+
+
+def _stripe(sandbox_url: str, account: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "STRIPE_API_BASE": f"{sandbox_url}/stripe",
+        "STRIPE_JS_URL": f"{sandbox_url}/stripe/js/v3/",
+        "STRIPE_SECRET_KEY": account["secret_key"],
+        "STRIPE_PUBLISHABLE_KEY": account["publishable_key"],
+        "STRIPE_WEBHOOK_SECRETS": account["webhook_secret"],
+    }
+
+
+def _alipay(folder: DataFolder, sandbox_url: str, account: Mapping[str, str], private: str) -> dict[str, str]:
+    public = folder.keys / "alipay-public.pem"
+    folder.write_private(public, account["alipay_public_key"])
+    return {
+        "ALIPAY_GATEWAY": f"{sandbox_url}/alipay/gateway.do",
+        "ALIPAY_APP_ID": account["app_id"],
+        "ALIPAY_SELLER_ID": account["seller_id"],
+        "ALIPAY_APP_PRIVATE_KEY_FILE": private,
+        "ALIPAY_PUBLIC_KEY_FILE": str(public),
+    }
+
+
+def _wechat(folder: DataFolder, sandbox_url: str, account: Mapping[str, str], private: str) -> dict[str, str]:
+    public = folder.keys / "wechat-platform.pem"
+    folder.write_private(public, account["public_key"])
+    return {
+        "WECHAT_API_BASE": f"{sandbox_url}/wechat",
+        "WECHAT_APPID": account["appid"],
+        "WECHAT_MCHID": account["mchid"],
+        "WECHAT_MERCHANT_SERIAL": account["merchant_serial"],
+        "WECHAT_MERCHANT_PRIVATE_KEY_FILE": private,
+        "WECHAT_API_V3_KEY": account["api_v3_key"],
+        "WECHAT_PLATFORM_KEYS": f"{account['public_key_id']}={public}",
+    }

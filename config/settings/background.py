@@ -1,0 +1,29 @@
+"""Celery: work survives a lost worker (acknowledged when done, one at a time) and a lost broker (beat repeats)."""
+
+from typing import Any
+
+from config.settings.base import REDIS_URL
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SOFT_TIME_LIMIT = 90
+CELERY_TASK_TIME_LIMIT = 100
+# Longer than any task may run, or Redis would hand a running task to a second worker.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "socket_keepalive": True}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+
+# name → {"task": "<app>.tasks.<function>", "schedule": seconds or crontab}; copied to the database when beat starts
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "payments: ask about open attempts": {"task": "payments.tasks.settle_open_attempts", "schedule": 5.0},
+    "payments: carry on with refunds": {"task": "payments.tasks.settle_open_refunds", "schedule": 10.0},
+    "payments: apply what the inbox kept": {"task": "payments.tasks.retry_inbox", "schedule": 5.0},
+    "payments: give up reviews past their time": {"task": "payments.tasks.expire_due_reviews", "schedule": 30.0},
+}

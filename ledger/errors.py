@@ -1,0 +1,50 @@
+"""What the ledger refuses, and the base of every refusal in the house."""
+
+from typing import Any, ClassVar
+
+
+class Refusal(Exception):
+    """A request that is understood and refused. The message tells a person what to do about it.
+
+    `code` is stable and snake_case, `status` the HTTP status, `param` the input at fault (if one is),
+    `context` further facts for the machine. Subclasses set `code`, and `status` where it is not 422.
+    """
+
+    code: ClassVar[str] = "refused"
+    status: ClassVar[int] = 422
+
+    def __init__(self, message: str, *, param: str | None = None, **context: Any) -> None:
+        super().__init__(message)
+        self.param = param
+        self.context = context
+
+
+class UnknownAccount(Refusal):
+    """The name is not in the chart of accounts."""
+
+    code = "unknown_account"
+
+
+class UnbalancedPosting(Refusal):
+    """Fewer than two entries, an entry of zero, or a currency whose entries do not sum to zero."""
+
+    code = "unbalanced_posting"
+
+
+class BusinessKeyConflict(Refusal):
+    """The business key was posted before with another reference or other entries."""
+
+    code = "business_key_conflict"
+    status = 409
+
+
+class TransactionNotFound(Refusal):
+    code = "transaction_not_found"
+    status = 404
+
+
+class AlreadyReversed(Refusal):
+    """A transaction is reversed at most once."""
+
+    code = "already_reversed"
+    status = 409

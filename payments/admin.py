@@ -1,0 +1,152 @@
+"""The console's view of payments: read-only; money moves through services alone."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.utils.html import format_html
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+
+from ledger.money import Money
+from payments.models import Attempt, InboxEvent, OutboxEvent, Payment, Refund
+
+_COLOURS = {
+    "SUCCEEDED": "success",
+    "APPLIED": "success",
+    "FAILED": "danger",
+    "DECLINED": "danger",
+    "DEAD": "danger",
+    "UNKNOWN": "warning",
+    "IN_REVIEW": "warning",
+    "REQUIRES_ACTION": "info",
+    "PROCESSING": "info",
+}
+
+
+class ReadOnly:
+    """What is written by use cases is not edited by hand."""
+
+    def has_add_permission(self, *_: Any, **__: Any) -> bool:
+        return False
+
+    def has_change_permission(self, *_: Any, **__: Any) -> bool:
+        return False
+
+    def has_delete_permission(self, *_: Any, **__: Any) -> bool:
+        return False
+
+
+class AttemptInline(ReadOnly, TabularInline):  # type: ignore[misc]
+    model = Attempt
+    fields = (
+        "public_id",
+        "kind",
+        "state",
+        "channel",
+        "channel_reference",
+        "code",
+        "message",
+        "sent_at",
+        "answered_at",
+    )
+    readonly_fields = fields
+    extra = 0
+
+
+class RefundInline(ReadOnly, TabularInline):  # type: ignore[misc]
+    model = Refund
+    fields = ("public_id", "state", "money", "reason", "requested_by", "code", "created_at")
+    readonly_fields = fields
+    extra = 0
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+    list_display = (
+        "public_id",
+        "reference",
+        "state_badge",
+        "amount_shown",
+        "method",
+        "channel",
+        "risk_level",
+        "created_at",
+    )
+    list_filter = ("state", "method", "channel", "risk_level")
+    search_fields = ("reference", "attempts__channel_reference")
+    date_hierarchy = "created_at"
+    inlines = (AttemptInline, RefundInline)
+    list_per_page = 50
+    show_full_result_count = False
+    fieldsets = (
+        (None, {"fields": ("public_id", "reference", "state_badge", "method", "channel", "description")}),
+        (
+            "Money",
+            {"fields": ("amount_shown", "authorized_shown", "captured_shown", "refunded_shown", "surplus")},
+        ),
+        ("Risk", {"fields": ("risk_level", "decision", "case", "decide_by")}),
+        ("Refusal", {"fields": ("failure_code", "failure_message", "advice")}),
+        ("Customer", {"fields": ("card", "device", "client_ip", "expires_at", "created_at")}),
+    )
+
+    @display(description="State", label=_COLOURS)
+    def state_badge(self, row: Payment) -> str:
+        return str(row.state)
+
+    @display(description="Amount", ordering="amount")
+    def amount_shown(self, row: Payment) -> str:
+        return _shown(row, row.amount)
+
+    @display(description="Authorised")
+    def authorized_shown(self, row: Payment) -> str:
+        return _shown(row, row.amount_authorized)
+
+    @display(description="Captured")
+    def captured_shown(self, row: Payment) -> str:
+        return _shown(row, row.amount_captured)
+
+    @display(description="Refunded")
+    def refunded_shown(self, row: Payment) -> str:
+        return _shown(row, row.amount_refunded)
+
+    @display(description="Card")
+    def card(self, row: Payment) -> str:
+        kept = row.instrument
+        return f"{kept['brand']} ····{kept['last4']} ({kept['country']})" if kept else "–"
+
+
+@admin.register(Refund)
+class RefundAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+    list_display = ("public_id", "payment", "state_badge", "money", "reason", "requested_by", "created_at")
+    list_filter = ("state",)
+    list_select_related = ("payment",)
+    show_full_result_count = False
+
+    @display(description="State", label=_COLOURS)
+    def state_badge(self, row: Refund) -> str:
+        return str(row.state)
+
+
+@admin.register(InboxEvent)
+class InboxAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+    list_display = ("channel", "event_id", "state_badge", "reference", "tries", "error", "received_at")
+    list_filter = ("channel", "state")
+    search_fields = ("reference", "event_id")
+    exclude = ("body",)
+    show_full_result_count = False
+
+    @display(description="State", label=_COLOURS)
+    def state_badge(self, row: InboxEvent) -> str:
+        return str(row.state)
+
+
+@admin.register(OutboxEvent)
+class OutboxAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+    list_display = ("public_id", "name", "subject", "created_at", "delivered_at", "tries", "error")
+    list_filter = ("name",)
+    search_fields = ("subject",)
+    show_full_result_count = False
+
+
+def _shown(row: Payment, minor: int) -> str:
+    return format_html("<span dir='ltr'>{}</span>", Money(minor, row.currency).formatted())

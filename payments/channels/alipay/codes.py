@@ -1,0 +1,70 @@
+"""Alipay's words in ours, as data. What is not listed is not proven: it stays UNKNOWN."""
+
+from types import MappingProxyType
+from typing import Final
+
+from payments.channels.contract import Advice, Outcome
+
+OK: Final = "10000"
+BUSINESS_FAILED: Final = "40004"
+TRADE_NOT_EXIST: Final = "ACQ.TRADE_NOT_EXIST"
+
+# The gateway itself refused the call: nothing was looked at, nothing moved.
+GATEWAY_REFUSALS: Final = frozenset({"20001", "40001", "40002", "40003", "40006"})
+
+TRADE_STATUS: Final = MappingProxyType(
+    {
+        "WAIT_BUYER_PAY": Outcome.ACTION_REQUIRED,
+        "TRADE_SUCCESS": Outcome.SUCCEEDED,
+        "TRADE_FINISHED": Outcome.SUCCEEDED,  # paid, and too long ago to be refunded
+        "TRADE_CLOSED": Outcome.CANCELLED,  # unless it was paid: a wholly refunded trade is closed too
+    }
+)
+
+Refusal = tuple[Outcome, Advice | None]
+_MERCHANT_SIDE: Final[Refusal] = (Outcome.ERRORED, Advice.OTHER_METHOD)
+_BUYER_SIDE: Final[Refusal] = (Outcome.DECLINED, Advice.OTHER_METHOD)
+_UNCLEAR: Final[Refusal] = (Outcome.UNKNOWN, None)
+
+# sub_code of 40004 when a QR code was asked for. A refusal gives no code, so there is nothing to pay; the
+# exceptions are codes that speak of an earlier request under the same number.
+START: Final = MappingProxyType[str, Refusal](
+    {
+        "ACQ.ACCESS_FORBIDDEN": _MERCHANT_SIDE,
+        "ACQ.BUYER_SELLER_EQUAL": (Outcome.DECLINED, Advice.STOP),
+        "ACQ.CONTEXT_INCONSISTENT": _UNCLEAR,
+        "ACQ.ERROR_BUYER_CERTIFY_LEVEL_LIMIT": _BUYER_SIDE,
+        "ACQ.EXIST_FORBIDDEN_WORD": _MERCHANT_SIDE,
+        "ACQ.INVALID_PARAMETER": _MERCHANT_SIDE,
+        "ACQ.INVALID_RECEIVE_ACCOUNT": _MERCHANT_SIDE,
+        "ACQ.INVALID_STORE_ID": _MERCHANT_SIDE,
+        "ACQ.PARTNER_ERROR": _MERCHANT_SIDE,
+        "ACQ.RISK_MERCHANT_IP_NOT_EXIST": _MERCHANT_SIDE,
+        "ACQ.SYSTEM_ERROR": _UNCLEAR,
+        "ACQ.TOTAL_FEE_EXCEED": _MERCHANT_SIDE,
+        "ACQ.TRADE_BUYER_NOT_MATCH": _UNCLEAR,
+        "ACQ.TRADE_HAS_CLOSE": (Outcome.CANCELLED, Advice.TRY_AGAIN),
+        "ACQ.TRADE_HAS_SUCCESS": _UNCLEAR,
+    }
+)
+
+REFUND: Final = MappingProxyType[str, Refusal](
+    {
+        "ACQ.BUYER_ERROR": (Outcome.ERRORED, None),
+        "ACQ.BUYER_NOT_EXIST": (Outcome.ERRORED, None),
+        "ACQ.DISCORDANT_REPEAT_REQUEST": _UNCLEAR,  # this number refunded another amount before
+        "ACQ.INVALID_PARAMETER": (Outcome.ERRORED, None),
+        "ACQ.NOT_ALLOW_PARTIAL_REFUND": (Outcome.ERRORED, None),
+        "ACQ.REASON_TRADE_BEEN_FREEZEN": (Outcome.ERRORED, None),
+        "ACQ.REASON_TRADE_REFUND_FEE_ERR": (Outcome.ERRORED, None),
+        "ACQ.REASON_TRADE_STATUS_INVALID": (Outcome.ERRORED, None),
+        "ACQ.REFUND_AMT_NOT_EQUAL_TOTAL": (Outcome.ERRORED, None),
+        "ACQ.SELLER_BALANCE_NOT_ENOUGH": (Outcome.ERRORED, Advice.TRY_AGAIN),
+        "ACQ.SYSTEM_ERROR": _UNCLEAR,
+        "ACQ.TRADE_HAS_CLOSE": (Outcome.ERRORED, None),
+        "ACQ.TRADE_HAS_FINISHED": (Outcome.ERRORED, None),
+        "ACQ.TRADE_NOT_ALLOW_REFUND": (Outcome.ERRORED, None),
+        "ACQ.TRADE_NOT_EXIST": (Outcome.ERRORED, None),
+        "ACQ.TRADE_STATUS_ERROR": (Outcome.ERRORED, None),
+    }
+)

@@ -1,0 +1,31 @@
+"""The channels that settings name, built once per process."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from payments.channels.contract import Channel
+from payments.errors import ChannelNotFound
+
+
+@cache
+def channel(code: str) -> Channel:
+    """The channel called `code`. Raises `ChannelNotFound`."""
+    if code not in settings.CHANNELS:
+        raise ChannelNotFound(f"There is no channel {code[:40]!r}.", param="channel")
+    configuration: Mapping[str, Any] = getattr(settings, code.upper())
+    build = import_string(settings.CHANNELS[code])
+    return cast(Channel, build({**configuration, "timeout_seconds": settings.CHANNEL_TIMEOUT_SECONDS}))
+
+
+def configured() -> frozenset[str]:
+    """Channels with credentials: those without are left out of every route."""
+    credential = {"stripe": "secret_key", "alipay": "app_id", "wechat": "mchid"}
+    return frozenset(code for code in settings.CHANNELS if getattr(settings, code.upper())[credential[code]])
+
+
+def notify_url(code: str) -> str:
+    return f"{settings.NOTIFY_BASE_URL}/webhooks/{code}"

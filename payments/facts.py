@@ -1,0 +1,27 @@
+"""What callers hand to payments. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ledger.money import Money
+from risk.facts import PaymentFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentIntent:
+    """A wish to be paid for `reference` ("ord_…", opaque here) until `expires_at` (aware).
+
+    `facts` is what risk may know before the payment; payments itself fills in its subject and the instrument.
+    `instrument` is a channel token of a card, never a number.
+    """
+
+    reference: str
+    amount: Money
+    method: str
+    description: str
+    facts: PaymentFacts
+    return_url: str
+    expires_at: datetime
+    instrument: str = ""
+    device: str = "desktop"
+    client_ip: str = ""

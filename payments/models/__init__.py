@@ -1,0 +1,11 @@
+"""Tables of payments, one file per thing; `locked()` querysets are the only place that locks."""
+
+from payments.models.api_key import ApiKey
+from payments.models.attempt import Attempt
+from payments.models.idempotency import IdempotencyKey
+from payments.models.inbox import InboxEvent
+from payments.models.outbox import OutboxEvent
+from payments.models.payment import Payment
+from payments.models.refund import Refund
+
+__all__ = ["ApiKey", "Attempt", "IdempotencyKey", "InboxEvent", "OutboxEvent", "Payment", "Refund"]

@@ -1,0 +1,63 @@
+"""Keys by which other programs call the API. The secret itself is shown once and never stored."""
+
+import hashlib
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from ledger.identifiers import encode, new_key
+
+# How often the time of last use is written: often enough to find idle keys, seldom enough to cost nothing.
+LAST_USED_RESOLUTION = timedelta(minutes=1)
+
+
+class Scope(StrEnum):
+    """What a key may do. Money is separate from orders, and giving back from taking."""
+
+    ORDERS_READ = "orders:read"  # orders of everybody, with their payments and refunds
+    ORDERS_WRITE = "orders:write"
+    PAYMENTS_WRITE = "payments:write"
+    REFUNDS_WRITE = "refunds:write"
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def with_secret(self, secret: str) -> "ApiKey | None":
+        return self.filter(secret_hash=ApiKey.hash_of(secret), revoked_at=None).first()
+
+
+class ApiKey(models.Model):
+    id = models.UUIDField(primary_key=True, default=new_key, editable=False)
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=20)  # the start of the secret, by which a person recognises it
+    secret_hash = models.CharField(max_length=64)  # SHA-256 suffices: the secret is 190 random bits
+    scopes = ArrayField(models.CharField(max_length=40))
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["secret_hash"], name="api_key_secret_hash_unique"),
+            models.CheckConstraint(
+                condition=Q(scopes__contained_by=[str(scope) for scope in Scope]), name="api_key_scopes_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @staticmethod
+    def hash_of(secret: str) -> str:
+        return hashlib.sha256(secret.encode()).hexdigest()
+
+    def looks_idle(self, now: datetime) -> bool:
+        return self.last_used_at is None or self.last_used_at < now - LAST_USED_RESOLUTION
+
+    @property
+    def public_id(self) -> str:
+        return encode("key", self.id)

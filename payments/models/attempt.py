@@ -1,0 +1,214 @@
+"""The attempt: one movement asked of one channel, under one outbound key for all its retries."""
+
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django_fsm import FSMField, FSMModelMixin, transition
+
+from ledger.audit import StateAudit
+from ledger.identifiers import decode, encode, new_key
+from ledger.money import Money
+from payments.channels.contract import Answer, MovementRequest, NextAction, StartRequest
+from payments.models.payment import Payment
+from payments.states import AttemptKind, AttemptState as S
+
+OPEN = [S.CREATED, S.SENT, S.UNKNOWN]
+# Seconds to the next question, by how many were asked.
+_BACK_OFF = (5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
+# A call that has neither answered nor timed out by then was cut off with its process.
+ANSWER_DUE = timedelta(seconds=20)
+
+
+class AttemptQuerySet(models.QuerySet["Attempt"]):
+    def locked(self) -> Self:
+        return self.select_for_update(of=("self",)).order_by("pk")
+
+    def by_reference(self, reference: str) -> Self:
+        return self.filter(pk=decode("att", reference))
+
+    def open(self) -> Self:
+        return self.filter(state__in=OPEN)
+
+    def latest_start(self) -> "Attempt | None":
+        """The newest attempt to be paid; captures and voids act on it."""
+        return self.filter(kind=AttemptKind.START).order_by("-sequence").first()
+
+    def begin(self, payment: Payment, kind: AttemptKind, **fields: Any) -> "Attempt":
+        """A new CREATED attempt, next in its payment's sequence; the payment must be locked."""
+        return self.create(
+            payment=payment,
+            kind=kind,
+            sequence=payment.attempts.filter(kind=kind).count() + 1,
+            currency=payment.currency,
+            amount=payment.amount,
+            **fields,
+        )
+
+    def begin_and_send(self, payment: Payment, kind: AttemptKind, **fields: Any) -> "Attempt":
+        """The same, SENT: its call follows once this transaction is committed."""
+        attempt = self.begin(payment, kind, **fields)
+        attempt.send()
+        attempt.save(update_fields=["state", "sent_at", "next_check_at"])
+        return attempt
+
+    def claim_due(self, now: datetime, limit: int) -> list["Attempt"]:
+        """Open attempts whose next question is due; each is given to one caller, by a conditional update."""
+        due = self.open().filter(next_check_at__lte=now).order_by("next_check_at")[:limit]
+        claimed = []
+        for attempt in due:
+            next_check_at = now + attempt.pause()
+            if (
+                self.open()
+                .filter(pk=attempt.pk, next_check_at=attempt.next_check_at)
+                .update(next_check_at=next_check_at, checks=attempt.checks + 1)
+            ):
+                claimed.append(attempt)
+        return claimed
+
+
+class Attempt(FSMModelMixin, models.Model):  # type: ignore[misc]
+    """`request` keeps what was sent, so that it can be sent again unchanged; it holds tokens, never card numbers."""
+
+    id = models.UUIDField(primary_key=True, default=new_key, editable=False)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="attempts")
+    kind = models.CharField(max_length=10, choices=[(k, k) for k in AttemptKind])
+    sequence = models.PositiveSmallIntegerField()
+    state = FSMField(default=S.CREATED, choices=[(s, s) for s in S], protected=True)
+    channel = models.CharField(max_length=20)
+    channel_reference = models.CharField(max_length=100, blank=True)
+    currency = models.CharField(max_length=3)
+    amount = models.BigIntegerField()
+    request = models.JSONField(default=dict)
+    route = models.JSONField(default=dict)
+    action_kind = models.CharField(max_length=20, blank=True)
+    action_value = models.TextField(blank=True)
+    action_expires_at = models.DateTimeField(null=True)
+    three_d_secure = models.JSONField(default=dict)
+    answer = models.JSONField(default=dict)
+    code = models.CharField(max_length=80, blank=True)
+    message = models.CharField(max_length=300, blank=True)
+    checks = models.PositiveIntegerField(default=0)
+    next_check_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = AttemptQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["created_at"]
+        triggers = [StateAudit("att")]
+        indexes = [
+            models.Index(fields=["next_check_at"], condition=Q(state__in=OPEN), name="attempt_due"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="attempt_amount_positive"),
+            models.UniqueConstraint(fields=["payment", "kind", "sequence"], name="attempt_sequence"),
+            models.UniqueConstraint(
+                fields=["payment", "kind"], condition=Q(state__in=OPEN), name="attempt_one_open_per_kind"
+            ),
+            models.UniqueConstraint(
+                fields=["channel", "channel_reference"],
+                condition=Q(kind=AttemptKind.START) & ~Q(channel_reference=""),
+                name="attempt_channel_reference",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.public_id} {self.kind} {self.state}"
+
+    @property
+    def public_id(self) -> str:
+        return encode("att", self.id)
+
+    @property
+    def key(self) -> str:
+        """The outbound idempotency key."""
+        return self.public_id
+
+    @property
+    def money(self) -> Money:
+        return Money(self.amount, self.currency)
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+    @property
+    def was_answered(self) -> bool:
+        return self.answered_at is not None
+
+    @property
+    def next_action(self) -> NextAction | None:
+        if not self.action_kind:
+            return None
+        return NextAction(self.action_kind, self.action_value, self.action_expires_at)  # type: ignore[arg-type]
+
+    def pause(self) -> timedelta:
+        return timedelta(seconds=_BACK_OFF[min(self.checks, len(_BACK_OFF) - 1)])
+
+    def start_request(self) -> StartRequest:
+        """The first request exactly as it was sent."""
+        stored = dict(self.request)
+        stored["expires_at"] = datetime.fromisoformat(stored["expires_at"])
+        return StartRequest(key=self.key, reference=self.public_id, amount=self.money, **stored)
+
+    def movement(self, start: "Attempt", notify_url: str) -> MovementRequest:
+        """What to ask about, or do to, the payment that `start` began, under this attempt's key."""
+        return MovementRequest(
+            key=self.key,
+            reference=start.public_id,
+            channel_reference=start.channel_reference,
+            total=start.money,
+            amount=self.money,
+            notify_url=notify_url,
+            start=start.start_request(),
+        )
+
+    def note(self, answer: Answer) -> None:
+        """Remember what the provider said, whatever it means for the state."""
+        self.answered_at = timezone.now()
+        self.answer = dict(answer.raw)
+        self.channel_reference = answer.channel_reference or self.channel_reference
+        self.code, self.message = answer.code[:80], answer.message[:300]
+        if answer.three_d_secure:
+            self.three_d_secure = dict(answer.three_d_secure)
+        if answer.next_action:
+            self.action_kind = answer.next_action.kind
+            self.action_value = answer.next_action.value
+            self.action_expires_at = answer.next_action.expires_at
+
+    @transition(field=state, source=S.CREATED, target=S.SENT)
+    def send(self) -> None:
+        self.sent_at = timezone.now()
+        self.next_check_at = self.sent_at + ANSWER_DUE
+
+    @transition(field=state, source=[S.SENT, S.UNKNOWN], target=S.SENT)
+    def wait(self) -> None:
+        """The provider has it; the customer or the bank is to act, until the payment's end at the latest."""
+        now = timezone.now()
+        self.next_check_at = now + self.pause()
+        if self.payment.expires_at > now:
+            self.next_check_at = min(self.next_check_at, self.payment.expires_at + timedelta(seconds=1))
+
+    @transition(field=state, source=[S.SENT, S.UNKNOWN], target=S.UNKNOWN)
+    def lose_sight(self) -> None:
+        self.next_check_at = timezone.now() + self.pause()
+
+    @transition(
+        field=state, source=[S.SENT, S.UNKNOWN, S.DECLINED, S.ERRORED, S.CANCELLED], target=S.SUCCEEDED
+    )
+    def succeed(self) -> None:
+        """The provider moved or holds the money: this is believed even after a refusal."""
+
+    @transition(field=state, source=[S.SENT, S.UNKNOWN], target=S.DECLINED)
+    def decline(self) -> None: ...
+
+    @transition(field=state, source=[S.SENT, S.UNKNOWN], target=S.ERRORED)
+    def error(self) -> None: ...
+
+    @transition(field=state, source=[S.CREATED, S.SENT, S.UNKNOWN, S.SUCCEEDED], target=S.CANCELLED)
+    def cancel(self) -> None: ...

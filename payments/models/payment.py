@@ -1,0 +1,194 @@
+"""The payment: what a customer owes for one reference, and what became of it."""
+
+from typing import Any, Self
+
+from django.db import models
+from django.db.models import F, Q
+from django_fsm import FSMField, FSMModelMixin, transition
+
+from ledger.audit import StateAudit
+from ledger.identifiers import decode, encode, new_key
+from ledger.money import Money
+from payments.states import PaymentState as S
+
+# A provider's success is believed whatever we thought before: the money is there.
+_MAY_STILL_SUCCEED = [S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN, S.AUTHORIZED, S.FAILED, S.CANCELLED]
+
+
+class PaymentQuerySet(models.QuerySet["Payment"]):
+    def locked(self) -> Self:
+        """Row locks in primary-key order; the first lock of payment → order → stock → ledger."""
+        return self.select_for_update(of=("self",)).order_by("pk")
+
+    def by_public_id(self, public_id: str) -> Self:
+        return self.filter(pk=decode("pay", public_id))
+
+
+class Payment(FSMModelMixin, models.Model):  # type: ignore[misc]
+    """One payment per reference; a refused one is tried again under the same row.
+
+    Amounts are minor units of `currency`. Sums stand beside the state: a refund never hides a success.
+    `surplus` marks money that arrived although another payment of the same reference already counts; it goes back.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_key, editable=False)
+    reference = models.CharField(max_length=64)
+    business_key = models.CharField(max_length=100, unique=True)
+    state = FSMField(default=S.INIT, choices=[(s, s) for s in S], protected=True)
+    method = models.CharField(max_length=20)
+    channel = models.CharField(max_length=20, blank=True)
+    currency = models.CharField(max_length=3)
+    amount = models.BigIntegerField()
+    amount_authorized = models.BigIntegerField(default=0)
+    amount_captured = models.BigIntegerField(default=0)
+    amount_refunding = models.BigIntegerField(default=0)
+    amount_refunded = models.BigIntegerField(default=0)
+    surplus = models.BooleanField(default=False)
+    description = models.CharField(max_length=200)
+    decision = models.CharField(max_length=40, blank=True)
+    risk_level = models.CharField(max_length=10, blank=True)
+    case = models.CharField(max_length=40, blank=True, db_index=True)
+    review_pending = models.BooleanField(default=False)
+    decide_by = models.DateTimeField(null=True)
+    failure_code = models.CharField(max_length=80, blank=True)
+    failure_message = models.CharField(max_length=300, blank=True)
+    advice = models.CharField(max_length=20, blank=True)
+    instrument = models.JSONField(default=dict)
+    return_url = models.CharField(max_length=500, blank=True)
+    device = models.CharField(max_length=10, default="desktop")
+    client_ip = models.CharField(max_length=45, blank=True)
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = PaymentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        triggers = [StateAudit("pay")]
+        indexes = [
+            models.Index(fields=["reference"], name="payment_reference"),
+            models.Index(fields=["-created_at"], name="payment_created"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(amount_captured__gte=0) & Q(amount_captured__lte=F("amount")),
+                name="payment_captured_within_amount",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount_refunding__gte=0)
+                & Q(amount_refunded__gte=0)
+                & Q(amount_captured__gte=F("amount_refunding") + F("amount_refunded")),
+                name="payment_refunds_within_captured",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=S.SUCCEEDED) | Q(amount_captured__gt=0), name="payment_succeeded_has_money"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=S.SUCCEEDED) | Q(amount_captured=0), name="payment_money_means_succeeded"
+            ),
+            models.UniqueConstraint(
+                fields=["reference"],
+                condition=~Q(state=S.CANCELLED) & Q(surplus=False),
+                name="payment_one_live_per_reference",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.public_id} {self.state}"
+
+    @property
+    def public_id(self) -> str:
+        return encode("pay", self.id)
+
+    def money(self, minor: int) -> Money:
+        return Money(minor, self.currency)
+
+    @property
+    def refundable(self) -> int:
+        """Minor units that were captured and are neither returned nor on their way back."""
+        return self.amount_captured - self.amount_refunded - self.amount_refunding
+
+    def told(self) -> dict[str, Any]:
+        """What every event about this payment says."""
+        return {
+            "reference": self.reference,
+            "payment": self.public_id,
+            "amount": self.amount,
+            "currency": self.currency,
+            "method": self.method,
+            "channel": self.channel,
+        }
+
+    def fail_with(self, code: str, message: str, advice: str) -> None:
+        self.failure_code, self.failure_message, self.advice = code[:80], message[:300], advice
+
+    @transition(field=state, source=[S.INIT, S.FAILED], target=S.RISK_CHECKING)
+    def check_risk(self, **verdict: Any) -> None:
+        """Begin (again): the verdict is given in the same transaction."""
+        for name, value in verdict.items():
+            setattr(self, name, value)
+        self.fail_with("", "", "")
+
+    @transition(field=state, source=[S.RISK_CHECKING, S.IN_REVIEW], target=S.PROCESSING)
+    def process(self) -> None:
+        """A channel is about to be asked."""
+
+    @transition(field=state, source=[S.RISK_CHECKING, S.AUTHORIZED], target=S.IN_REVIEW)
+    def hold_for_review(self) -> None:
+        """A person decides: before the channel was asked, or with the money authorised."""
+        if self.decide_by:
+            self.expires_at = max(self.expires_at, self.decide_by)
+
+    @transition(field=state, source=S.IN_REVIEW, target=S.AUTHORIZED)
+    def release_from_review(self) -> None:
+        """Approved with the money authorised: what is left is to capture."""
+
+    @transition(field=state, source=[S.PROCESSING, S.UNKNOWN], target=S.REQUIRES_ACTION)
+    def require_action(self) -> None: ...
+
+    @transition(field=state, source=S.PROCESSING, target=S.UNKNOWN)
+    def lose_sight(self) -> None:
+        """No clear answer came; the provider will be asked."""
+
+    @transition(
+        field=state,
+        source=[S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN, S.FAILED, S.CANCELLED],
+        target=S.AUTHORIZED,
+    )
+    def authorize(self, amount: int) -> None:
+        self.amount_authorized = amount
+        self.fail_with("", "", "")
+
+    @transition(field=state, source=_MAY_STILL_SUCCEED, target=S.SUCCEEDED)
+    def succeed(self, captured: int) -> None:
+        self.amount_captured = captured
+        self.fail_with("", "", "")
+
+    @transition(
+        field=state, source=[S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN, S.AUTHORIZED], target=S.FAILED
+    )
+    def fail(self, code: str, message: str, advice: str) -> None:
+        """Proven: no money moved."""
+        self.amount_authorized = 0
+        self.fail_with(code, message, advice)
+
+    @transition(
+        field=state,
+        source=[
+            S.INIT,
+            S.RISK_CHECKING,
+            S.IN_REVIEW,
+            S.REQUIRES_ACTION,
+            S.PROCESSING,
+            S.UNKNOWN,
+            S.AUTHORIZED,
+            S.FAILED,
+        ],
+        target=S.CANCELLED,
+    )
+    def cancel(self, reason: str) -> None:
+        """Closed, voided or lapsed: nothing was kept."""
+        self.amount_authorized = 0
+        self.fail_with(reason, "", "")

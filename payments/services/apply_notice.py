@@ -1,0 +1,76 @@
+from django.db import transaction
+
+from ledger.identifiers import MalformedIdentifier
+from payments.channels.codec import notice_from_json
+from payments.channels.contract import AmountMismatch, Notice, NoticeKind, NoticeRefused, UnknownReference
+from payments.events import PaymentMismatched
+from payments.models import Attempt, InboxEvent, Refund
+from payments.services.apply_answer import apply_answer
+from payments.services.apply_refund_answer import apply_refund_answer
+from payments.states import InboxState
+
+
+def apply_notice(*, inbox: InboxEvent) -> NoticeRefused | None:
+    """This will apply a stored notification, in one transaction with all that follows from it.
+
+    Opens its own transaction; locks the inbox row, then as `apply_answer`. Applied twice it changes nothing the
+    second time. Returns the refusal of a notification that can never be applied (the row is then DEAD). Anything
+    else that goes wrong is raised after the row was marked FAILED, and is tried again.
+    """
+    try:
+        with transaction.atomic(durable=True):
+            row = InboxEvent.objects.locked().get(pk=inbox.pk)
+            if row.state in (InboxState.APPLIED, InboxState.IGNORED):
+                return None
+            refusal = _apply(row, notice_from_json(row.notice))
+            row.save()
+            return refusal
+    except Exception as error:
+        _remember_failure(inbox, error)
+        raise
+
+
+def _apply(row: InboxEvent, notice: Notice) -> NoticeRefused | None:
+    if row.state == InboxState.DEAD:
+        return NoticeRefused.named(row.error)
+    if notice.kind == NoticeKind.OTHER:
+        row.ignore()
+        return None
+    refusal = _apply_payment(notice) if notice.kind == NoticeKind.PAYMENT else _apply_refund(notice)
+    if refusal:
+        row.bury(refusal.code)
+    else:
+        row.apply()
+    return refusal
+
+
+def _apply_payment(notice: Notice) -> NoticeRefused | None:
+    try:
+        attempt = Attempt.objects.by_reference(notice.reference).get()
+    except (MalformedIdentifier, Attempt.DoesNotExist):
+        return UnknownReference(notice.reference)
+    events = apply_answer(attempt=attempt, answer=notice.answer, source="notice")
+    if any(isinstance(event, PaymentMismatched) for event in events):
+        return AmountMismatch(notice.reference)
+    return None
+
+
+def _apply_refund(notice: Notice) -> NoticeRefused | None:
+    try:
+        refund = Refund.objects.by_public_id(notice.movement_reference).get()
+    except (MalformedIdentifier, Refund.DoesNotExist):
+        return UnknownReference(notice.movement_reference)
+    if notice.answer.amount not in (None, refund.money):
+        return AmountMismatch(notice.movement_reference)
+    apply_refund_answer(refund=refund, answer=notice.answer)
+    return None
+
+
+def _remember_failure(inbox: InboxEvent, error: Exception) -> None:
+    with transaction.atomic(durable=True):
+        row = InboxEvent.objects.locked().get(pk=inbox.pk)
+        if row.is_exhausted:
+            row.bury(repr(error))
+        else:
+            row.fail(repr(error))
+        row.save()

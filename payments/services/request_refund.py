@@ -1,0 +1,23 @@
+from django.db import transaction
+
+from ledger.audit import attribute
+from ledger.money import Money
+from payments import selectors
+from payments.selectors import RefundView
+from payments.services.carry_out_refund import carry_out_refund
+from payments.services.queue_refund import queue_refund
+
+
+def request_refund(*, payment: str, amount: Money | None, reason: str, actor: str, key: str) -> RefundView:
+    """This will return money to the customer by the way it came, whole (`amount` None) or in part.
+
+    Opens its own transactions; asks the channel between them. The refund comes back SUCCEEDED, FAILED, or still
+    PROCESSING or UNKNOWN, and then settles by itself. Raises `PaymentNotFound`, `PaymentNotRefundable`,
+    `RefundExceedsCaptured`, `RefundKeyReused`.
+    """
+    found = selectors.payment(payment)
+    with transaction.atomic(durable=True):
+        attribute(actor=actor, reason=reason)
+        refund = queue_refund(payment=found.id, amount=amount, reason=reason, actor=actor, key=key)
+    carry_out_refund(refund=refund.id)
+    return selectors.refund(refund.id)

@@ -1,0 +1,69 @@
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from ledger.audit import attribute
+from payments import outbox, selectors
+from payments.errors import ReviewNotFound, ReviewNotReady
+from payments.events import PaymentCancelled
+from payments.models import Attempt, Payment
+from payments.selectors import PaymentView
+from payments.services.send_attempt import send_attempt
+from payments.states import AttemptKind, PaymentState
+from risk.services.decide_case import decide_case
+
+# How long the customer has, after an approval, to pay by a wallet that could not be asked before.
+TIME_TO_PAY = timedelta(minutes=15)
+
+
+def resolve_review(*, case: str, approve: bool, actor: str, reason: str) -> PaymentView:
+    """This will close the risk case and move its payment: approve captures or goes on, reject voids.
+
+    Opens its own transactions: case and payment change in one, under the payment's lock; the channel is called
+    after it. Raises `ReviewNotFound`, `ReviewNotReady` and what `risk.services.decide_case` raises (decided already, held by another).
+    """
+    with transaction.atomic(durable=True):
+        attribute(actor=actor, reason=reason)
+        payment = Payment.objects.locked().filter(case=case).first()
+        if payment is None:
+            raise ReviewNotFound("No payment waits for this case.")
+        if payment.state != PaymentState.IN_REVIEW and payment.review_pending:
+            raise ReviewNotReady(
+                "The customer is still with their bank; decide when the money is authorised."
+            )
+        decide_case(case=case, approve=approve, actor=actor, reason=reason)
+        attempt = _move(payment, approve)
+    if attempt:
+        send_attempt(attempt=attempt)
+    return selectors.payment(payment.public_id)
+
+
+def _move(payment: Payment, approve: bool) -> Attempt | None:
+    """The call that follows from the decision, stored as SENT; None when no provider is involved."""
+    payment.review_pending = False
+    start = payment.attempts.latest_start()
+    assert start is not None, "a held payment has the attempt that it was held with"
+    if approve and payment.amount_authorized:
+        payment.release_from_review()
+        payment.save()
+        return Attempt.objects.begin_and_send(payment, AttemptKind.CAPTURE, channel=start.channel)
+    if approve:
+        payment.expires_at = timezone.now() + TIME_TO_PAY
+        payment.process()
+        payment.save()
+        start.request["expires_at"] = payment.expires_at.isoformat()
+        start.send()
+        start.save(update_fields=["state", "request", "sent_at", "next_check_at"])
+        return start
+    payment.save()
+    if payment.amount_authorized:
+        return Attempt.objects.begin_and_send(
+            payment, AttemptKind.VOID, channel=start.channel, request={"reason": "review_rejected"}
+        )
+    start.cancel()
+    start.save(update_fields=["state"])
+    payment.cancel("review_rejected")
+    payment.save()
+    outbox.publish(PaymentCancelled(**payment.told(), reason="review_rejected"))
+    return None

@@ -1,0 +1,48 @@
+from django.db import connection, transaction
+
+from payments.channels import registry
+from payments.channels.contract import Answer, Outcome
+from payments.models import Attempt
+from payments.services.apply_answer import apply_answer
+from payments.states import AttemptKind
+
+
+def send_attempt(*, attempt: Attempt, again: bool = False) -> None:
+    """This will make the attempt's call to its channel and apply the answer.
+
+    Phases two and three of every movement: the attempt is already stored as SENT. No transaction may be open; the
+    call's time-out leaves the attempt UNKNOWN. With `again`, the channel is first asked what became of it.
+    """
+    assert not connection.in_atomic_block, "no provider is called inside a transaction"
+    answer = _ask_again(attempt) if again else _ask(attempt)
+    with transaction.atomic(durable=True):
+        apply_answer(attempt=attempt, answer=answer, source="query" if again else "answer")
+
+
+def _ask(attempt: Attempt) -> Answer:
+    channel = registry.channel(attempt.channel)
+    if attempt.kind == AttemptKind.START:
+        return channel.start(attempt.start_request())
+    movement = attempt.movement(_start_of(attempt), registry.notify_url(attempt.channel))
+    return channel.capture(movement) if attempt.kind == AttemptKind.CAPTURE else channel.void(movement)
+
+
+def _ask_again(attempt: Attempt) -> Answer:
+    start = attempt if attempt.kind == AttemptKind.START else _start_of(attempt)
+    channel = registry.channel(attempt.channel)
+    answer = channel.query(attempt.movement(start, registry.notify_url(attempt.channel)))
+    not_done_yet = {
+        AttemptKind.START: frozenset[Outcome](),
+        AttemptKind.CAPTURE: frozenset({Outcome.AUTHORIZED}),
+        AttemptKind.VOID: frozenset(
+            {Outcome.AUTHORIZED, Outcome.ACTION_REQUIRED, Outcome.PENDING, Outcome.NOT_FOUND}
+        ),
+    }
+    # The same key again: what was not done is done now, what was done is answered again.
+    return _ask(attempt) if answer.outcome in not_done_yet[AttemptKind(attempt.kind)] else answer
+
+
+def _start_of(attempt: Attempt) -> Attempt:
+    start = Attempt.objects.filter(payment=attempt.payment_id).latest_start()
+    assert start is not None, "captures and voids act on what was started"
+    return start

@@ -1,0 +1,220 @@
+from dataclasses import dataclass, replace
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from ledger.audit import attribute
+from payments import outbox, selectors
+from payments.channels import registry
+from payments.channels.contract import Challenge, ChannelUnavailable, Instrument, InstrumentUnknown
+from payments.errors import (
+    ChannelNotReachable,
+    InstrumentInvalid,
+    MethodUnavailable,
+    PaymentAlreadySucceeded,
+    PaymentInProgress,
+)
+from payments.events import PaymentCancelled, PaymentHeldForReview, PaymentStarted
+from payments.facts import PaymentIntent
+from payments.models import Attempt, Payment
+from payments.routing import Route, route
+from payments.selectors import PaymentView
+from payments.services.cancel_payment import cancel_payment
+from payments.services.send_attempt import send_attempt
+from payments.states import AttemptKind, PaymentMethod, PaymentState
+from risk.facts import InstrumentFacts, Verdict
+from risk.services.assess import assess
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    intent: PaymentIntent
+    route: Route
+    channel: str
+    instrument: Instrument | None
+
+
+def start_payment(*, intent: PaymentIntent) -> PaymentView:
+    """This will ask risk, then the channel, for the money, and say where that led.
+
+    Opens its own transactions: (1) payment, verdict and attempt are stored under the payment's lock, after
+    `PaymentStarted` was published (its handlers may veto); (2) the channel is called with nothing open; (3) the
+    answer is applied. The result is SUCCEEDED, REQUIRES_ACTION (with `next_action`), IN_REVIEW, FAILED (with advice),
+    CANCELLED (risk said no), PROCESSING or UNKNOWN; the last two settle by themselves. Asking again while the
+    customer is with a wallet returns the same QR; another method or card closes what was begun first.
+    Raises `MethodUnavailable`, `InstrumentInvalid`, `ChannelNotReachable`, `PaymentInProgress`,
+    `PaymentAlreadySucceeded`, `PaymentOutcomeUnknown`, and what a handler of `PaymentStarted` raises.
+    """
+    plan = _plan(intent)
+    live = selectors.live_payment(intent.reference)
+    if live:
+        if _goes_on(live, intent):
+            return live
+        _make_way(live)
+    try:
+        payment, attempt = _open(plan)
+    except IntegrityError as error:
+        raise PaymentInProgress("A payment for this order has just begun; wait for its result.") from error
+    if attempt:
+        send_attempt(attempt=attempt)
+    return selectors.payment(payment.public_id)
+
+
+def _plan(intent: PaymentIntent) -> _Plan:
+    choice = route(intent.method, settings.PAYMENT_METHODS, registry.configured())
+    if not choice.eligible:
+        raise MethodUnavailable("This way to pay is not available; choose another.", param="method")
+    code = choice.eligible[0]
+    instrument = None
+    if intent.method == PaymentMethod.CARD:
+        if not intent.instrument:
+            raise InstrumentInvalid("Enter the card: its token is missing.", param="instrument")
+        try:
+            instrument = registry.channel(code).describe_instrument(intent.instrument)
+        except InstrumentUnknown as error:
+            raise InstrumentInvalid(
+                "Enter the card again: its token is not valid.", param="instrument"
+            ) from error
+        except ChannelUnavailable as error:
+            raise ChannelNotReachable(
+                "The card service does not answer; no money moved, try again."
+            ) from error
+    return _Plan(intent, choice, code, instrument)
+
+
+def _goes_on(live: PaymentView, intent: PaymentIntent) -> bool:
+    """Whether asking again means what is already going on."""
+    same_wallet = live.method == intent.method and intent.method != PaymentMethod.CARD
+    waiting = live.state in (PaymentState.PROCESSING, PaymentState.UNKNOWN, PaymentState.AUTHORIZED)
+    return (
+        live.state == PaymentState.IN_REVIEW
+        or waiting
+        or (live.state == PaymentState.REQUIRES_ACTION and same_wallet)
+    )
+
+
+def _make_way(live: PaymentView) -> None:
+    if live.state == PaymentState.SUCCEEDED:
+        raise PaymentAlreadySucceeded("This order is paid; nothing more is due.")
+    if live.state == PaymentState.REQUIRES_ACTION:
+        after = cancel_payment(payment=live.id, actor="system", reason="replaced")
+        if after.state == PaymentState.SUCCEEDED:
+            raise PaymentAlreadySucceeded("The earlier try went through: this order is paid.")
+        if after.state != PaymentState.CANCELLED:
+            raise PaymentInProgress("The earlier try is being closed; try again in a moment.")
+
+
+def _open(plan: _Plan) -> tuple[Payment, Attempt | None]:
+    intent = plan.intent
+    with transaction.atomic(durable=True):
+        attribute(actor=intent.facts.customer.reference or "guest", reason="payment")
+        payment = _payment_for(plan)
+        outbox.publish(PaymentStarted(**payment.told()))
+        verdict = assess(facts=_facts(plan, payment))
+        payment.check_risk(
+            decision=verdict.decision,
+            risk_level=verdict.level,
+            case=verdict.case,
+            decide_by=verdict.decide_by,
+            review_pending=verdict.action == "review",
+            instrument=_kept(plan.instrument),
+        )
+        payment.save()
+        return payment, _act_on(verdict, payment, plan)
+
+
+def _act_on(verdict: Verdict, payment: Payment, plan: _Plan) -> Attempt | None:
+    if verdict.action == "reject":
+        payment.cancel("risk_rejected")
+        payment.save()
+        outbox.publish(PaymentCancelled(**payment.told(), reason="risk_rejected"))
+        return None
+    attempt = _attempt(payment, plan, verdict)
+    if payment.review_pending and plan.instrument is None:
+        # A wallet takes the money at once, so the person decides before the wallet is asked.
+        payment.hold_for_review()
+        payment.save()
+        outbox.publish(PaymentHeldForReview(**payment.told(), decide_by=payment.expires_at.isoformat()))
+        return None
+    payment.process()
+    payment.save()
+    attempt.send()
+    attempt.save()
+    return attempt
+
+
+def _payment_for(plan: _Plan) -> Payment:
+    """The one payment of the reference, locked: a new row, or the refused one to be tried again."""
+    intent = plan.intent
+    rows = Payment.objects.filter(reference=intent.reference)
+    payment = rows.filter(surplus=False).exclude(state=PaymentState.CANCELLED).locked().first()
+    if payment and payment.state not in (PaymentState.INIT, PaymentState.FAILED):
+        raise PaymentInProgress("A payment for this order has just begun; wait for its result.")
+    if payment is None:
+        payment = Payment(
+            reference=intent.reference,
+            business_key=f"{intent.reference}:payment:{rows.count() + 1}",
+            currency=intent.amount.currency,
+            amount=intent.amount.minor,
+            description=intent.description[:200],
+        )
+    payment.method = intent.method
+    payment.channel = plan.channel
+    payment.return_url = intent.return_url
+    payment.device = intent.device
+    payment.client_ip = intent.client_ip
+    payment.expires_at = intent.expires_at
+    payment.save()
+    return payment
+
+
+def _attempt(payment: Payment, plan: _Plan, verdict: Verdict) -> Attempt:
+    intent = plan.intent
+    return Attempt.objects.begin(
+        payment,
+        AttemptKind.START,
+        channel=plan.channel,
+        route=plan.route.record(plan.channel),
+        request={
+            "description": payment.description,
+            "notify_url": registry.notify_url(plan.channel),
+            "return_url": intent.return_url,
+            "expires_at": intent.expires_at.isoformat(),
+            "instrument": intent.instrument,
+            "capture": not (payment.review_pending and plan.instrument is not None),
+            "challenge": Challenge.REQUIRED if verdict.action == "challenge" else Challenge.AUTOMATIC,
+            "device": intent.device,
+            "client_ip": intent.client_ip,
+            "metadata": {"payment": payment.public_id, "order": payment.reference},
+        },
+    )
+
+
+def _facts(plan: _Plan, payment: Payment):  # type: ignore[no-untyped-def]
+    card = plan.instrument
+    return replace(
+        plan.intent.facts,
+        stage="payment",
+        subject=payment.public_id,
+        amount=payment.amount,
+        currency=payment.currency,
+        instrument=InstrumentFacts(
+            kind=plan.intent.method,
+            country=card.country if card else "",
+            fingerprint=card.fingerprint if card else "",
+            brand=card.brand if card else "",
+        ),
+    )
+
+
+def _kept(instrument: Instrument | None) -> dict[str, str]:
+    """What of a card is kept: enough to recognise it, nothing to charge it elsewhere."""
+    if instrument is None:
+        return {}
+    return {
+        "brand": instrument.brand,
+        "last4": instrument.last4,
+        "country": instrument.country,
+        "funding": instrument.funding,
+        "expires_on": instrument.expires_on,
+    }

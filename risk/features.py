@@ -1,0 +1,129 @@
+"""From facts to the inputs of a decision: plain JSON, free of what a rule does not need. Pure.
+
+The inputs are all that a decision looks at besides its policy, so they are stored with it and suffice to replay it.
+Personal values enter only as hashes (keyed for entities), the address of the network only in part.
+"""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from ipaddress import ip_address, ip_network
+from typing import Any, TypeAlias
+
+from risk.facts import PaymentFacts
+from risk.states import EntityKind, Stage
+
+Inputs: TypeAlias = Mapping[str, Any]
+
+LARGEST = 2**63 - 1  # what CEL and PostgreSQL hold
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+# Limits count by the merchant's calendar day; China has one time zone and no summer time.
+_CALENDAR = timezone(timedelta(hours=8))
+_MOST_SKUS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListHit:
+    """An entry of a list that names something in the facts."""
+
+    entry: str
+    kind: str
+    entity: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the database adds to the facts. Counts include the question that is being asked."""
+
+    payments_last_minute: Mapping[str, int]  # by "customer", "card", "device"
+    spent_today: int = 0  # CNY minor units of the customer's other payments
+    lists: tuple[ListHit, ...] = ()
+
+
+def text(value: object, length: int = 128) -> str:
+    """`value` as text that JSON, CEL and PostgreSQL all hold: printable, at most `length` characters."""
+    return "".join(c for c in str(value)[: 4 * length] if c.isprintable())[:length]
+
+
+def moment(value: datetime) -> datetime:
+    """`value` in UTC, within the years that make sense."""
+    aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value
+    return min(max(aware, _EARLIEST), _LATEST).astimezone(UTC)
+
+
+def calendar_day(value: datetime) -> date:
+    """The day that limits count `value` under."""
+    return moment(value).astimezone(_CALENDAR).date()
+
+
+def stage(value: str) -> Stage:
+    """An unknown stage gets the full check."""
+    return Stage.ORDER if value == Stage.ORDER else Stage.PAYMENT
+
+
+def whole(value: int) -> int:
+    return max(-LARGEST, min(LARGEST, int(value)))
+
+
+def network(address: str) -> str:
+    """The part of an address that says whence, not who ("203.0.113.0/24"); empty when it is none."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return ""
+    return str(ip_network((parsed.packed, 24 if parsed.version == 4 else 48), strict=False))
+
+
+def entity_key(kind: str, value: str, *, secret: bytes) -> str:
+    """What lists and counts know an entity by; nobody without `secret` finds the value by trying."""
+    return hmac.digest(secret, f"{kind}:{text(value)}".encode(), "sha256").hex()[:32]
+
+
+def entities(facts: PaymentFacts, *, secret: bytes) -> tuple[tuple[str, str], ...]:
+    """Kind and key of everything in the facts that a list may name or a count may follow."""
+    named = [
+        (EntityKind.CUSTOMER, facts.customer.reference),
+        (EntityKind.EMAIL, facts.customer.email_hash),
+        (EntityKind.CARD, facts.instrument.fingerprint),
+        (EntityKind.DEVICE, facts.device.identifier),
+        (EntityKind.IP, facts.device.ip),
+        (EntityKind.ADDRESS, facts.delivery.hash),
+        (EntityKind.MERCHANT, facts.merchant),
+        *((EntityKind.SKU, sku) for sku in facts.skus[:_MOST_SKUS]),
+    ]
+    return tuple((str(kind), entity_key(kind, value, secret=secret)) for kind, value in named if text(value))
+
+
+def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str]) -> dict[str, Any]:
+    """The decision's inputs; `known` are the entities' keys by kind."""
+    plain = _plain(asdict(facts))
+    plain["stage"] = str(stage(facts.stage))
+    plain["skus"] = plain["skus"][:_MOST_SKUS]
+    plain["device"]["ip"] = network(facts.device.ip)
+    return {
+        "facts": plain,
+        "entities": dict(known),
+        "features": {
+            "payments_last_minute": {name: whole(n) for name, n in evidence.payments_last_minute.items()},
+            "spent_today": whole(evidence.spent_today),
+        },
+        "lists": [asdict(hit) for hit in evidence.lists],
+    }
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case None | bool():
+            return value
+        case int():
+            return whole(value)
+        case datetime():
+            return moment(value).isoformat()
+        case dict():
+            return {name: _plain(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+        case _:
+            return text(value)

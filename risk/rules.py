@@ -1,0 +1,302 @@
+"""The judge: a policy and the inputs of a decision in, a judgement out. Pure; the same bytes every time.
+
+Order of authority: lists (fatal, white, black, grey), then limits, then rules. Rules are CEL expressions over the
+variables of `variables()`; amounts there are minor units.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+from typing import Any
+
+import cel
+
+from ledger.money import UnknownCurrency, exponent
+from risk.errors import InvalidRule
+from risk.features import Inputs, whole
+from risk.states import SEVERITY, Action, Level, ListKind, Stage
+
+ENGINE = 1  # raise when the same policy and inputs would give another judgement
+LIMIT_CURRENCY = "CNY"
+_PLACEHOLDER = re.compile(r"\{([a-z_]+\.[a-z_]+)\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """`action` is the least that follows when the rule fires, whatever the score ("" for none)."""
+
+    id: str
+    version: int
+    expression: str
+    weight: int
+    action: str
+    message: Mapping[str, str]  # by language
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    medium_above: int
+    challenge_above: int
+    high_above: int
+    reject_from: int
+    explain_above: int
+    grey_weight: int
+    review_minutes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """Most CNY minor units of one verification level."""
+
+    payment: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyDocument:
+    """A policy as the judge reads it. `rates` is CNY for one major unit; for comparing, never for charging."""
+
+    name: str  # "starting@1"
+    rules: tuple[Rule, ...]
+    thresholds: Thresholds
+    limits: Mapping[int, Limit]  # by verification level; a level without an entry has none
+    rates: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """One cause. `source` is "list", "limit" or "rule"; `params` fill the message."""
+
+    code: str
+    source: str
+    weight: int
+    action: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    policy: str
+    score: int
+    level: Level
+    action: Action
+    grounds: tuple[Ground, ...]
+    amount_cny: int | None  # what the payment counts as against limits; None without a known rate
+
+
+def canonical(value: Any) -> bytes:
+    """JSON that is the same bytes for the same content."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def outcome(judgement: Judgement) -> dict[str, Any]:
+    """What must come out again when a decision is replayed (words are rendered from it, and may be improved)."""
+    return {
+        "engine": ENGINE,
+        "policy": judgement.policy,
+        "score": judgement.score,
+        "level": str(judgement.level),
+        "action": str(judgement.action),
+        "grounds": [asdict(ground) for ground in judgement.grounds],
+    }
+
+
+def digest(inputs: Inputs, result: Mapping[str, Any]) -> str:
+    """The fingerprint of a decision: its inputs and its outcome."""
+    return hashlib.sha256(canonical({"inputs": inputs, "outcome": result})).hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _program(expression: str) -> cel.Program:
+    return cel.compile(expression)
+
+
+def check_rule(rule: Rule, inputs: Inputs, rates: Mapping[str, Decimal]) -> bool:
+    """Whether `rule` fires on `inputs`. Raises `InvalidRule` unless it compiles and answers yes or no."""
+    try:
+        answer = _program(rule.expression).execute(cel.Context(variables=variables(inputs, rates)))
+    except Exception as problem:  # the evaluator raises whatever its operators raise
+        said = str(problem).partition("\n")[0][:300]
+        raise InvalidRule(
+            f"Rule {rule.id}: the expression can not be used. {said}", param=rule.id
+        ) from problem
+    if not isinstance(answer, bool):
+        said = f"the expression must answer true or false, not {type(answer).__name__}"
+        raise InvalidRule(f"Rule {rule.id}: {said}.", param=rule.id)
+    return answer
+
+
+def in_cny(amount: int, currency: str, rates: Mapping[str, Decimal]) -> int | None:
+    """`amount` in CNY minor units, or None when no rate is known."""
+    rate = Decimal(1) if currency == LIMIT_CURRENCY else rates.get(currency)
+    if rate is None:
+        return None
+    try:
+        shift = exponent(LIMIT_CURRENCY) - exponent(currency)
+    except UnknownCurrency:
+        return None
+    return whole(int((Decimal(amount).scaleb(shift) * rate).to_integral_value(ROUND_HALF_UP)))
+
+
+def variables(inputs: Inputs, rates: Mapping[str, Decimal]) -> dict[str, dict[str, Any]]:
+    """What an expression may name."""
+    facts, features = inputs["facts"], inputs["features"]
+    amount_cny = in_cny(facts["amount"], facts["currency"], rates)
+    customer, device = facts["customer"], facts["device"]
+    return {
+        "payment": {
+            "stage": facts["stage"],
+            "amount": facts["amount"],
+            "currency": facts["currency"],
+            "amount_cny": 0 if amount_cny is None else amount_cny,
+            "rate_known": amount_cny is not None,
+            "merchant_country": facts["merchant_country"],
+        },
+        "customer": {
+            "known": bool(customer["reference"]),
+            "paid_orders": customer["paid_orders"],
+            "age_days": _age_days(customer["registered_at"], facts["happened_at"]),
+            "verification_level": customer["verification_level"],
+        },
+        "instrument": {name: facts["instrument"][name] for name in ("kind", "country", "brand")},
+        "delivery": {"country": facts["delivery"]["country"]},
+        "device": {
+            "known": bool(device["identifier"]),
+            "is_new": device["is_new"],
+            "is_proxy": device["is_proxy"],
+            "ip_country": device["ip_country"],
+        },
+        "velocity": {
+            name: features["payments_last_minute"].get(name, 0) for name in ("customer", "card", "device")
+        },
+    }
+
+
+def _age_days(registered_at: str | None, happened_at: str) -> int:
+    if not registered_at:
+        return -1
+    return (datetime.fromisoformat(happened_at) - datetime.fromisoformat(registered_at)).days
+
+
+def judge(policy: PolicyDocument, inputs: Inputs) -> Judgement:
+    """The judgement of `policy` on `inputs`. Never raises on inputs made by `features.inputs_of`."""
+    facts = inputs["facts"]
+    amount_cny = in_cny(facts["amount"], facts["currency"], policy.rates)
+    final = _final_list(inputs)
+    if final is not None:
+        accepted = final.action == Action.ACCEPT
+        grounds: tuple[Ground, ...] = (final,)
+        score = 0 if accepted else policy.thresholds.reject_from
+    else:
+        grounds = (*_grey(policy, inputs), *_limits(policy, inputs, amount_cny), *_rules(policy, inputs))
+        score = min(max(sum(ground.weight for ground in grounds), 0), 9999)
+    return Judgement(
+        policy=policy.name,
+        score=score,
+        level=_level(policy.thresholds, score),
+        action=_action(policy.thresholds, score, grounds, inputs, final),
+        grounds=grounds,
+        amount_cny=amount_cny,
+    )
+
+
+def _level(thresholds: Thresholds, score: int) -> Level:
+    if score > thresholds.high_above:
+        return Level.HIGH
+    return Level.MEDIUM if score > thresholds.medium_above else Level.LOW
+
+
+def _action(
+    thresholds: Thresholds, score: int, grounds: tuple[Ground, ...], inputs: Inputs, final: Ground | None
+) -> Action:
+    if final is not None:
+        return Action(final.action)
+    floors = [Action(ground.action) for ground in grounds if ground.action]
+    action = max([_by_score(thresholds, score), *floors], key=SEVERITY.__getitem__)
+    if inputs["facts"]["stage"] == Stage.ORDER:  # nothing to challenge or to hold before there is an order
+        return Action.REJECT if action == Action.REJECT else Action.ACCEPT
+    if action == Action.CHALLENGE and inputs["facts"]["instrument"]["kind"] != "card":
+        return Action.REVIEW  # only cards have 3-D Secure
+    return action
+
+
+def _by_score(thresholds: Thresholds, score: int) -> Action:
+    if score >= thresholds.reject_from:
+        return Action.REJECT
+    if score > thresholds.high_above:
+        return Action.REVIEW
+    return Action.CHALLENGE if score > thresholds.challenge_above else Action.ACCEPT
+
+
+def _final_list(inputs: Inputs) -> Ground | None:
+    verdicts = {ListKind.FATAL: Action.REJECT, ListKind.WHITE: Action.ACCEPT, ListKind.BLACK: Action.REJECT}
+    for kind, action in verdicts.items():
+        for hit in inputs["lists"]:
+            if hit["kind"] == kind:
+                return Ground(code=f"list_{kind}", source="list", weight=0, action=action, params=_hit(hit))
+    return None
+
+
+def _grey(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
+    for hit in inputs["lists"]:
+        if hit["kind"] == ListKind.GREY:  # several entries are one suspicion
+            weight = policy.thresholds.grey_weight
+            yield Ground(
+                code="list_grey", source="list", weight=weight, action=Action.CHALLENGE, params=_hit(hit)
+            )
+            return
+
+
+def _hit(hit: Mapping[str, str]) -> dict[str, str]:
+    return {"entry": hit["entry"], "entity": hit["entity"], "reason": hit["reason"]}
+
+
+def _limits(policy: PolicyDocument, inputs: Inputs, amount_cny: int | None) -> Iterator[Ground]:
+    customer = inputs["facts"]["customer"]
+    limit = policy.limits.get(customer["verification_level"]) if customer["reference"] else None
+    if limit is None or amount_cny is None:
+        return
+    spent = inputs["features"]["spent_today"]
+    for code, used, most in (
+        ("limit_per_payment", amount_cny, limit.payment),
+        ("limit_per_day", amount_cny + spent, limit.day),
+    ):
+        if used > most:
+            params = {"limit": most, "used": used, "currency": LIMIT_CURRENCY}
+            yield Ground(code=code, source="limit", weight=0, action=Action.REJECT, params=params)
+
+
+def _rules(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
+    named = variables(inputs, policy.rates)
+    context = cel.Context(variables=named)
+    for rule in policy.rules:
+        try:
+            fires = _program(rule.expression).execute(context)
+        except Exception:  # noqa: BLE001 -- a rule that can not be evaluated is a question to a person, not an error
+            fires = None
+        if fires is True:
+            params = _params(rule, named)
+            yield Ground(code=rule.id, source="rule", weight=rule.weight, action=rule.action, params=params)
+        elif fires is not False:
+            params = {"rule": rule.id}
+            yield Ground(code="rule_failed", source="rule", weight=0, action=Action.REVIEW, params=params)
+
+
+def _params(rule: Rule, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    params: dict[str, Any] = {}
+    for name in placeholders(rule.message):
+        group, _, item = name.partition(".")
+        params[name] = named[group][item]
+        if name == "payment.amount":  # an amount means nothing without its currency
+            params["payment.currency"] = named["payment"]["currency"]
+    return params
+
+
+def placeholders(message: Mapping[str, str]) -> list[str]:
+    """The variables that a message names, in every language."""
+    return sorted({name for words in message.values() for name in _PLACEHOLDER.findall(words)})

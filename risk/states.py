@@ -1,0 +1,66 @@
+"""The words of risk: levels, actions, stages, lists, and the states of policies and cases. Pure."""
+
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    ORDER = "order"  # light, before the order: only a rejection counts
+    PAYMENT = "payment"  # full, before the channel is called
+
+
+class Level(StrEnum):
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+
+
+class Action(StrEnum):
+    """In order of severity."""
+
+    ACCEPT = "accept"
+    CHALLENGE = "challenge"
+    REVIEW = "review"
+    REJECT = "reject"
+
+
+SEVERITY = {action: position for position, action in enumerate(Action)}
+
+
+class ListKind(StrEnum):
+    """In order of authority: the first that matches decides."""
+
+    FATAL = "fatal"  # rejects, and no white entry helps
+    WHITE = "white"  # accepts, whatever limits and rules say
+    BLACK = "black"  # rejects
+    GREY = "grey"  # adds weight and asks for a challenge
+
+
+class EntityKind(StrEnum):
+    CUSTOMER = "customer"
+    EMAIL = "email"
+    CARD = "card"
+    DEVICE = "device"
+    IP = "ip"
+    ADDRESS = "address"
+    MERCHANT = "merchant"
+    SKU = "sku"
+
+
+class PolicyState(StrEnum):
+    DRAFT = "DRAFT"
+    SHADOW = "SHADOW"
+    ACTIVE = "ACTIVE"
+    RETIRED = "RETIRED"
+
+
+class CaseState(StrEnum):
+    OPEN = "OPEN"
+    ASSIGNED = "ASSIGNED"
+    ESCALATED = "ESCALATED"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+
+# A person may still decide.
+LIVE_CASE = frozenset({CaseState.OPEN, CaseState.ASSIGNED, CaseState.ESCALATED})

@@ -1,0 +1,113 @@
+"""Reasons and explanations in words, in the reader's language. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from babel import Locale
+
+from ledger.money import Money, UnknownCurrency
+from risk.rules import Ground
+from risk.states import Action, Level
+
+_PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
+
+# What lists and limits say; rules bring their own words.
+_MESSAGES: dict[str, dict[str, str]] = {
+    "list_fatal": {
+        "en": "The {entity} is on the fatal list: {reason}",
+        "zh": "{entity}在致命名单中：{reason}",
+    },
+    "list_white": {"en": "The {entity} is on the white list: {reason}", "zh": "{entity}在白名单中：{reason}"},
+    "list_black": {"en": "The {entity} is on the black list: {reason}", "zh": "{entity}在黑名单中：{reason}"},
+    "list_grey": {"en": "The {entity} is on the grey list: {reason}", "zh": "{entity}在灰名单中：{reason}"},
+    "limit_per_payment": {
+        "en": "{used} is more than this customer's limit of {limit} for one payment.",
+        "zh": "{used}超过该客户单笔限额{limit}。",
+    },
+    "limit_per_day": {
+        "en": "With this payment the day adds up to {used}, more than the customer's limit of {limit}.",
+        "zh": "加上这笔支付，当日累计{used}，超过该客户日限额{limit}。",
+    },
+    "rule_failed": {
+        "en": "The rule {rule} could not be evaluated; a person must look.",
+        "zh": "规则{rule}无法计算，需要人工处理。",
+    },
+}
+_ENTITIES = {
+    "customer": "客户",
+    "email": "邮箱",
+    "card": "卡片",
+    "device": "设备",
+    "ip": "IP 地址",
+    "address": "收货地址",
+    "merchant": "商户",
+    "sku": "商品",
+}
+_LEVELS = {Level.LOW: "低", Level.MEDIUM: "中", Level.HIGH: "高"}
+_OUTCOMES: dict[str, dict[Action, str]] = {
+    "en": {
+        Action.ACCEPT: "the payment may go ahead",
+        Action.CHALLENGE: "the customer must pass 3-D Secure",
+        Action.REVIEW: "a person must decide",
+        Action.REJECT: "the payment is refused",
+    },
+    "zh": {
+        Action.ACCEPT: "可以继续支付",
+        Action.CHALLENGE: "客户须通过 3-D Secure 验证",
+        Action.REVIEW: "须人工审核",
+        Action.REJECT: "拒绝支付",
+    },
+}
+
+
+def language(locale: str) -> str:
+    """The language of ours that a reader of `locale` gets."""
+    return "zh" if locale.lower().startswith("zh") else "en"
+
+
+def message_of(ground: Ground, rule_messages: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """The template of a ground in every language; stored with the decision so that words need no policy."""
+    return dict(
+        _MESSAGES.get(ground.code) or rule_messages.get(ground.code) or {"en": ground.code, "zh": ground.code}
+    )
+
+
+def reason(message: Mapping[str, str], params: Mapping[str, Any], locale: str = "en") -> str:
+    """One reason in words."""
+    spoken = language(locale)
+    template = message.get(spoken) or message.get("en", "")
+    return _PLACEHOLDER.sub(lambda found: _value(found.group(1), params, spoken), template)
+
+
+def _value(name: str, params: Mapping[str, Any], spoken: str) -> str:
+    value = params.get(name, "")
+    if name in ("payment.amount", "limit", "used"):
+        currency = params.get("payment.currency" if name == "payment.amount" else "currency", "")
+        return _amount(value, str(currency), spoken)
+    if name.endswith("country"):
+        territories: Mapping[str, str] = Locale.parse(spoken).territories
+        return territories.get(str(value), str(value))
+    if name == "entity" and spoken == "zh":
+        return _ENTITIES.get(str(value), str(value))
+    return str(value)
+
+
+def _amount(minor: Any, currency: str, spoken: str) -> str:
+    try:
+        return Money(minor, currency).formatted(spoken)
+    except (UnknownCurrency, TypeError):
+        return f"{minor} {currency}"
+
+
+def explanation(
+    *, score: int, level: Level, action: Action, reasons: Sequence[tuple[str, int]], locale: str = "en"
+) -> str:
+    """The whole decision in words: what follows, then each reason with what it added."""
+    spoken = language(locale)
+    outcome = _OUTCOMES[spoken][action]
+    if spoken == "zh":
+        causes = "".join(f"{text}（{weight:+d}）" if weight else text for text, weight in reasons)
+        return f"风险评分 {score}（{_LEVELS[level]}）：{outcome}。{causes}"
+    causes = " ".join(f"{text} ({weight:+d})" if weight else text for text, weight in reasons)
+    return f"Risk score {score} ({level}): {outcome}. {causes}".rstrip()

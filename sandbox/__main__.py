@@ -1,0 +1,32 @@
+"""`python -m sandbox --data DIR --port P`: serve the outside world on 127.0.0.1 until told to stop."""
+
+import argparse
+from pathlib import Path
+
+import uvicorn
+
+from sandbox.app import build_app, build_world
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the sandbox's own storage")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument(
+        "--public-url", default="", help="address that browsers use; http://127.0.0.1:PORT if not given"
+    )
+    asked = parser.parse_args()
+    world = build_world(asked.data, asked.public_url or f"http://127.0.0.1:{asked.port}")
+    # faults cut connections on purpose, and uvicorn would print a line for each
+    uvicorn.run(
+        build_app(world),
+        host="127.0.0.1",
+        port=asked.port,
+        log_level="critical",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+    )
+
+
+if __name__ == "__main__":
+    main()

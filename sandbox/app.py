@@ -1,0 +1,47 @@
+"""Puts the world together: storage, providers, control API, pages and the delivery engine."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
+
+from sandbox import control, pages
+from sandbox.deliveries import DeliveryEngine
+from sandbox.faults import Misfortune
+from sandbox.provider import World
+from sandbox.registry import all_providers
+from sandbox.storage import Storage
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def build_world(data: Path, public_url: str) -> World:
+    world = World(storage=Storage(data), public_url=public_url.rstrip("/"))
+    for provider in all_providers():
+        world.storage.create(provider.schema)
+        world.providers[provider.channel] = provider
+        with world.storage.transaction():
+            provider.prepare(world)
+    return world
+
+
+def build_app(world: World) -> Starlette:
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        engine = asyncio.create_task(DeliveryEngine(world).run())
+        yield
+        engine.cancel()
+        with suppress(asyncio.CancelledError):
+            await engine
+        world.storage.close()
+
+    routes: list[BaseRoute] = [*control.routes(world), *pages.routes(world)]
+    for provider in world.providers.values():
+        routes.extend(provider.routes(world))
+    routes.append(Mount("/static", StaticFiles(directory=_STATIC)))
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Misfortune, world=world)])

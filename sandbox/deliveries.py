@@ -1,0 +1,145 @@
+"""Notifications on their way to merchants: stored first, sent by one engine, retried by a schedule."""
+
+import asyncio
+import logging
+
+import httpx
+
+from sandbox.payments import expire_due
+from sandbox.provider import Delivery, World
+
+log = logging.getLogger("sandbox.deliveries")
+
+_AT_ONCE = 32
+_TIMEOUT_SECONDS = 10.0
+_LONGEST_PAUSE_SECONDS = 1.0
+
+
+class DeliveryUnknown(Exception):
+    """There is no such delivery."""
+
+
+def ask_delivery(
+    world: World,
+    *,
+    channel: str,
+    merchant: str,
+    payment: str,
+    event_id: str,
+    kind: str,
+    url: str,
+    content: str,
+    delay_seconds: float = 0.0,
+) -> str:
+    """Store a notification to be sent, in the transaction that makes it true. Returns the delivery's id.
+
+    `event_id` stays the same at every attempt; `content` is kept as it is for the provider's `sign`.
+    Nothing is sent when `url` is empty.
+    """
+    delivery = world.new_id("dlv_")
+    if url:
+        now = world.now()
+        world.storage.run(
+            "INSERT INTO deliveries (id, channel, merchant, payment, event_id, kind, url, content, state,"
+            " next_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)",
+            *(delivery, channel, merchant, payment, event_id, kind, url, content, now + delay_seconds, now),
+        )
+        world.wake_deliveries.set()
+    return delivery
+
+
+def get_delivery(world: World, delivery: str) -> Delivery:
+    row = world.storage.row("SELECT * FROM deliveries WHERE id = ?", delivery)
+    if row is None:
+        raise DeliveryUnknown(delivery)
+    return Delivery(**dict(row))
+
+
+def newest_deliveries(world: World, limit: int = 500) -> list[Delivery]:
+    rows = world.storage.rows("SELECT * FROM deliveries ORDER BY created_at DESC, id LIMIT ?", limit)
+    return [Delivery(**dict(row)) for row in rows]
+
+
+def resend(world: World, delivery: str) -> Delivery:
+    """Send it again now, whatever became of it; the retry schedule starts anew."""
+    get_delivery(world, delivery)
+    world.storage.run(
+        "UPDATE deliveries SET state = 'pending', attempts = 0, next_at = ? WHERE id = ?",
+        world.now(),
+        delivery,
+    )
+    world.wake_deliveries.set()
+    return get_delivery(world, delivery)
+
+
+class DeliveryEngine:
+    """Sends what is due, at most `_AT_ONCE` together, in no promised order."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._in_flight: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Work until cancelled. Also the core's heart beat: expires payments whose time is over."""
+        async with httpx.AsyncClient(
+            timeout=_TIMEOUT_SECONDS, follow_redirects=False, trust_env=False
+        ) as client:
+            while True:
+                self._world.wake_deliveries.clear()
+                try:
+                    expire_due(self._world)
+                    self._start_due(client)
+                except Exception:
+                    log.exception("the delivery engine stumbled and goes on")
+                try:
+                    await asyncio.wait_for(self._world.wake_deliveries.wait(), self._pause())
+                except TimeoutError:
+                    continue
+
+    def _start_due(self, client: httpx.AsyncClient) -> None:
+        free = _AT_ONCE - len(self._in_flight)
+        due = self._world.storage.rows(
+            "SELECT * FROM deliveries WHERE state = 'pending' AND next_at <= ? ORDER BY next_at LIMIT ?",
+            *(self._world.now(), _AT_ONCE),
+        )
+        waiting = [Delivery(**dict(row)) for row in due if row["id"] not in self._in_flight]
+        for delivery in waiting[:free]:
+            self._in_flight[delivery.id] = asyncio.create_task(self._send(client, delivery))
+
+    async def _send(self, client: httpx.AsyncClient, delivery: Delivery) -> None:
+        provider = self._world.providers[delivery.channel]
+        try:
+            request = provider.sign(self._world, delivery)
+            answer = await client.post(delivery.url, content=request.body, headers=dict(request.headers))
+            arrived = provider.acknowledged(answer.status_code, answer.content)
+            self._record(delivery, arrived, answer.status_code, "" if arrived else answer.text[:500])
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            self._record(delivery, False, None, f"{type(error).__name__}: {error}"[:500])
+        except Exception as error:
+            log.exception("delivery %s could not be sent", delivery.id)
+            self._record(delivery, False, None, f"{type(error).__name__}: {error}"[:500])
+        finally:
+            del self._in_flight[delivery.id]
+            self._world.wake_deliveries.set()
+
+    def _record(self, delivery: Delivery, arrived: bool, status: int | None, error: str) -> None:
+        schedule = self._world.providers[delivery.channel].retry_schedule
+        if arrived:
+            state, pause = "delivered", 0.0
+        elif delivery.attempts < len(schedule):
+            state, pause = "pending", schedule[delivery.attempts]
+        else:
+            state, pause = "failed", 0.0
+        self._world.storage.run(
+            "UPDATE deliveries SET state = ?, attempts = attempts + 1, next_at = ?, last_status = ?,"
+            " last_error = ? WHERE id = ?",
+            *(state, self._world.now() + pause, status, error, delivery.id),
+        )
+
+    def _pause(self) -> float:
+        row = self._world.storage.row(
+            "SELECT min(next_at) AS next_at FROM deliveries WHERE state = 'pending'"
+        )
+        if row is None or row["next_at"] is None or self._in_flight:
+            return _LONGEST_PAUSE_SECONDS
+        return min(max(float(row["next_at"]) - self._world.now(), 0.01), _LONGEST_PAUSE_SECONDS)

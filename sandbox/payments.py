@@ -1,0 +1,106 @@
+"""The common table of payments: what the control API, the pages and the ground truth read."""
+
+from sandbox.provider import ActionRefused, Payment, World
+
+
+class PaymentUnknown(Exception):
+    """There is no such payment."""
+
+
+def open_payment(
+    world: World,
+    *,
+    payment: str,
+    channel: str,
+    merchant: str,
+    reference: str,
+    amount: int,
+    currency: str,
+    description: str = "",
+    scan_url: str = "",
+    actions: str = "pay decline expire",
+    expires_at: float | None = None,
+) -> Payment:
+    """Record a payment that waits. `actions` are the buttons of its row, `scan_url` the person's page."""
+    now = world.now()
+    world.storage.run(
+        "INSERT INTO payments (id, channel, merchant, reference, amount, currency, description, state,"
+        " scan_url, actions, expires_at, created_at, updated_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?)",
+        *(payment, channel, merchant, reference, amount, currency, description),
+        *(scan_url, actions, expires_at, now, now),
+    )
+    return get_payment(world, payment)
+
+
+def get_payment(world: World, payment: str) -> Payment:
+    row = world.storage.row("SELECT * FROM payments WHERE id = ?", payment)
+    if row is None:
+        raise PaymentUnknown(payment)
+    return Payment(**dict(row))
+
+
+def find_payments(
+    world: World, *, reference: str = "", channel: str = "", state: str = "", limit: int = 500
+) -> list[Payment]:
+    """The newest payments first; an empty argument does not narrow."""
+    rows = world.storage.rows(
+        "SELECT * FROM payments WHERE (?1 = '' OR reference = ?1) AND (?2 = '' OR channel = ?2)"
+        " AND (?3 = '' OR state = ?3) ORDER BY created_at DESC, id LIMIT ?4",
+        *(reference, channel, state, limit),
+    )
+    return [Payment(**dict(row)) for row in rows]
+
+
+def payment_for(world: World, *, channel: str, merchant: str, reference: str) -> Payment | None:
+    """The merchant's newest payment under its own reference (out_trade_no)."""
+    row = world.storage.row(
+        "SELECT * FROM payments WHERE channel = ? AND merchant = ? AND reference = ?"
+        " ORDER BY created_at DESC LIMIT 1",
+        *(channel, merchant, reference),
+    )
+    return Payment(**dict(row)) if row else None
+
+
+def set_state(world: World, payment: str, state: str, *, actions: str | None = None) -> None:
+    world.storage.run(
+        "UPDATE payments SET state = ?, actions = coalesce(?, actions), updated_at = ? WHERE id = ?",
+        *(state, actions, world.now(), payment),
+    )
+
+
+def add_captured(world: World, payment: str, amount: int) -> None:
+    """Money came in: the payment is paid. The ground truth counts it from now on."""
+    world.storage.run(
+        "UPDATE payments SET state = 'paid', captured = captured + ?, updated_at = ? WHERE id = ?",
+        *(amount, world.now(), payment),
+    )
+
+
+def add_refunded(world: World, payment: str, amount: int) -> None:
+    """Money went back. The table refuses more than was captured (sqlite3.IntegrityError)."""
+    world.storage.run(
+        "UPDATE payments SET refunded = refunded + ?, updated_at = ? WHERE id = ?",
+        *(amount, world.now(), payment),
+    )
+
+
+def act(world: World, payment: str, action: str) -> Payment:
+    """Let a person do `action` through the payment's provider."""
+    found = get_payment(world, payment)
+    with world.storage.transaction():
+        world.providers[found.channel].act(world, found, action)
+    return get_payment(world, payment)
+
+
+def expire_due(world: World) -> int:
+    """Close the waiting payments whose time is over; how many there were."""
+    due = world.storage.rows(
+        "SELECT id FROM payments WHERE state = 'waiting' AND expires_at <= ? LIMIT 200", world.now()
+    )
+    for row in due:
+        try:
+            act(world, row["id"], "expire")
+        except ActionRefused:
+            world.storage.run("UPDATE payments SET expires_at = NULL WHERE id = ?", row["id"])
+    return len(due)

@@ -1,0 +1,113 @@
+"""One SQLite file in WAL mode: reads, writes and transactions of one thread."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS memory (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS merchants (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS payments (
+    id TEXT PRIMARY KEY,
+    channel TEXT NOT NULL,
+    merchant TEXT NOT NULL REFERENCES merchants(id),
+    reference TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    description TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'authorized', 'paid', 'failed', 'closed')),
+    captured INTEGER NOT NULL DEFAULT 0 CHECK (captured >= 0),
+    refunded INTEGER NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND captured),
+    scan_url TEXT NOT NULL DEFAULT '',
+    actions TEXT NOT NULL DEFAULT '',
+    expires_at REAL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS payments_reference ON payments (reference);
+CREATE INDEX IF NOT EXISTS payments_waiting ON payments (created_at) WHERE state = 'waiting';
+CREATE TABLE IF NOT EXISTS deliveries (
+    id TEXT PRIMARY KEY,
+    channel TEXT NOT NULL,
+    merchant TEXT NOT NULL REFERENCES merchants(id),
+    payment TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    url TEXT NOT NULL,
+    content TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'failed')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_at REAL NOT NULL,
+    last_status INTEGER,
+    last_error TEXT NOT NULL DEFAULT '',
+    created_at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS deliveries_pending ON deliveries (next_at) WHERE state = 'pending';
+CREATE TABLE IF NOT EXISTS faults (
+    id INTEGER PRIMARY KEY, method TEXT NOT NULL, path TEXT NOT NULL, kind TEXT NOT NULL,
+    seconds REAL NOT NULL, remaining INTEGER NOT NULL
+);
+"""
+
+
+class Storage:
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(folder / "sandbox.sqlite3", isolation_level=None, timeout=10)
+        self._connection.row_factory = sqlite3.Row
+        self._depth = 0
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        self.create(SCHEMA)
+
+    def create(self, schema: str) -> None:
+        self._connection.executescript(schema)
+
+    def run(self, sql: str, *values: Any) -> int:
+        """Execute one statement and return how many rows it changed."""
+        return self._connection.execute(sql, values).rowcount
+
+    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        return self._connection.execute(sql, values).fetchall()
+
+    def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
+        found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        return found
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; inside another transaction it joins that one. Never await inside."""
+        if self._depth:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+            return
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._depth = 1
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        else:
+            self._connection.execute("COMMIT")
+        finally:
+            self._depth = 0
+
+    def remember(self, name: str, make: Callable[[], str]) -> str:
+        """The text kept under `name`; made and stored the first time it is asked for."""
+        found = self.row("SELECT value FROM memory WHERE name = ?", name)
+        if found:
+            return str(found["value"])
+        value = make()
+        self.run("INSERT INTO memory (name, value) VALUES (?, ?)", name, value)
+        return value
+
+    def close(self) -> None:
+        self._connection.close()

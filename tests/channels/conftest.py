@@ -1,0 +1,28 @@
+"""One sandbox process and one receiver for all channel tests; one driver for each channel."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.channels.drivers import Driver
+from tests.channels.drivers.stripe import StripeDriver
+from tests.channels.world import Receiver, Sandbox, running_receiver, running_sandbox
+
+DRIVERS: dict[str, type[Driver]] = {"stripe": StripeDriver}
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def receiver() -> Iterator[Receiver]:
+    with running_receiver() as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=sorted(DRIVERS))
+def driver(request: pytest.FixtureRequest, sandbox: Sandbox, receiver: Receiver) -> Driver:
+    return DRIVERS[request.param](sandbox, receiver)

@@ -1,0 +1,87 @@
+"""How the contract suite drives one channel: a small interface, one module for each channel.
+
+A driver onboards its own merchant at the sandbox with the receiver's address, builds the channel from the
+credentials through the channel's own `from_settings`, and plays the customer.
+"""
+
+from abc import ABC, abstractmethod
+from datetime import UTC, datetime, timedelta
+
+from ledger.identifiers import encode, new_key
+from ledger.money import Money
+from payments.channels.contract import Answer, Channel, MovementRequest, StartRequest
+from tests.channels.world import Receiver, Sandbox
+
+
+class Driver(ABC):
+    code: str
+    currency: str = "CNY"
+    start_path: str  # the path that `start` calls at the sandbox, for faults
+    refund_path: str  # the same for `refund`
+    paid_at_start: bool = False  # whether `start` takes the money at once (a card), or the customer must act
+
+    def __init__(self, sandbox: Sandbox, receiver: Receiver) -> None:
+        self.sandbox = sandbox
+        self.receiver = receiver
+        self.notify_path = f"/webhooks/{self.code}"
+        self.channel = self.build()
+        receiver.answers[self.notify_path] = self.channel.acknowledge()
+
+    @abstractmethod
+    def build(self, *, timeout_seconds: float = 5.0, api_base: str = "") -> Channel:
+        """The channel with this driver's credentials; `api_base` replaces the sandbox's address."""
+
+    @abstractmethod
+    def build_with_wrong_key(self) -> Channel:
+        """The same account, signed or authorised with a key that the provider does not know."""
+
+    def instrument(self) -> str:
+        """A fresh instrument token that is accepted (cards)."""
+        return ""
+
+    def declined_instrument(self) -> str:
+        return ""
+
+    def start_request(
+        self, amount: int = 10_000, *, capture: bool = True, instrument: str = ""
+    ) -> StartRequest:
+        """A new payment of `amount` minor units under a new key and reference."""
+        reference = encode("att", new_key())
+        return StartRequest(
+            key=f"{reference}:start",
+            reference=reference,
+            amount=Money(amount, self.currency),
+            description="Blue bicycle 蓝色自行车",
+            notify_url=self.receiver.url + self.notify_path,
+            return_url="http://127.0.0.1:9/return",
+            expires_at=datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=20),
+            instrument=instrument or self.instrument(),
+            capture=capture,
+            client_ip="127.0.0.1",
+        )
+
+    def movement(self, start: StartRequest, answer: Answer | None = None) -> MovementRequest:
+        """A question about `start`; without `answer` no channel reference is known."""
+        return MovementRequest(
+            key=f"{start.reference}:move",
+            reference=start.reference,
+            channel_reference=answer.channel_reference if answer else "",
+            total=start.amount,
+            notify_url=start.notify_url,
+            start=start,
+        )
+
+    def customer_pays(self, start: StartRequest) -> None:
+        """What the customer does after `start` so that the money moves."""
+        self.sandbox.act(start.reference, "pay")
+
+    def customer_declines(self, start: StartRequest) -> None:
+        self.sandbox.act(start.reference, "decline")
+
+    def paid(self, amount: int = 10_000) -> tuple[StartRequest, Answer]:
+        """A payment whose money has come in, with the channel's last answer."""
+        request = self.start_request(amount)
+        answer = self.channel.start(request)
+        if not self.paid_at_start:
+            self.customer_pays(request)
+        return request, self.channel.query(self.movement(request, answer))

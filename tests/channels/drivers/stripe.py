@@ -1,0 +1,62 @@
+"""Drives Stripe: cards are tokenised as the browser does it, and money moves at once unless asked otherwise."""
+
+from typing import Any
+
+import httpx
+
+from payments.channels.contract import Channel, StartRequest
+from payments.channels.stripe.channel import from_settings
+from tests.channels.drivers import Driver
+
+VISA = "4242424242424242"
+DECLINED = "4000000000000002"
+
+
+class StripeDriver(Driver):
+    code = "stripe"
+    start_path = "/stripe/v1/payment_intents"
+    refund_path = "/stripe/v1/refunds"
+    paid_at_start = True
+
+    def build(self, *, timeout_seconds: float = 5.0, api_base: str = "") -> Channel:
+        self.account: dict[str, Any] = self.sandbox.onboard(
+            name="stripe contract", webhooks={"stripe": self.receiver.url + self.notify_path}
+        )["stripe"]
+        return from_settings(self.settings(timeout_seconds=timeout_seconds, api_base=api_base))
+
+    def build_with_wrong_key(self) -> Channel:
+        return from_settings(self.settings(secret_key="sk_test_wrong"))
+
+    def settings(self, **changed: Any) -> dict[str, Any]:
+        return {
+            "api_base": self.sandbox.url + "/stripe",
+            "secret_key": self.account["secret_key"],
+            "webhook_secrets": [self.account["webhook_secret"]],
+            "timeout_seconds": 5.0,
+            **{name: value for name, value in changed.items() if value},
+        }
+
+    def card(self, number: str) -> str:
+        """A payment method token for `number`, made with the publishable key like the card field does."""
+        answer = httpx.post(
+            self.sandbox.url + "/stripe/v1/payment_methods",
+            data={
+                "type": "card",
+                "card[number]": number,
+                "card[exp_month]": "4",
+                "card[exp_year]": "2040",
+                "card[cvc]": "123",
+            },
+            headers={"Authorization": f"Bearer {self.account['publishable_key']}"},
+        )
+        answer.raise_for_status()
+        return str(answer.json()["id"])
+
+    def instrument(self) -> str:
+        return self.card(VISA)
+
+    def declined_instrument(self) -> str:
+        return self.card(DECLINED)
+
+    def customer_pays(self, start: StartRequest) -> None:
+        return None

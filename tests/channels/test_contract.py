@@ -1,0 +1,266 @@
+"""What every channel promises, tried on each against the sandbox over real sockets."""
+
+from dataclasses import replace
+
+import pytest
+
+from ledger.money import Money
+from payments.channels.contract import (
+    Capability,
+    InvalidSignature,
+    MovementRequest,
+    NoticeKind,
+    Outcome,
+    StartRequest,
+)
+from tests.channels.drivers import Driver
+from tests.channels.world import Arrived, eventually, free_port
+
+LOST = ["drop_before", "drop_after", "error_before", "error_after", "garbage_after"]
+
+
+def captured(driver: Driver, start: StartRequest) -> list[int]:
+    return [
+        payment["captured"] for payment in driver.sandbox.payments(start.reference) if payment["captured"]
+    ]
+
+
+def refunded(driver: Driver, start: StartRequest) -> int:
+    return sum(payment["refunded"] for payment in driver.sandbox.payments(start.reference))
+
+
+def payment_notices(driver: Driver, start: StartRequest) -> list[Arrived]:
+    """The verified notices that speak of this payment's success."""
+    found = []
+    for arrived in driver.receiver.at(driver.notify_path):
+        notice = driver.channel.read_notice(arrived.headers, arrived.body)
+        paid = notice.kind is NoticeKind.PAYMENT and notice.answer.outcome is Outcome.SUCCEEDED
+        if paid and notice.reference == start.reference:
+            found.append(arrived)
+    return found
+
+
+def refund_request(driver: Driver, amount: int, total: int = 10_000) -> tuple[StartRequest, MovementRequest]:
+    start, answer = driver.paid(total)
+    movement = replace(
+        driver.movement(start, answer),
+        key=f"{start.reference}:refund",
+        amount=Money(amount, driver.currency),
+        movement_reference=start.reference.replace("att_", "ref_"),
+        reason="requested_by_customer",
+    )
+    return start, movement
+
+
+def settled_refund(driver: Driver, movement: MovementRequest) -> Outcome:
+    """The refund's outcome once the channel knows it."""
+
+    def known() -> Outcome | None:
+        outcome = driver.channel.query_refund(movement).outcome
+        return None if outcome is Outcome.PENDING else outcome
+
+    return eventually(known)
+
+
+class TestStart:
+    def test_a_payment_begins_and_ends_paid_with_its_amount(self, driver: Driver) -> None:
+        start, answer = driver.paid()
+        assert answer.outcome is Outcome.SUCCEEDED
+        assert answer.amount == start.amount
+        assert answer.channel_reference
+        assert captured(driver, start) == [10_000]
+
+    def test_unpaid_it_waits_for_the_customer(self, driver: Driver) -> None:
+        if driver.paid_at_start:
+            pytest.skip("the money moves at once")
+        start = driver.start_request()
+        answer = driver.channel.start(start)
+        assert answer.outcome is Outcome.ACTION_REQUIRED
+        assert answer.next_action is not None and answer.next_action.value
+        assert captured(driver, start) == []
+
+    def test_sent_twice_under_one_key_it_is_one_payment(self, driver: Driver) -> None:
+        start = driver.start_request()
+        first, second = driver.channel.start(start), driver.channel.start(start)
+        assert (first.outcome, first.channel_reference) == (second.outcome, second.channel_reference)
+        assert len(driver.sandbox.payments(start.reference)) == 1
+
+    def test_a_refusal_says_so_and_moves_nothing(self, driver: Driver) -> None:
+        start = driver.start_request(instrument=driver.declined_instrument())
+        answer = driver.channel.start(start)
+        if not driver.paid_at_start:
+            driver.customer_declines(start)
+            answer = driver.channel.query(driver.movement(start, answer))
+        assert answer.outcome in {Outcome.DECLINED, Outcome.CANCELLED, Outcome.ACTION_REQUIRED}
+        assert driver.paid_at_start is (answer.outcome is Outcome.DECLINED)
+        assert captured(driver, start) == []
+
+    @pytest.mark.parametrize("fault", LOST)
+    def test_no_clear_answer_is_unknown_and_asking_again_tells(self, driver: Driver, fault: str) -> None:
+        start = driver.start_request()
+        driver.sandbox.fault(driver.start_path, fault)
+        assert driver.channel.start(start).outcome is Outcome.UNKNOWN
+        if not driver.paid_at_start and not fault.endswith("after"):
+            driver.channel.start(start)
+        if not driver.paid_at_start:
+            driver.customer_pays(start)
+        answer = driver.channel.query(driver.movement(start))
+        assert answer.outcome is Outcome.SUCCEEDED
+        assert captured(driver, start) == [10_000]
+
+    def test_too_slow_an_answer_is_unknown(self, driver: Driver) -> None:
+        start = driver.start_request()
+        driver.sandbox.fault(driver.start_path, "slow", seconds=1.0)
+        assert driver.build(timeout_seconds=0.3).start(start).outcome is Outcome.UNKNOWN
+
+    def test_nobody_at_the_address_is_unknown(self, driver: Driver) -> None:
+        channel = driver.build(api_base=f"http://127.0.0.1:{free_port()}")
+        assert channel.start(driver.start_request()).outcome is Outcome.UNKNOWN
+
+    def test_plain_http_beyond_this_machine_is_refused(self, driver: Driver) -> None:
+        with pytest.raises(ValueError, match="https"):
+            driver.build(api_base="http://pay.example.com")
+
+    def test_a_key_that_the_provider_does_not_know_moves_nothing(self, driver: Driver) -> None:
+        start = driver.start_request()
+        assert driver.build_with_wrong_key().start(start).outcome in {Outcome.ERRORED, Outcome.UNKNOWN}
+        assert driver.sandbox.payments(start.reference) == []
+
+
+class TestQuery:
+    def test_what_the_provider_never_heard_of_is_not_found(self, driver: Driver) -> None:
+        start = driver.start_request()
+        movement = replace(driver.movement(start), start=None)
+        assert driver.channel.query(movement).outcome is Outcome.NOT_FOUND
+
+    @pytest.mark.parametrize("fault", LOST)
+    def test_a_lost_answer_is_unknown(self, driver: Driver, fault: str) -> None:
+        start, answer = driver.paid()
+        driver.sandbox.fault(f"/{driver.code}", fault)
+        assert driver.channel.query(driver.movement(start, answer)).outcome is Outcome.UNKNOWN
+        assert driver.channel.query(driver.movement(start, answer)).outcome is Outcome.SUCCEEDED
+
+
+class TestCaptureAndVoid:
+    def test_an_authorisation_is_captured(self, driver: Driver) -> None:
+        if Capability.MANUAL_CAPTURE not in driver.channel.capabilities:
+            pytest.skip("the channel takes the money at once")
+        start = driver.start_request(capture=False)
+        held = driver.channel.start(start)
+        assert (held.outcome, held.amount) == (Outcome.AUTHORIZED, start.amount)
+        assert captured(driver, start) == []
+        movement = replace(driver.movement(start, held), amount=start.amount)
+        taken = driver.channel.capture(movement)
+        assert (taken.outcome, taken.amount) == (Outcome.SUCCEEDED, start.amount)
+        assert driver.channel.capture(movement).outcome is Outcome.SUCCEEDED
+        assert captured(driver, start) == [10_000]
+
+    def test_what_was_not_paid_is_closed_for_good(self, driver: Driver) -> None:
+        start = driver.start_request(capture=False)
+        answer = driver.channel.start(start)
+        assert driver.channel.void(driver.movement(start, answer)).outcome is Outcome.CANCELLED
+        assert driver.channel.query(driver.movement(start, answer)).outcome is Outcome.CANCELLED
+        assert captured(driver, start) == []
+
+    def test_closing_twice_is_closed(self, driver: Driver) -> None:
+        start = driver.start_request(capture=False)
+        answer = driver.channel.start(start)
+        outcomes = [driver.channel.void(driver.movement(start, answer)).outcome for _ in range(2)]
+        assert outcomes == [Outcome.CANCELLED, Outcome.CANCELLED]
+
+    def test_what_was_paid_is_never_called_cancelled(self, driver: Driver) -> None:
+        start, answer = driver.paid()
+        voided = driver.channel.void(driver.movement(start, answer))
+        assert voided.outcome not in {Outcome.CANCELLED, Outcome.NOT_FOUND}
+        assert captured(driver, start) == [10_000]
+        assert refunded(driver, start) == 0
+
+
+class TestRefund:
+    def test_part_goes_back_once_however_often_it_is_asked(self, driver: Driver) -> None:
+        start, movement = refund_request(driver, 2_500)
+        for _ in range(2):
+            assert driver.channel.refund(movement).outcome in {Outcome.SUCCEEDED, Outcome.PENDING}
+        assert settled_refund(driver, movement) is Outcome.SUCCEEDED
+        assert refunded(driver, start) == 2_500
+        assert driver.channel.query_refund(movement).amount == movement.amount
+
+    def test_more_than_was_paid_is_refused(self, driver: Driver) -> None:
+        start, movement = refund_request(driver, 10_001)
+        assert driver.channel.refund(movement).outcome in {Outcome.ERRORED, Outcome.DECLINED}
+        assert refunded(driver, start) == 0
+
+    def test_two_refunds_do_not_exceed_the_payment(self, driver: Driver) -> None:
+        start, movement = refund_request(driver, 6_000)
+        assert driver.channel.refund(movement).outcome in {Outcome.SUCCEEDED, Outcome.PENDING}
+        second = replace(
+            movement, key=movement.key + "2", movement_reference=movement.movement_reference[:-1] + "x"
+        )
+        assert driver.channel.refund(second).outcome in {Outcome.ERRORED, Outcome.DECLINED}
+        assert refunded(driver, start) == 6_000
+
+    def test_a_refund_that_was_never_asked_is_not_found(self, driver: Driver) -> None:
+        _, movement = refund_request(driver, 2_500)
+        assert driver.channel.query_refund(movement).outcome is Outcome.NOT_FOUND
+
+    @pytest.mark.parametrize("fault", LOST)
+    def test_a_lost_answer_is_unknown_and_asking_again_is_one_refund(
+        self, driver: Driver, fault: str
+    ) -> None:
+        start, movement = refund_request(driver, 2_500)
+        driver.sandbox.fault(driver.refund_path, fault)
+        assert driver.channel.refund(movement).outcome is Outcome.UNKNOWN
+        assert driver.channel.refund(movement).outcome in {Outcome.SUCCEEDED, Outcome.PENDING}
+        assert settled_refund(driver, movement) is Outcome.SUCCEEDED
+        assert refunded(driver, start) == 2_500
+
+
+class TestNotices:
+    def test_a_payment_is_told_with_our_reference_and_amount(self, driver: Driver) -> None:
+        start, answer = driver.paid()
+        arrived = eventually(lambda: payment_notices(driver, start))[0]
+        notice = driver.channel.read_notice(arrived.headers, arrived.body)
+        assert notice.answer.amount == start.amount
+        assert notice.answer.channel_reference == answer.channel_reference
+
+    def test_our_acknowledgement_satisfies_the_provider(self, driver: Driver) -> None:
+        start, _ = driver.paid()
+        eventually(lambda: payment_notices(driver, start))
+        payment = driver.sandbox.payments(start.reference)[0]["id"]
+        eventually(lambda: all(one["state"] == "delivered" for one in driver.sandbox.deliveries(payment)))
+
+    def test_a_redelivery_is_the_same_event(self, driver: Driver) -> None:
+        start, _ = driver.paid()
+        first = eventually(lambda: payment_notices(driver, start))[0]
+        event = driver.channel.read_notice(first.headers, first.body).event_id
+        payment = driver.sandbox.payments(start.reference)[0]["id"]
+        for delivery in driver.sandbox.deliveries(payment):
+            driver.sandbox.ask("POST", f"/control/deliveries/{delivery['id']}/resend")
+        again = eventually(lambda: payment_notices(driver, start)[1:])
+        assert event in {driver.channel.read_notice(one.headers, one.body).event_id for one in again}
+
+    def test_one_altered_byte_is_refused(self, driver: Driver) -> None:
+        start, _ = driver.paid()
+        arrived = eventually(lambda: payment_notices(driver, start))[0]
+        place = arrived.body.index(b"1")
+        altered = arrived.body[:place] + b"2" + arrived.body[place + 1 :]
+        with pytest.raises(InvalidSignature):
+            driver.channel.read_notice(arrived.headers, altered)
+
+    def test_a_refund_is_told(self, driver: Driver) -> None:
+        start, movement = refund_request(driver, 2_500)
+        driver.channel.refund(movement)
+
+        def told() -> list[Outcome]:
+            notices = [
+                driver.channel.read_notice(one.headers, one.body)
+                for one in driver.receiver.at(driver.notify_path)
+            ]
+            return [
+                notice.answer.outcome
+                for notice in notices
+                if notice.kind is NoticeKind.REFUND
+                and notice.movement_reference == movement.movement_reference
+            ]
+
+        assert Outcome.SUCCEEDED in eventually(told)
