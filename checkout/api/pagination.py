@@ -36,7 +36,9 @@ def cursor_of(request: Request) -> str:
     if not cursor:
         return ""
     try:
-        word = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+        word = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode(
+            "ascii"
+        )
     except (binascii.Error, ValueError):
         word = ""
     if not _WORD.fullmatch(word):

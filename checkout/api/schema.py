@@ -74,7 +74,9 @@ def operation(
     told = [*parameters, *([_KEY_PARAMETER] if moves else []), *([_TOKEN_PARAMETER] if token else [])]
     of_body: Refusals = (BodyMalformed, BodyTooLarge, CardNumberRefused) if request else ()
     of_key: Refusals = (
-        (IdempotencyKeyMissing, IdempotencyKeyMalformed, IdempotencyKeyReused, IdempotencyKeyInFlight) if moves else ()
+        (IdempotencyKeyMissing, IdempotencyKeyMalformed, IdempotencyKeyReused, IdempotencyKeyInFlight)
+        if moves
+        else ()
     )
     of_page: Refusals = (CursorInvalid, LimitInvalid) if parameters == PAGE_PARAMETERS else ()
     everything = [*refusals, *of_body, *of_key, *of_page, RateLimited]
@@ -95,12 +97,16 @@ def _examples(examples: Mapping[str, Any], status: int) -> list[OpenApiExample]:
     if "request" in examples:
         found.append(OpenApiExample("Request", value=examples["request"], request_only=True))
     if "answer" in examples:
-        answer = OpenApiExample("Answer", value=examples["answer"], response_only=True, status_codes=[str(status)])
+        answer = OpenApiExample(
+            "Answer", value=examples["answer"], response_only=True, status_codes=[str(status)]
+        )
         found.append(answer)
     return found
 
 
-def _problems(refusals: Refusals, others: Iterable[tuple[int, str, str]]) -> dict[tuple[int, str], OpenApiResponse]:
+def _problems(
+    refusals: Refusals, others: Iterable[tuple[int, str, str]]
+) -> dict[tuple[int, str], OpenApiResponse]:
     by_status: dict[int, dict[str, str]] = defaultdict(dict)
     for status, code, when in others:
         by_status[status][code] = when
@@ -109,7 +115,9 @@ def _problems(refusals: Refusals, others: Iterable[tuple[int, str, str]]) -> dic
     return {
         (status, PROBLEM_TYPE): OpenApiResponse(
             Problem,
-            description="\n".join(f"* `{code}`: {when}" if when else f"* `{code}`" for code, when in codes.items()),
+            description="\n".join(
+                f"* `{code}`: {when}" if when else f"* `{code}`" for code, when in codes.items()
+            ),
             examples=[_problem_example(status, code, when) for code, when in codes.items()],
         )
         for status, codes in sorted(by_status.items())

@@ -52,7 +52,9 @@ class OrderRequest(CartRequest):
     address = AddressRequest()
     email = Text(max_length=254)
     locale = serializers.ChoiceField(
-        choices=["en", "zh-hans"], required=False, help_text="Of what the customer is sent; else `Accept-Language`."
+        choices=["en", "zh-hans"],
+        required=False,
+        help_text="Of what the customer is sent; else `Accept-Language`.",
     )
 
     def validate_address(self, value: dict[str, str]) -> Address:
@@ -84,7 +86,9 @@ class PaymentRequest(StrictSerializer):
         except ValueError:
             good = False
         if not good or not value.isascii() or not value.isprintable() or " " in value:
-            raise serializers.ValidationError("Give an absolute https:// or http:// address.", code="return_url_invalid")
+            raise serializers.ValidationError(
+                "Give an absolute https:// or http:// address.", code="return_url_invalid"
+            )
         return value
 
 
@@ -101,7 +105,9 @@ class MoneyRequest(StrictSerializer):
         try:
             return {"money": Money(attrs["amount"], attrs["currency"])}
         except UnknownCurrency as unknown:
-            raise serializers.ValidationError({"currency": str(unknown)}, code="currency_unknown") from unknown
+            raise serializers.ValidationError(
+                {"currency": str(unknown)}, code="currency_unknown"
+            ) from unknown
 
 
 class RefundRequest(StrictSerializer):
