@@ -2,7 +2,7 @@
 
 Kinds: `drop_before` (the connection breaks and nothing happened), `drop_after` (it happened, the answer is
 lost), `error_before` and `error_after` (HTTP 500 instead), `garbage_after` (an answer that makes no sense),
-`slow` (the right answer after `seconds`). `path` begins the URL's path, `method` may be empty for any.
+`slow` (the right answer after `seconds`), `busy` (the work itself takes `seconds`). `path` begins the URL's path, `method` may be empty for any.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.provider import World
 
-KINDS = ("drop_before", "drop_after", "error_before", "error_after", "garbage_after", "slow")
+KINDS = ("drop_before", "drop_after", "error_before", "error_after", "garbage_after", "slow", "busy")
 
 
 def plan_fault(world: World, *, method: str, path: str, kind: str, seconds: float, times: int) -> None:
@@ -38,6 +38,10 @@ class Misfortune:
             return
         if fault["kind"] == "slow":
             await self._app(scope, receive, _late(send, fault["seconds"]))
+            return
+        if fault["kind"] == "busy":
+            scope.setdefault("state", {})["thinking"] = fault["seconds"]
+            await self._app(scope, receive, send)
             return
         if fault["kind"].endswith("_after"):
             await self._app(scope, receive, _nowhere)

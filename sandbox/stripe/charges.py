@@ -1,0 +1,148 @@
+"""What the issuer does: authorise, capture, release; with the money's rows."""
+
+from typing import Any
+
+from sandbox.provider import World
+from sandbox.stripe.cards import DECLINES
+from sandbox.stripe.gateway import Call
+from sandbox.stripe.lists import page_of
+from sandbox.stripe.store import Object, add, children, load, newest, save
+
+_AUTHORISATION_SECONDS = 7 * 86_400
+
+
+def authorise(world: World, merchant: str, intent: Object, method: Object, proof: Object | None) -> Object:
+    """Ask the issuer; the charge that results has status `succeeded` (not captured yet) or `failed`."""
+    now = int(world.now())
+    decline = method["_decline"]
+    code, message = DECLINES[decline] if decline else ("", "")
+    charge: Object = {
+        "id": world.new_id("ch_"),
+        "object": "charge",
+        "amount": intent["amount"],
+        "amount_captured": 0,
+        "amount_refunded": 0,
+        "balance_transaction": None,
+        "billing_details": method["billing_details"],
+        "captured": False,
+        "created": now,
+        "currency": intent["currency"],
+        "customer": None,
+        "description": intent["description"],
+        "disputed": False,
+        "failure_code": code or None,
+        "failure_message": message or None,
+        "livemode": False,
+        "metadata": intent["metadata"],
+        "outcome": _outcome(decline, message),
+        "paid": not decline,
+        "payment_intent": intent["id"],
+        "payment_method": method["id"],
+        "payment_method_details": {"type": "card", "card": _card_details(method, proof, intent, now)},
+        "refunded": False,
+        "status": "failed" if decline else "succeeded",
+    }
+    return add(world, merchant, charge, parent=intent["id"])
+
+
+def _outcome(decline: str, message: str) -> Object:
+    return {
+        "advice_code": ("try_again_later" if decline == "processing_error" else "do_not_try_again")
+        if decline
+        else None,
+        "network_status": "declined_by_network" if decline else "approved_by_network",
+        "reason": decline or None,
+        "risk_level": "normal",
+        "seller_message": f"The bank returned the decline code `{decline}`."
+        if decline
+        else "Payment complete.",
+        "type": "issuer_declined" if decline else "authorized",
+    }
+
+
+def _card_details(method: Object, proof: Object | None, intent: Object, now: int) -> Object:
+    card = method["card"]
+    same = ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
+    cvc = "fail" if method["_decline"] == "incorrect_cvc" else "pass"
+    held = intent["capture_method"] == "manual" and not method["_decline"]
+    return {
+        **{name: card[name] for name in same},
+        "amount_authorized": None if method["_decline"] else intent["amount"],
+        "authorization_code": None if method["_decline"] else "S" + method["id"][-5:].upper(),
+        "capture_before": now + _AUTHORISATION_SECONDS if held else None,
+        "checks": {**card["checks"], "cvc_check": cvc},
+        "network": card["brand"],
+        "three_d_secure": proof,
+    }
+
+
+def capture(world: World, merchant: str, charge: Object, amount: int) -> Object:
+    """Take `amount` of what is held; the rest is released."""
+    fee = amount * 29 // 1000 + 30
+    entry = balance_entry(world, merchant, charge["id"], "charge", amount, fee, charge["currency"])
+    charge.update(captured=True, amount_captured=amount, balance_transaction=entry["id"])
+    save(world, charge)
+    return charge
+
+
+def release(world: World, charge: Object) -> Object:
+    charge.update(refunded=True, amount_refunded=charge["amount"])
+    save(world, charge)
+    return charge
+
+
+def balance_entry(
+    world: World, merchant: str, source: str, kind: str, amount: int, fee: int, currency: str
+) -> Object:
+    now = int(world.now())
+    detail = {"amount": fee, "currency": currency, "type": "stripe_fee", "description": "Processing fees"}
+    entry: Object = {
+        "id": world.new_id("txn_"),
+        "object": "balance_transaction",
+        "amount": amount,
+        "available_on": now + 2 * 86_400,
+        "balance_type": "payments",
+        "created": now,
+        "currency": currency,
+        "description": None,
+        "exchange_rate": None,
+        "fee": fee,
+        "fee_details": [{**detail, "application": None}] if fee else [],
+        "net": amount - fee,
+        "reporting_category": kind,
+        "source": source,
+        "status": "pending",
+        "type": kind,
+    }
+    return add(world, merchant, entry, parent=source)
+
+
+def latest(world: World, intent: Object) -> Object:
+    return children(world, intent["id"], "charge")[0]
+
+
+def retrieve(call: Call) -> Object:
+    call.params.finish()
+    return load(call.world, call.account.merchant, "charge", call.path["id"])
+
+
+def listing(call: Call) -> Object:
+    intent = call.params.text("payment_intent")
+    found = newest(call.world, call.account.merchant, "charge")
+    return page_of(
+        call, [one for one in found if not intent or one["payment_intent"] == intent], "/v1/charges"
+    )
+
+
+def retrieve_entry(call: Call) -> Object:
+    call.params.finish()
+    return load(call.world, call.account.merchant, "balance_transaction", call.path["id"])
+
+
+def list_entries(call: Call) -> Object:
+    wanted: dict[str, Any] = {name: call.params.text(name) for name in ("type", "source", "currency")}
+    found = newest(call.world, call.account.merchant, "balance_transaction")
+    matching = [
+        one for one in found if all(not value or one[name] == value for name, value in wanted.items())
+    ]
+    return page_of(call, matching, "/v1/balance_transactions")

@@ -1,0 +1,173 @@
+"""The payment intent's life: every change of its status, with its charge, its events and the common table."""
+
+import secrets
+from typing import NoReturn
+
+from sandbox import payments
+from sandbox.provider import World
+from sandbox.stripe import charges
+from sandbox.stripe.cards import DECLINES
+from sandbox.stripe.errors import StripeError, card_error
+from sandbox.stripe.events import emit
+from sandbox.stripe.payment_methods import behaviour
+from sandbox.stripe.store import Object, add, load, save, shown
+
+_AUTHENTICATION_FAILED = (
+    "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new"
+    " PaymentMethod to attempt to fulfill this PaymentIntent again."
+)
+
+
+def unexpected(world: World, merchant: str, intent: Object, what: str) -> StripeError:
+    message = f"You cannot {what} this PaymentIntent because it has a status of {intent['status']}."
+    return StripeError(
+        message, code="payment_intent_unexpected_state", payment_intent=shown(world, merchant, intent, [])
+    )
+
+
+def _moved(world: World, merchant: str, intent: Object, event: str, status: str, **changed: object) -> Object:
+    intent.update(status=status, **changed)
+    save(world, intent)
+    if event:
+        emit(world, merchant, f"payment_intent.{event}", intent, payment=intent["id"])
+    return intent
+
+
+def confirm(world: World, merchant: str, intent: Object, method: Object) -> Object:
+    """Try to pay with `method`: a challenge first where the card or the merchant wants one.
+
+    Raises a card error (with the intent inside) when the issuer declines.
+    """
+    intent.update(payment_method=method["id"], last_payment_error=None)
+    card = behaviour(method)
+    asked = intent["payment_method_options"]["card"]["request_three_d_secure"] in ("any", "challenge")
+    if card.three_d_secure == "broken":
+        _decline(world, merchant, intent, method, "processing_error")
+    if card.three_d_secure == "required" or (asked and card.three_d_secure == "optional"):
+        return _challenge(world, merchant, intent, method)
+    return _charge(world, merchant, intent, method, proof=None)
+
+
+def _challenge(world: World, merchant: str, intent: Object, method: Object) -> Object:
+    challenge: Object = {
+        "id": world.new_id("tds_"),
+        "object": "challenge",
+        "intent": intent["id"],
+        "state": "open",
+        "created": int(world.now()),
+        "last4": method["card"]["last4"],
+    }
+    add(world, merchant, challenge, parent=intent["id"])
+    url = f"{world.public_url}/stripe/challenges/{challenge['id']}"
+    where: Object = {"return_url": intent["_return_url"] or None, "url": url}
+    payments.set_state(world, intent["id"], "waiting", actions="pay decline expire")
+    return _moved(
+        world,
+        merchant,
+        intent,
+        "requires_action",
+        "requires_action",
+        next_action={"type": "redirect_to_url", "redirect_to_url": where},
+        _challenge=challenge["id"],
+    )
+
+
+def answer_challenge(world: World, merchant: str, intent: Object, passed: bool) -> Object:
+    """The cardholder proved, or did not prove, to be who they are. Never raises for a declined charge."""
+    challenge = load(world, merchant, "challenge", intent["_challenge"])
+    challenge["state"] = "passed" if passed else "failed"
+    save(world, challenge)
+    intent.update(next_action=None, _challenge=None)
+    method = load(world, merchant, "payment_method", intent["payment_method"])
+    if not passed:
+        error = card_error(_AUTHENTICATION_FAILED, "payment_intent_authentication_failure")
+        _refusal(world, merchant, intent, method, error)
+        return intent
+    try:
+        return _charge(world, merchant, intent, method, proof=_proof(method))
+    except StripeError:
+        return intent
+
+
+def _proof(method: Object) -> Object:
+    return {
+        "authentication_flow": "challenge",
+        "electronic_commerce_indicator": "02" if method["card"]["brand"] == "mastercard" else "05",
+        "exemption_indicator": None,
+        "result": "authenticated",
+        "result_reason": None,
+        "transaction_id": secrets.token_hex(16),
+        "version": "2.2.0",
+    }
+
+
+def _charge(world: World, merchant: str, intent: Object, method: Object, proof: Object | None) -> Object:
+    charge = charges.authorise(world, merchant, intent, method, proof)
+    intent["latest_charge"] = charge["id"]
+    if charge["status"] == "failed":
+        emit(world, merchant, "charge.failed", charge, payment=intent["id"])
+        _decline(world, merchant, intent, method, method["_decline"])
+    if intent["capture_method"] == "manual":
+        payments.set_state(world, intent["id"], "authorized", actions="expire")
+        return _moved(
+            *(world, merchant, intent, "amount_capturable_updated", "requires_capture"),
+            amount_capturable=intent["amount"],
+        )
+    emit(world, merchant, "charge.succeeded", charge, payment=intent["id"])
+    return capture(world, merchant, intent, intent["amount"], event="")
+
+
+def _decline(world: World, merchant: str, intent: Object, method: Object, decline: str) -> NoReturn:
+    code, message = DECLINES[decline]
+    raise _refusal(world, merchant, intent, method, card_error(message, code, decline_code=decline))
+
+
+def _refusal(world: World, merchant: str, intent: Object, method: Object, error: StripeError) -> StripeError:
+    """Put the intent back to where another card can be tried; the error then shows it."""
+    inside = error.body["error"]
+    if intent["latest_charge"]:
+        inside["charge"] = intent["latest_charge"]
+    inside["payment_method"] = shown(world, merchant, method, [])
+    payments.set_state(world, intent["id"], "failed")
+    _moved(
+        *(world, merchant, intent, "payment_failed", "requires_payment_method"),
+        last_payment_error=dict(inside),
+        payment_method=None,
+        next_action=None,
+    )
+    inside["payment_intent"] = shown(world, merchant, intent, [])
+    return error
+
+
+def capture(
+    world: World, merchant: str, intent: Object, amount: int, *, event: str = "charge.captured"
+) -> Object:
+    charge = charges.capture(world, merchant, charges.latest(world, intent), amount)
+    payments.add_captured(world, intent["id"], amount)
+    if event:
+        emit(world, merchant, event, charge, payment=intent["id"])
+    return _moved(
+        *(world, merchant, intent, "succeeded", "succeeded"),
+        amount_received=amount,
+        amount_capturable=0,
+        latest_charge=charge["id"],
+    )
+
+
+def cancel(world: World, merchant: str, intent: Object, reason: str) -> Object:
+    if intent["status"] == "requires_capture":
+        charge = charges.release(world, charges.latest(world, intent))
+        emit(world, merchant, "charge.refunded", charge, payment=intent["id"])
+    if intent["_challenge"]:
+        challenge = load(world, merchant, "challenge", intent["_challenge"])
+        challenge["state"] = "cancelled"
+        save(world, challenge)
+    payments.set_state(world, intent["id"], "closed")
+    return _moved(
+        *(world, merchant, intent, "canceled", "canceled"),
+        amount_capturable=0,
+        canceled_at=int(world.now()),
+        cancellation_reason=reason or None,
+        next_action=None,
+        _challenge=None,
+    )

@@ -1,0 +1,211 @@
+"""`/v1/payment_intents`: the parameters and their checks; `machine` does the rest."""
+
+import re
+import secrets
+from typing import Any
+
+from sandbox import payments
+from sandbox.stripe import machine
+from sandbox.stripe.errors import StripeError
+from sandbox.stripe.events import emit
+from sandbox.stripe.forms import Params
+from sandbox.stripe.gateway import Call
+from sandbox.stripe.lists import page_of
+from sandbox.stripe.payment_methods import usable
+from sandbox.stripe.store import Object, add, load, newest, save
+
+_LARGEST = 99_999_999
+_THREE_D_SECURE = ("automatic", "any", "challenge")
+_REASONS = ("duplicate", "fraudulent", "requested_by_customer", "abandoned")
+_CAPTURE_METHODS = ("automatic", "automatic_async", "manual")
+
+
+def create(call: Call) -> Object:
+    params = call.params
+    intent = _new(call, _amount(params), _currency(params))
+    confirmed = params.boolean("confirm")
+    token = params.text("payment_method")
+    intent["_return_url"] = params.text("return_url")
+    if intent["_return_url"] and not confirmed:
+        message = "The parameter `return_url` cannot be passed when creating a PaymentIntent unless `confirm` is true."
+        raise StripeError(message, param="return_url")
+    _ignore(params, ("receipt_email", "statement_descriptor_suffix", "setup_future_usage", "customer"))
+    params.mapping("shipping")
+    params.finish()
+    method = usable(call.world, call.account.merchant, token, "payment_method") if token else None
+    if confirmed and method is None:
+        message = "You cannot confirm this PaymentIntent because it's missing a payment method."
+        raise StripeError(message, code="parameter_missing", param="payment_method")
+    add(call.world, call.account.merchant, intent)
+    payments.open_payment(
+        call.world,
+        payment=intent["id"],
+        channel="stripe",
+        merchant=call.account.merchant,
+        reference=intent["metadata"].get("reference", intent["id"]),
+        amount=intent["amount"],
+        currency=intent["currency"].upper(),
+        description=intent["description"] or "",
+        actions="expire",
+    )
+    emit(call.world, call.account.merchant, "payment_intent.created", intent, payment=intent["id"])
+    if method is None:
+        return intent
+    if confirmed:
+        return machine.confirm(call.world, call.account.merchant, intent, method)
+    intent.update(status="requires_confirmation", payment_method=method["id"])
+    save(call.world, intent)
+    return intent
+
+
+def _new(call: Call, amount: int, currency: str) -> Object:
+    params, world = call.params, call.world
+    key = world.new_id("pi_")
+    types, automatic = _kinds(params)
+    return {
+        "id": key,
+        "object": "payment_intent",
+        "amount": amount,
+        "amount_capturable": 0,
+        "amount_received": 0,
+        "automatic_payment_methods": automatic,
+        "canceled_at": None,
+        "cancellation_reason": None,
+        "capture_method": params.choice("capture_method", _CAPTURE_METHODS, "automatic_async"),
+        "client_secret": f"{key}_secret_{secrets.token_urlsafe(18)}",
+        "confirmation_method": params.choice("confirmation_method", ("automatic", "manual"), "automatic"),
+        "created": int(world.now()),
+        "currency": currency,
+        "customer": None,
+        "description": params.text("description") or None,
+        "last_payment_error": None,
+        "latest_charge": None,
+        "livemode": False,
+        "metadata": params.metadata(),
+        "next_action": None,
+        "payment_method": None,
+        "payment_method_options": {"card": {"request_three_d_secure": _three_d_secure(params)}},
+        "payment_method_types": types,
+        "processing": None,
+        "status": "requires_payment_method",
+        "_return_url": "",
+        "_challenge": None,
+    }
+
+
+def _amount(params: Params) -> int:
+    amount = params.integer("amount")
+    if amount < 1:
+        message = "This value must be greater than or equal to 1."
+        raise StripeError(message, code="parameter_invalid_integer", param="amount")
+    if amount > _LARGEST:
+        message = "Amount must be no more than 99999999."
+        raise StripeError(message, code="amount_too_large", param="amount")
+    return amount
+
+
+def _currency(params: Params) -> str:
+    currency = params.required("currency").lower()
+    if not re.fullmatch("[a-z]{3}", currency):
+        raise StripeError(f"Invalid currency: {currency[:10]}.", code="invalid_currency", param="currency")
+    return currency
+
+
+def _kinds(params: Params) -> tuple[list[Any], Object | None]:
+    types = params.listing("payment_method_types") or ["card"]
+    automatic = params.table("automatic_payment_methods")
+    enabled, redirects = automatic.boolean("enabled"), automatic.text("allow_redirects")
+    automatic.finish()
+    if "card" not in types:
+        raise StripeError("This sandbox plays cards only.", param="payment_method_types")
+    return types, {"enabled": True, "allow_redirects": redirects or "always"} if enabled else None
+
+
+def _three_d_secure(params: Params, default: str = "automatic") -> str:
+    options = params.table("payment_method_options")
+    card = options.table("card")
+    asked = card.choice("request_three_d_secure", _THREE_D_SECURE, default)
+    card.finish()
+    options.finish()
+    return asked
+
+
+def _ignore(params: Params, names: tuple[str, ...]) -> None:
+    for name in names:
+        params.text(name)
+
+
+def _found(call: Call) -> Object:
+    return load(call.world, call.account.merchant, "payment_intent", call.path["id"], "intent")
+
+
+def retrieve(call: Call) -> Object:
+    call.params.text("client_secret")
+    call.params.finish()
+    return _found(call)
+
+
+def listing(call: Call) -> Object:
+    call.params.text("customer")
+    return page_of(call, newest(call.world, call.account.merchant, "payment_intent"), "/v1/payment_intents")
+
+
+def search(call: Call) -> Object:
+    """`query` may be `metadata['name']:'value'`."""
+    query = call.params.required("query")
+    limit = call.params.integer("limit", 10)
+    call.params.text("page")
+    call.params.finish()
+    asked = re.fullmatch(r"""metadata\[["']([^"']+)["']\]:["']([^"']*)["']""", query)
+    if asked is None:
+        raise StripeError("We were unable to parse your search query.", param="query")
+    name, value = asked.groups()
+    items = newest(call.world, call.account.merchant, "payment_intent")
+    found = [item for item in items if item["metadata"].get(name) == value]
+    url = "/v1/payment_intents/search"
+    return {
+        "object": "search_result",
+        "url": url,
+        "has_more": False,
+        "next_page": None,
+        "data": found[:limit],
+    }
+
+
+def confirm(call: Call) -> Object:
+    intent = _found(call)
+    if intent["status"] not in ("requires_payment_method", "requires_confirmation"):
+        raise machine.unexpected(call.world, call.account.merchant, intent, "confirm")
+    token = call.params.text("payment_method") or intent["payment_method"] or ""
+    intent["_return_url"] = call.params.text("return_url") or intent["_return_url"]
+    options = intent["payment_method_options"]["card"]
+    options["request_three_d_secure"] = _three_d_secure(call.params, options["request_three_d_secure"])
+    call.params.finish()
+    if not token:
+        message = "You cannot confirm this PaymentIntent because it's missing a payment method."
+        raise StripeError(message, code="parameter_missing", param="payment_method")
+    method = usable(call.world, call.account.merchant, token, "payment_method")
+    return machine.confirm(call.world, call.account.merchant, intent, method)
+
+
+def capture(call: Call) -> Object:
+    intent = _found(call)
+    asked = call.params.integer("amount_to_capture", intent["amount_capturable"])
+    call.params.metadata()
+    call.params.boolean("final_capture", True)
+    call.params.finish()
+    if intent["status"] != "requires_capture":
+        raise machine.unexpected(call.world, call.account.merchant, intent, "capture")
+    if not 1 <= asked <= intent["amount_capturable"]:
+        message = "The amount to capture must be between 1 and the amount that is capturable."
+        raise StripeError(message, code="amount_too_large", param="amount_to_capture")
+    return machine.capture(call.world, call.account.merchant, intent, asked)
+
+
+def cancel(call: Call) -> Object:
+    intent = _found(call)
+    reason = call.params.choice("cancellation_reason", _REASONS)
+    call.params.finish()
+    if intent["status"] in ("succeeded", "canceled"):
+        raise machine.unexpected(call.world, call.account.merchant, intent, "cancel")
+    return machine.cancel(call.world, call.account.merchant, intent, reason)

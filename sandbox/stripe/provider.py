@@ -1,0 +1,122 @@
+"""Plugs Stripe into the world: routes, accounts, what people do, and how webhooks travel."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from sandbox.control import foreign_origin
+from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, World
+from sandbox.stripe import (
+    card_field,
+    challenge,
+    charges,
+    events,
+    machine,
+    payment_intents,
+    payment_methods,
+    refunds,
+)
+from sandbox.stripe.errors import StripeError
+from sandbox.stripe.gateway import Operation, endpoint
+from sandbox.stripe.store import SCHEMA, account_where, load
+
+_OPERATIONS: list[tuple[str, str, Operation]] = [
+    ("GET", "payment_methods/{id}", payment_methods.retrieve),
+    ("POST", "payment_intents", payment_intents.create),
+    ("GET", "payment_intents", payment_intents.listing),
+    ("GET", "payment_intents/search", payment_intents.search),
+    ("GET", "payment_intents/{id}", payment_intents.retrieve),
+    ("POST", "payment_intents/{id}/confirm", payment_intents.confirm),
+    ("POST", "payment_intents/{id}/capture", payment_intents.capture),
+    ("POST", "payment_intents/{id}/cancel", payment_intents.cancel),
+    ("POST", "refunds", refunds.create),
+    ("GET", "refunds", refunds.listing),
+    ("GET", "refunds/{id}", refunds.retrieve),
+    ("GET", "charges", charges.listing),
+    ("GET", "charges/{id}", charges.retrieve),
+    ("GET", "balance_transactions", charges.list_entries),
+    ("GET", "balance_transactions/{id}", charges.retrieve_entry),
+    ("GET", "events", events.listing),
+    ("GET", "events/{id}", events.retrieve),
+]
+
+
+class StripeProvider(Provider):
+    channel = "stripe"
+    schema = SCHEMA
+    # up to three days, further and further apart
+    retry_schedule = (5, 30, 120, 600, 3_600, 7_200, 14_400, 28_800, 57_600, 86_400)
+
+    def routes(self, world: World) -> list[BaseRoute]:
+        create_method = endpoint(world, payment_methods.create, public=True)
+        api: list[BaseRoute] = [Route("/stripe/v1/payment_methods", create_method, methods=["POST"])]
+        for method, path, operation in _OPERATIONS:
+            api.append(Route(f"/stripe/v1/{path}", endpoint(world, operation), methods=[method]))
+        api.append(Route("/stripe/v1/{path:path}", _unrecognized, methods=["GET", "POST", "DELETE"]))
+        rotation = Route("/control/stripe/{merchant}/rotate", _rotation(world), methods=["POST"])
+        return [*api, *challenge.routes(world), *card_field.routes(), rotation]
+
+    def onboard(self, world: World, merchant: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        webhooks = asked.get("webhooks") or {}
+        url = webhooks.get("stripe") if isinstance(webhooks, Mapping) else None
+        account = account_where(world, "merchant", merchant)
+        if account is None:
+            world.storage.run(
+                "INSERT INTO stripe_accounts VALUES (?, ?, ?, ?, ?)",
+                merchant,
+                f"sk_test_{secrets.token_hex(24)}",
+                f"pk_test_{secrets.token_hex(24)}",
+                url or "",
+                json.dumps([_new_secret()]),
+            )
+        elif url:
+            world.storage.run("UPDATE stripe_accounts SET webhook_url = ? WHERE merchant = ?", url, merchant)
+        account = account_where(world, "merchant", merchant)
+        assert account is not None
+        return {
+            "secret_key": account.secret_key,
+            "publishable_key": account.publishable_key,
+            "webhook_secret": account.webhook_secrets[0],
+        }
+
+    def act(self, world: World, payment: Payment, action: str) -> None:
+        intent = load(world, payment.merchant, "payment_intent", payment.id)
+        if action in ("pay", "decline") and intent["_challenge"]:
+            machine.answer_challenge(world, payment.merchant, intent, action == "pay")
+        elif action == "expire" and intent["status"] not in ("succeeded", "canceled"):
+            machine.cancel(world, payment.merchant, intent, "automatic")
+        else:
+            raise ActionRefused(f"a payment that is {intent['status']} can not {action}")
+
+    def sign(self, world: World, delivery: Delivery) -> SignedRequest:
+        return events.signed(world, delivery)
+
+
+def _new_secret() -> str:
+    return f"whsec_{secrets.token_hex(24)}"
+
+
+def _rotation(world: World) -> Any:
+    async def rotate(request: Request) -> Response:
+        """A new signing secret in front; the one before it stays valid, older ones end."""
+        merchant = request.path_params["merchant"]
+        account = account_where(world, "merchant", merchant)
+        if account is None or foreign_origin(request):
+            return JSONResponse({"error": "unknown merchant"}, 404)
+        kept = [_new_secret(), account.webhook_secrets[0]]
+        world.storage.run(
+            "UPDATE stripe_accounts SET webhook_secrets = ? WHERE merchant = ?", json.dumps(kept), merchant
+        )
+        return JSONResponse({"webhook_secrets": kept})
+
+    return rotate
+
+
+async def _unrecognized(request: Request) -> Response:
+    message = f"Unrecognized request URL ({request.method}: {request.url.path})."
+    return JSONResponse(StripeError(message, status=404).body, 404)
