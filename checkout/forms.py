@@ -11,22 +11,20 @@ from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext_lazy as _
 
 from checkout.facts import MAX_QUANTITY, Address
+from checkout.pricing import REGIONS
 from ledger.money import Money
 from payments.states import PaymentMethod
 
-_FREQUENT = ("CN", "HK", "MO", "TW", "US", "JP", "SG", "GB")
-_NOT_PLACES = frozenset({"EU", "EZ", "UN", "QO", "ZZ", "XA", "XB"})
+_FIRST = "CN"
 _POSTAL_CODES = {"CN": r"\d{6}", "US": r"\d{5}(-\d{4})?", "JP": r"\d{3}-?\d{4}", "SG": r"\d{6}"}
 _CARD_NUMBER = re.compile(r"(?<!\d)(?:\d[ -]?){12,18}\d(?!\d)")
 _LUHN_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
 def countries() -> list[tuple[str, str]]:
-    """Every country and region in the reader's language: the frequent ones first, the rest by name."""
+    """Where we deliver, in the reader's language: home first, the rest by name."""
     names = Locale.parse(to_locale(get_language() or "en")).territories
-    places = {code: name for code, name in names.items() if len(code) == 2 and code.isalpha()}
-    rest = sorted((name, code) for code, name in places.items() if code not in {*_FREQUENT, *_NOT_PLACES})
-    return [*((code, places[code]) for code in _FREQUENT), *((code, name) for name, code in rest)]
+    return sorted(((code, names[code]) for code in REGIONS), key=lambda place: (place[0] != _FIRST, place[1]))
 
 
 def no_card_number(text: str) -> None:

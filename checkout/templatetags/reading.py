@@ -1,6 +1,7 @@
 """Amounts, dates, names and pictures in the reader's form."""
 
 from datetime import datetime
+from pathlib import Path
 
 from babel import Locale
 from babel.dates import format_datetime
@@ -15,6 +16,9 @@ from checkout.selectors import OrderLineView, SkuView
 from ledger.money import Money
 
 register = template.Library()
+_DRAWN = frozenset(
+    picture.name for picture in (Path(__file__).parent.parent / "static/checkout/art").glob("*.svg")
+)
 
 
 def _locale() -> str:
@@ -66,7 +70,8 @@ def icon(name: str) -> SafeString:
 
 @register.filter
 def art(image: str) -> str:
-    return static(f"checkout/art/{image}")
+    """The article's picture, or a plain parcel where none was drawn."""
+    return static(f"checkout/art/{image if image in _DRAWN else 'parcel.svg'}")
 
 
 @register.filter
