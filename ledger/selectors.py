@@ -1,12 +1,15 @@
 """Reads of the books and of the audit journal, for every app: frozen dataclasses only."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Sum
 
 from ledger.errors import TransactionNotFound
-from ledger.facts import AccountBalance, AuditView, TransactionView, TrialBalance
+from ledger.facts import AccountBalance, AuditView
+from ledger.facts import Entry as Line
+from ledger.facts import TransactionView, TrialBalance
 from ledger.identifiers import MalformedIdentifier, decode, encode
 from ledger.models import Account, AuditEntry, AuditSeal, Entry, Transaction
 from ledger.money import Money
@@ -43,6 +46,13 @@ def transactions_of(reference: str) -> list[TransactionView]:
     """What was posted for `reference`, oldest first."""
     found = Transaction.objects.with_entries().filter(reference=reference)
     return [_view(row) for row in found.order_by("created_at", "id")]
+
+
+def entries_by_key(business_keys: Sequence[str]) -> dict[str, tuple[Line, ...]]:
+    """What was posted under each of these business keys; keys that were never used are left out. One query each
+    for heads and lines, so hand it some thousands at a time."""
+    found = Transaction.objects.with_entries().filter(business_key__in=business_keys)
+    return {row.business_key: row.lines() for row in found}
 
 
 def trial_balance() -> TrialBalance:

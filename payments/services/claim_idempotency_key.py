@@ -77,7 +77,9 @@ def claim_idempotency_key(*, scope: str, key: str, fingerprint: Mapping[str, str
 
 def _answer_of(held: IdempotencyKey, fingerprint: Mapping[str, str]) -> Claim:
     differing = sorted(
-        name for name in {*held.fingerprint, *fingerprint} if held.fingerprint.get(name) != fingerprint.get(name)
+        name
+        for name in {*held.fingerprint, *fingerprint}
+        if held.fingerprint.get(name) != fingerprint.get(name)
     )
     if differing:
         raise IdempotencyKeyReused(
@@ -87,7 +89,13 @@ def _answer_of(held: IdempotencyKey, fingerprint: Mapping[str, str]) -> Claim:
             fields=differing[:20],
         )
     if held.status is None:
-        raise IdempotencyKeyInFlight("The first request with this key is still being worked on. Ask again shortly.")
+        raise IdempotencyKeyInFlight(
+            "The first request with this key is still being worked on. Ask again shortly."
+        )
     if held.body is None:
-        raise IdempotentAnswerLost("This was done before, but its answer can no longer be read. Look the result up.")
-    return Claim(holder=held.holder, answer=StoredAnswer(status=held.status, body=held.body, headers=held.headers))
+        raise IdempotentAnswerLost(
+            "This was done before, but its answer can no longer be read. Look the result up."
+        )
+    return Claim(
+        holder=held.holder, answer=StoredAnswer(status=held.status, body=held.body, headers=held.headers)
+    )
