@@ -158,6 +158,7 @@ class TestCaptureAndVoid:
     def test_what_was_not_paid_is_closed_for_good(self, driver: Driver) -> None:
         start = driver.start_request(capture=False)
         answer = driver.channel.start(start)
+        driver.customer_opens(start)
         assert driver.channel.void(driver.movement(start, answer)).outcome is Outcome.CANCELLED
         assert driver.channel.query(driver.movement(start, answer)).outcome is Outcome.CANCELLED
         assert captured(driver, start) == []
@@ -165,6 +166,7 @@ class TestCaptureAndVoid:
     def test_closing_twice_is_closed(self, driver: Driver) -> None:
         start = driver.start_request(capture=False)
         answer = driver.channel.start(start)
+        driver.customer_opens(start)
         outcomes = [driver.channel.void(driver.movement(start, answer)).outcome for _ in range(2)]
         assert outcomes == [Outcome.CANCELLED, Outcome.CANCELLED]
 

@@ -71,6 +71,10 @@ class Driver(ABC):
             start=start,
         )
 
+    def customer_opens(self, start: StartRequest) -> None:
+        """The customer looks at what `start` gave (scans the code, opens the page) and does no more."""
+        return None
+
     def customer_pays(self, start: StartRequest) -> None:
         """What the customer does after `start` so that the money moves."""
         self.sandbox.act(start.reference, "pay")
