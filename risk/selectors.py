@@ -54,6 +54,14 @@ class CaseView:
     opened_at: datetime
     decision: DecisionView
 
+    @property
+    def explanation(self) -> str:
+        return self.decision.explanation
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        return self.decision.reasons
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
