@@ -1,6 +1,6 @@
 """Pytest plugin: after a test that commits, the database is as the migrations left it, in a few milliseconds.
 
-Django would TRUNCATE every table. The books refuse that, it loses what migrations have seeded, and it is slow.
+Django would TRUNCATE every table: the books refuse it, what migrations have seeded is lost, and it is slow.
 Here only the tables that have rows are emptied, with triggers off, and the seeded rows are put back.
 """
 
