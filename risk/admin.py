@@ -17,8 +17,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from ledger.errors import Refusal
-from ledger.money import Money
-from risk import selectors
+from risk import selectors, wording
 from risk.models import Decision, ListEntry, Policy, RiskCase
 from risk.services.add_list_entry import add_list_entry
 from risk.services.end_list_entry import end_list_entry
@@ -93,10 +92,7 @@ class DecisionAdmin(ReadOnly):
 
     @display(description=_("Amount"))
     def money(self, row: Decision) -> str:
-        try:
-            return Money(row.amount, row.currency).formatted(get_language() or "en")
-        except ValueError:
-            return f"{row.amount} {row.currency}"
+        return wording.amount(row.amount, row.currency, get_language() or "en")
 
     @display(description=_("Level"), label=_LEVELS)
     def level_badge(self, row: Decision) -> str:

@@ -16,7 +16,7 @@ from risk.services.assess import assess
 from risk.services.decide_case import decide_case
 from tests.risk.makers import facts
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.risk.console_urls")]
+pytestmark = pytest.mark.django_db(transaction=True)
 PAGES = ("risk/decision", "risk/policy", "risk/listentry", "risk/riskcase")
 
 
@@ -27,13 +27,6 @@ def person(name: str, *rights: str) -> Client:
     client = Client()
     client.force_login(user)
     return client
-
-
-@pytest.fixture(autouse=True)
-def _plain_assets(settings: Any) -> None:
-    """No manifest: nothing was collected for a test."""
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
 
 
 @pytest.fixture
@@ -53,10 +46,10 @@ def held(subject: str) -> str:
 
 
 def address(case: str) -> str:
-    return reverse("admin:payments_review_case", kwargs={"case": case})
+    return reverse("review-case", kwargs={"case": case})
 
 
-QUEUE = "admin:payments_review_queue"
+QUEUE = "review-queue"
 
 
 @pytest.fixture
