@@ -19,7 +19,7 @@ _GUARDED: list[type[models.Model]] = [Account, Transaction, Entry, AuditEntry, A
 
 
 @pytest.fixture(autouse=True)
-def books(transactional_db: None) -> UUID:
+def books(empty_audit_journal: None) -> UUID:
     """One posting, one audit entry, sealed. Returns the transaction's key."""
     posted = captured()
     with transaction.atomic():

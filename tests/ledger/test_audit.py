@@ -16,6 +16,7 @@ from ledger.services.seal_audit import seal_audit
 from tests.ledger.books import tamper
 
 committing = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("empty_audit_journal")
 
 
 def _done(object_id: str = "pay_1", **what: Any) -> None:
@@ -65,10 +66,10 @@ def test_the_request_in_progress_is_known() -> None:
     assert selectors.audit_trail("pay_1")[0].request_id == "req-9"
 
 
-@pytest.mark.django_db
+@committing
 @pytest.mark.parametrize("actor", ["", "Li Wei", "li@example.com", "x" * 81, "李"])
 def test_an_actor_is_a_reference_and_no_name_or_address(actor: str) -> None:
-    with pytest.raises(audit.ActorIsNotAReference):
+    with pytest.raises(audit.ActorIsNotAReference), transaction.atomic():
         audit.attribute(actor=actor)
 
 

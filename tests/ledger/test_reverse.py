@@ -6,7 +6,6 @@ from django.db import transaction
 from ledger import selectors
 from ledger.errors import AlreadyReversed, BusinessKeyConflict, TransactionNotFound
 from ledger.facts import PostedTransaction
-from ledger.identifiers import encode, new_key
 from ledger.services.reverse import reverse
 from tests.ledger.books import captured, cny, nothing_moves
 
@@ -57,7 +56,7 @@ def test_a_reversal_can_be_reversed() -> None:
     assert selectors.balance("receivable:stripe", "CNY") == cny(300)
 
 
-@pytest.mark.parametrize("unknown", ["", "pay_1", "txn_1", encode("txn", new_key())])
+@pytest.mark.parametrize("unknown", ["", "pay_1", "txn_1", "txn_" + "0" * 26])
 def test_an_unknown_transaction_is_refused(unknown: str) -> None:
     with nothing_moves(), pytest.raises(TransactionNotFound):
         _reversed(unknown)
