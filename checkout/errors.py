@@ -120,3 +120,18 @@ class OrderNotReopenable(Refusal):
 class OrderNotRefundable(Refusal):
     code = "order_not_refundable"
     status = 409
+
+
+class PaymentStillOpen(Refusal):
+    """A payment of the same order has just begun or is still being closed."""
+
+    code = "payment_still_open"
+    status = 409
+
+
+class StockBooksDisagree(Exception):
+    """What an order holds is not what the stock says is held. Never expected: the transaction is undone."""
+
+
+class CapturedDiffersFromOrder(Exception):
+    """A payment succeeded with another sum than the order's. Never expected: the transaction is undone."""

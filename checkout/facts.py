@@ -1,10 +1,11 @@
 """What the world tells checkout, and who asks. Pure: values that cannot be built wrong."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 
-from checkout.errors import AddressInvalid, CartEmpty, CartTooLarge, QuantityInvalid
+from checkout.errors import AddressInvalid, CartEmpty, CartTooLarge, QuantityInvalid, SkuUnknown
 from ledger.money import Money
 
 MAX_QUANTITY = 999  # of one article in one order
@@ -14,6 +15,7 @@ READ_ORDERS = "orders:read"  # scopes of a viewer who is not the customer
 WRITE_ORDERS = "orders:write"
 WRITE_REFUNDS = "refunds:write"
 
+_CODE = re.compile(r"[-a-zA-Z0-9_]{1,60}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _MAX_ADDRESS_FIELD = 200
 _REQUIRED_ADDRESS_FIELDS = ("name", "line1", "city")
@@ -27,6 +29,8 @@ class Item:
     quantity: int
 
     def __post_init__(self) -> None:
+        if not _CODE.fullmatch(self.sku):
+            raise SkuUnknown("No article has such a code: take it out of the cart.", param="items")
         if type(self.quantity) is not int or not 1 <= self.quantity <= MAX_QUANTITY:
             raise QuantityInvalid(
                 f"Choose a whole number from 1 to {MAX_QUANTITY} for {self.sku[:40]!r}.", param="items"
@@ -43,6 +47,11 @@ def merge(items: Iterable[Item]) -> tuple[Item, ...]:
     if len(quantities) > MAX_LINES:
         raise CartTooLarge(f"One order holds at most {MAX_LINES} different articles.", param="items")
     return tuple(Item(sku, quantities[sku]) for sku in sorted(quantities))
+
+
+def storable(text: str) -> bool:
+    """No control characters and no halves of surrogate pairs: the database can keep it and a label can show it."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,8 @@ class Address:
             if not getattr(self, name).strip():
                 raise AddressInvalid("Fill in this field.", param=f"address.{name}")
         for part in fields(self):
-            if len(getattr(self, part.name)) > _MAX_ADDRESS_FIELD or "\x00" in getattr(self, part.name):
+            text = getattr(self, part.name)
+            if len(text) > _MAX_ADDRESS_FIELD or not storable(text):
                 raise AddressInvalid(
                     f"Use at most {_MAX_ADDRESS_FIELD} printable characters.", param=f"address.{part.name}"
                 )

@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Min
+from django.utils import timezone
+
 from ledger.identifiers import MalformedIdentifier
 from ledger.money import Money
 from payments.errors import PaymentNotFound, RefundNotFound
-from payments.models import Attempt, Payment, Refund
+from payments.models import Attempt, OutboxEvent, Payment, Refund
 from payments.states import AttemptKind, PaymentState
 
 
@@ -157,6 +160,15 @@ def money_by_attempt() -> Iterator[MovedMoney]:
             captured=row.payment.amount_captured,
             refunded=row.payment.amount_refunded,
         )
+
+
+def outbox_lag() -> float:
+    """Seconds that the oldest event has waited for its first delivery; 0.0 when none waits.
+
+    Events whose subscriber fails are being tried again: they say nothing about the relay.
+    """
+    oldest = OutboxEvent.objects.waiting().filter(tries=0).aggregate(at=Min("created_at"))["at"]
+    return max(0.0, (timezone.now() - oldest).total_seconds()) if oldest else 0.0
 
 
 def view_of(row: Payment) -> PaymentView:

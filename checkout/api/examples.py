@@ -96,7 +96,11 @@ ORDER: dict[str, Any] = {
     "can_refund": False,
 }
 PLACED_ORDER: dict[str, Any] = {**ORDER, "order_token": "8Z0mXv3kQ9w2rT5yBn7cLd4f"}
-PAYMENT_REQUEST: dict[str, Any] = {"order": _ORDER, "method": "alipay", "return_url": "https://shop.example/thanks"}
+PAYMENT_REQUEST: dict[str, Any] = {
+    "order": _ORDER,
+    "method": "alipay",
+    "return_url": "https://shop.example/thanks",
+}
 PAYMENT: dict[str, Any] = {
     "id": _PAYMENT,
     "order": _ORDER,
@@ -107,7 +111,11 @@ PAYMENT: dict[str, Any] = {
     "captured": _cny(0),
     "refunded": _cny(0),
     "refundable": _cny(0),
-    "next_action": {"kind": "qr", "value": "https://qr.alipay.com/bax0123", "expires_at": "2025-11-20T09:15:07Z"},
+    "next_action": {
+        "kind": "qr",
+        "value": "https://qr.alipay.com/bax0123",
+        "expires_at": "2025-11-20T09:15:07Z",
+    },
     "failure": None,
     "card": None,
     "created_at": "2025-11-20T09:00:12Z",

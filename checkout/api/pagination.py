@@ -6,17 +6,11 @@ import re
 
 from rest_framework.request import Request
 
-from checkout.api.refusals import CursorInvalid
-from ledger.errors import Refusal
+from checkout.api.refusals import CursorInvalid, LimitInvalid
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 _WORD = re.compile(r"[\x20-\x7e]{1,100}")
-
-
-class LimitInvalid(Refusal):
-    code = "limit_invalid"
-    status = 400
 
 
 def limit_of(request: Request) -> int:
@@ -36,7 +30,9 @@ def cursor_of(request: Request) -> str:
     if not cursor:
         return ""
     try:
-        word = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+        word = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode(
+            "ascii"
+        )
     except (binascii.Error, ValueError):
         word = ""
     if not _WORD.fullmatch(word):

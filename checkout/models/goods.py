@@ -60,7 +60,7 @@ class Sku(models.Model):
     class Meta:
         verbose_name = "SKU"
         constraints: ClassVar = [
-            models.CheckConstraint(name="sku_price_not_negative", condition=Q(price__gte=0)),
+            models.CheckConstraint(name="sku_price_positive", condition=Q(price__gt=0)),
             models.CheckConstraint(
                 name="sku_purchase_limit_positive",
                 condition=Q(purchase_limit__isnull=True) | Q(purchase_limit__gt=0),

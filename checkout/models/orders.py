@@ -8,10 +8,10 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django_fsm import FSMField, FSMModelMixin, transition
+from ledger.audit import StateAudit
 
 from checkout.models.goods import Sku
 from checkout.states import PAID, OrderState
-from ledger.audit import StateAudit
 from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
 
@@ -123,9 +123,8 @@ class Order(FSMModelMixin, models.Model):
         return Money(self.payable, self.currency)
 
     @property
-    def buyer(self) -> str:
-        """Whom the audit journal names when the order's customer acts without being asked for by name."""
-        return f"user:{self.user_id}" if self.user_id else "guest"
+    def in_chinese(self) -> bool:
+        return self.locale.startswith("zh")
 
     @transition(state, source=OrderState.CREATING, target=OrderState.PENDING_PAYMENT)
     def open(self) -> None:

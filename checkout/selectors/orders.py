@@ -1,12 +1,28 @@
 """Orders as their customers and operators see them."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from checkout.facts import Address, Viewer
-from checkout.states import OrderState
+from django.db.models import Q
+from django.utils import timezone
+
+from checkout.errors import OrderNotFound
+from checkout.facts import READ_ORDERS, Address, Viewer
+from checkout.models import Order, OrderLine
+from checkout.states import PAID, OrderState
+from ledger.identifiers import MalformedIdentifier
 from ledger.money import Money
-from payments.selectors import PaymentView
+from payments.selectors import PaymentView, payments_of
+from payments.states import PaymentState
+
+_MONEY_ON_ITS_WAY = {
+    PaymentState.PROCESSING,
+    PaymentState.UNKNOWN,
+    PaymentState.AUTHORIZED,
+    PaymentState.SUCCEEDED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +79,100 @@ class OrderView:
 
 def order(order_id: str, viewer: Viewer) -> OrderView:
     """The order. Raises `OrderNotFound`, also for other people's and for a malformed identifier."""
-    raise NotImplementedError
+    return shown(find(order_id, viewer, READ_ORDERS).public_id)
 
 
 def orders_of(viewer: Viewer, *, limit: int = 50, before: str = "") -> list[OrderSummary]:
-    """The viewer's own orders (by account and by tokens), newest first; `before` is the last id of the page before."""
-    raise NotImplementedError
+    """The viewer's orders, newest first; `before` is the last identifier of the page before.
+
+    Own ones, by account and by tokens; everybody's for a viewer with `orders:read`. Raises `OrderNotFound` when
+    `before` is no order identifier.
+    """
+    rows = Order.objects.filter(_visible_to(viewer, READ_ORDERS)).prefetch_related("lines").order_by("-pk")
+    if before:
+        rows = rows.filter(pk__lt=find(before, viewer, READ_ORDERS).pk)
+    return [
+        OrderSummary(
+            id=row.public_id,
+            state=OrderState(row.state),
+            payable=row.owed,
+            lines=_lines(row, row.lines.all()),
+            placed_at=row.created_at,
+            expires_at=row.expires_at,
+        )
+        for row in rows[:limit]
+    ]
+
+
+def find(order_id: str, viewer: Viewer, scope: str) -> Order:
+    """The row, for this app's use cases: the viewer's own, or anybody's with `scope`. Raises `OrderNotFound`."""
+    try:
+        return Order.objects.named(order_id).get(_visible_to(viewer, scope))
+    except (MalformedIdentifier, Order.DoesNotExist) as absent:
+        raise OrderNotFound(
+            "There is no such order among yours; check its number.", param="order"
+        ) from absent
+
+
+def shown(order_id: str) -> OrderView:
+    """The order as it is now, for this app's use cases, which have asked `find` before."""
+    row = Order.objects.named(order_id).get()
+    return view_of(row, list(row.lines.order_by("code")), payments_of(order_id))
+
+
+def token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
+
+
+def view_of(row: Order, lines: Sequence[OrderLine], payments: Sequence[PaymentView]) -> OrderView:
+    state = OrderState(row.state)
+    pending = state == OrderState.PENDING_PAYMENT
+    payment_states = {payment.state for payment in payments}
+    refunded = sum(payment.refunded.minor for payment in payments)
+    return OrderView(
+        id=row.public_id,
+        state=state,
+        lines=_lines(row, lines),
+        email=row.email,
+        address=Address(**row.address),
+        locale=row.locale,
+        subtotal=Money(row.subtotal, row.currency),
+        discount=Money(row.discount, row.currency),
+        tax=Money(row.tax, row.currency),
+        tax_included=Money(row.tax_included, row.currency),
+        shipping=Money(row.shipping, row.currency),
+        payable=row.owed,
+        refunded=Money(refunded, row.currency),
+        placed_at=row.created_at,
+        expires_at=row.expires_at,
+        payments=tuple(payments),
+        can_pay=pending
+        and timezone.now() < row.expires_at
+        and not payment_states & (_MONEY_ON_ITS_WAY | {PaymentState.IN_REVIEW}),
+        can_cancel=pending and not payment_states & _MONEY_ON_ITS_WAY,
+        can_refund=state in PAID and any(payment.refundable.minor > 0 for payment in payments),
+        can_reopen=state == OrderState.CANCELLED,
+    )
+
+
+def _visible_to(viewer: Viewer, scope: str) -> Q:
+    if viewer.may(scope):
+        return Q()
+    hashes = [token_hash(token) for token in viewer.order_tokens]
+    own = Q(access_token_hash__in=hashes)
+    return own if viewer.user_id is None else own | Q(user_id=viewer.user_id)
+
+
+def _lines(row: Order, lines: Sequence[OrderLine]) -> tuple[OrderLineView, ...]:
+    return tuple(
+        OrderLineView(
+            sku=line.code,
+            title_zh=line.title_zh,
+            title_en=line.title_en,
+            image=line.image,
+            quantity=line.quantity,
+            unit_price=Money(line.unit_price, row.currency),
+            total=Money(line.total, row.currency),
+        )
+        for line in lines
+    )

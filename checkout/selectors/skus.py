@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from checkout.errors import SkuUnknown
+from checkout.models import Sku
 from ledger.money import Money
 
 
@@ -27,9 +29,27 @@ class SkuView:
 
 def catalogue() -> list[SkuView]:
     """Everything for sale, sold out or not, in the shop's order."""
-    raise NotImplementedError
+    return [_view(row) for row in Sku.objects.for_sale()]
 
 
 def sku(code: str) -> SkuView:
     """One article for sale. Raises `SkuUnknown`."""
-    raise NotImplementedError
+    row = Sku.objects.for_sale().filter(code=code).first() if code.isascii() and "\x00" not in code else None
+    if row is None:
+        raise SkuUnknown("This article is not for sale (any more); see the catalogue.", param="sku")
+    return _view(row)
+
+
+def _view(row: Sku) -> SkuView:
+    return SkuView(
+        code=row.code,
+        title_zh=row.title_zh,
+        title_en=row.title_en,
+        description_zh=row.description_zh,
+        description_en=row.description_en,
+        price=row.unit_price,
+        tax_class=row.tax_class,
+        image=row.image,
+        purchase_limit=row.purchase_limit,
+        available=row.stock.available,
+    )

@@ -1,7 +1,16 @@
 """Pay an order."""
 
-from checkout.facts import Client, Viewer
+from django.utils import timezone
+
+from checkout.errors import OrderNotPayable
+from checkout.facts import WRITE_ORDERS, Client, Viewer
+from checkout.models import Order
+from checkout.selectors.orders import find
+from checkout.selectors.screening import facts_about
+from checkout.states import OrderState
+from payments.facts import PaymentIntent
 from payments.selectors import PaymentView
+from payments.services.start_payment import start_payment
 
 
 def pay_order(
@@ -10,6 +19,38 @@ def pay_order(
     """This will start (or try again) the order's payment by `method`; `instrument` is a card token, never a number.
 
     Raises `OrderNotFound`, `OrderNotPayable` and all that `start_payment` raises.
-    Calls the provider; must run outside any transaction.
+    Asks the provider: must run outside any transaction. What is checked here is only for an early answer;
+    `handlers.payment_started` decides, under the order's lock.
     """
-    raise NotImplementedError
+    row = find(order, viewer, WRITE_ORDERS)
+    now = timezone.now()
+    if row.state != OrderState.PENDING_PAYMENT:
+        raise OrderNotPayable("This order is not waiting for payment.")
+    if row.expires_at <= now:
+        raise OrderNotPayable("The time to pay is over; order again.")
+    lines = list(row.lines.order_by("code"))
+    facts = facts_about(row, skus=[line.code for line in lines], client=client, stage="payment", now=now)
+    return start_payment(
+        intent=PaymentIntent(
+            reference=row.public_id,
+            amount=row.owed,
+            method=method,
+            description=_description(
+                row, [line.title_zh if row.in_chinese else line.title_en for line in lines]
+            ),
+            facts=facts,
+            return_url=return_url,
+            expires_at=row.expires_at,
+            instrument=instrument,
+            device=client.device_kind,
+            client_ip=client.ip,
+        )
+    )
+
+
+def _description(row: Order, titles: list[str]) -> str:
+    """What the customer reads in the wallet or on the statement."""
+    more = len(titles) - 1
+    if not more:
+        return titles[0]
+    return f"{titles[0]} 等 {len(titles)} 件商品" if row.in_chinese else f"{titles[0]} and {more} more"

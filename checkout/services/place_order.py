@@ -1,10 +1,33 @@
 """Place an order."""
 
+import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 
-from checkout.facts import Address, Client, Item, Viewer
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from checkout import quotes
+from checkout.errors import EmailInvalid, OrderRejected, QuoteReplayed
+from checkout.events import OrderPlaced
+from checkout.facts import Address, Client, Item, Viewer, merge, storable
+from checkout.models import Order, OrderLine
 from checkout.selectors import OrderView
+from checkout.selectors.carts import PricedCart, price_cart, quote_keys
+from checkout.selectors.orders import token_hash, view_of
+from checkout.selectors.purchases import require_within_limits
+from checkout.selectors.screening import facts_about
+from checkout.services.extend_hold import HOLD
+from checkout.services.take_stock import take_stock
+from checkout.states import OrderState
+from ledger.audit import attribute
+from payments.outbox import publish
+from risk.services.assess import assess
+
+_LONGEST_EMAIL = 254
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +46,122 @@ def place_order(
     client: Client,
     locale: str,
 ) -> PlacedOrder:
-    """This will place the order that the quote was made for and hold its stock until it expires.
+    """This will place the order that the quote was made for and hold its stock for 15 minutes.
 
     Raises `QuoteTampered`, `QuoteExpired`, `QuoteReplayed`, `QuoteStale`, `OutOfStock`, `PurchaseLimitExceeded`,
     `OrderRejected` (the rejected order is kept), `EmailInvalid` and all that `preview` raises.
-    Own transaction; locks the stock rows in order, late.
+    Own transaction; the quote's unique number is the guard against placing twice; stock rows are locked last.
     """
-    raise NotImplementedError
+    now = timezone.now()
+    cart_items = merge(items)
+    terms = quotes.verify(quote, items=cart_items, now=now, keys=quote_keys())
+    token = "" if viewer.user_id is not None else secrets.token_urlsafe(32)
+    order = Order(
+        user_id=viewer.user_id,
+        access_token_hash=token_hash(token) if token else "",
+        email=_clean_email(email),
+        address=asdict(address),
+        country=address.country,
+        locale="zh-hans" if locale.lower().startswith("zh") else "en",
+        client={name: _kept(value) for name, value in asdict(client).items()},
+        device_id=_kept(client.device_id),
+        quote_id=terms.id,
+        quote=quote,
+        opened_at=now,
+        expires_at=now + HOLD,
+    )
+    try:
+        with transaction.atomic(durable=True):
+            attribute(actor=viewer.actor, reason="placing an order")
+            _require_unused(terms.id)
+            cart = price_cart(cart_items, address.country)
+            quotes.require_same_price(terms, cart.breakdown)
+            lines = _place(order, cart, client, now)
+    except IntegrityError as collision:
+        # The same quote at the same moment: the other one was first.
+        _require_unused(terms.id, collision)
+        raise
+    if order.state == OrderState.REJECTED:
+        raise OrderRejected("We cannot accept this order. Please contact us.", order=order.public_id)
+    return PlacedOrder(order=view_of(order, lines, payments=()), access_token=token)
+
+
+def _place(order: Order, cart: PricedCart, client: Client, now: datetime) -> list[OrderLine]:
+    _charge(order, cart)
+    skus = [item.sku for item in cart.items]
+    verdict = assess(facts=facts_about(order, skus=skus, client=client, stage="order", now=now))
+    if verdict.action == "reject":
+        order.reject()
+    else:
+        order.open()
+    order.save(force_insert=True)
+    lines = OrderLine.objects.bulk_create(_lines(order, cart))
+    if order.state == OrderState.REJECTED:
+        return lines
+    take_stock(order=order, quantities=cart.quantities, expires_at=order.expires_at)
+    require_within_limits(cart, user_id=order.user_id, email=order.email, now=now, besides=order)
+    publish(
+        OrderPlaced(
+            reference=order.public_id,
+            payable=order.payable,
+            currency=order.currency,
+            expires_at=order.expires_at.isoformat(),
+        )
+    )
+    return lines
+
+
+def _charge(order: Order, cart: PricedCart) -> None:
+    price = cart.breakdown
+    order.currency = price.currency
+    order.subtotal = price.base.minor
+    order.discount = price.discounts.minor
+    order.tax = price.tax.minor
+    order.tax_included = price.tax_included.minor
+    order.shipping = price.shipping.minor
+    order.payable = price.payable.minor
+
+
+def _lines(order: Order, cart: PricedCart) -> list[OrderLine]:
+    return [
+        OrderLine(
+            order=order,
+            sku=cart.skus[line.sku],
+            code=line.sku,
+            title_zh=cart.skus[line.sku].title_zh,
+            title_en=cart.skus[line.sku].title_en,
+            image=cart.skus[line.sku].image,
+            quantity=line.quantity,
+            unit_price=line.unit_price.minor,
+            discount=line.discount.minor,
+            tax=line.tax.minor,
+            tax_included=line.tax_included.minor,
+            total=line.total.minor,
+        )
+        for line in cart.breakdown.lines
+    ]
+
+
+def _require_unused(quote_id: str, collision: IntegrityError | None = None) -> None:
+    earlier = Order.objects.filter(quote_id=quote_id).first()
+    if earlier:
+        raise QuoteReplayed(
+            "An order was already placed with this quote; look at your orders.",
+            param="quote",
+            order=earlier.public_id,
+        ) from collision
+
+
+def _clean_email(email: str) -> str:
+    cleaned = email.strip().lower()
+    try:
+        validate_email(cleaned)
+    except ValidationError as invalid:
+        raise EmailInvalid("Give an e-mail address like name@example.com.", param="email") from invalid
+    if len(cleaned) > _LONGEST_EMAIL or not storable(cleaned):
+        raise EmailInvalid("Give a shorter e-mail address.", param="email")
+    return cleaned
+
+
+def _kept(text: str) -> str:
+    return "".join(character for character in text[:100] if storable(character))

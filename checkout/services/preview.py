@@ -4,7 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils import timezone
+
 from checkout.facts import Item, PriceBreakdown, Viewer
+from checkout.quotes import sign
+from checkout.selectors.carts import price_cart, quote_keys
+from checkout.selectors.purchases import require_within_limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,4 +25,8 @@ def preview(*, items: Sequence[Item], region: str, viewer: Viewer) -> Preview:
     Raises `CartEmpty`, `CartTooLarge`, `SkuUnknown`, `CurrenciesMixed`, `RegionNotServed`,
     `PurchaseLimitExceeded`. Reads only: nothing is held.
     """
-    raise NotImplementedError
+    now = timezone.now()
+    cart = price_cart(items, region)
+    require_within_limits(cart, user_id=viewer.user_id, email="", now=now)
+    quote, terms = sign(items=cart.items, breakdown=cart.breakdown, now=now, keys=quote_keys())
+    return Preview(breakdown=cart.breakdown, quote=quote, expires_at=terms.expires_at)

@@ -27,3 +27,8 @@ INVARIANTS: list[str] = [
     "reconciliation.invariants.check",
     "config.invariants.check",
 ]
+
+# Seconds since the oldest event that waits for the relay was published; 0.0 when none waits.
+OUTBOX_LAG = "payments.selectors.outbox_lag"
+OUTBOX_LAG_SECONDS = 60
+WORKER_SILENCE_SECONDS = 30

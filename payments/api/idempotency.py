@@ -1,7 +1,7 @@
 """`Idempotency-Key`: whatever moves stock or money moves it once, however often it is asked for.
 
-The key is what a client sends again after a lost answer. Under it lies a unique business key in the tables, so that
-even a client that lost its key can not pay twice.
+The key is what a client sends again after a lost answer. Under it lies a unique business key in the tables,
+so that even a client that lost its key can not pay twice.
 """
 
 import hashlib
@@ -22,7 +22,6 @@ from rest_framework.views import APIView
 from ledger.errors import Refusal
 from payments.services.claim_idempotency_key import (
     Claim,
-    IdempotencyKeyInFlight,
     StoredAnswer,
     claim_idempotency_key,
 )
@@ -36,7 +35,6 @@ MAX_LENGTH = 255
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{MAX_LENGTH}}}")
 # The request itself was not acceptable, so nothing was done: a mended one may come under the same key.
 _NOTHING_DONE = frozenset({400, 404, 413, 415, 422, 429})
-_RETRY_AFTER_SECONDS = "1"
 _KEPT_HEADERS = ("Location",)
 
 
@@ -51,7 +49,7 @@ class IdempotencyKeyMalformed(Refusal):
 
 
 class IdempotentMixin(APIView):
-    """For views whose POST moves something: they say what to `read` and what to `perform`, at most once a key.
+    """For views whose POST moves something: they `perform` at most once a key.
 
     400, 404, 422 and 429 are not stored; 2xx, 403 and 409 are. What breaks off (5xx, a dead worker) frees the
     key, and the next request under it finds `again` set: see `recover`.
@@ -64,7 +62,7 @@ class IdempotentMixin(APIView):
         raise NotImplementedError
 
     def recover(self, request: Request, refusal: Refusal) -> Response | None:
-        """The answer that was lost, when `refusal` says that an earlier try of this very request did the work."""
+        """The answer that was lost, if `refusal` says that an earlier try of this request did it."""
         return None
 
     def post(self, request: Request, **kwargs: Any) -> Response | HttpResponse:
@@ -75,12 +73,6 @@ class IdempotentMixin(APIView):
         if claim.answer is not None:
             return _replay(claim.answer)
         return self._perform_once(claim, request, serializer.validated_data, kwargs)
-
-    def handle_exception(self, exc: Exception) -> Response:
-        response = super().handle_exception(exc)
-        if isinstance(exc, IdempotencyKeyInFlight):
-            response["Retry-After"] = _RETRY_AFTER_SECONDS
-        return response
 
     def _perform_once(
         self, claim: Claim, request: Request, data: dict[str, Any], kwargs: dict[str, Any]
@@ -93,7 +85,9 @@ class IdempotentMixin(APIView):
         _settle(claim.holder, response)
         return response
 
-    def _performed(self, claim: Claim, request: Request, data: dict[str, Any], kwargs: dict[str, Any]) -> Response:
+    def _performed(
+        self, claim: Claim, request: Request, data: dict[str, Any], kwargs: dict[str, Any]
+    ) -> Response:
         try:
             return self.perform(request, data, **kwargs)
         except Refusal as refusal:
@@ -109,7 +103,7 @@ def business_key(request: Request) -> str:
 
 
 def fingerprint(request: Request) -> dict[str, str]:
-    """Field → keyed hash of its value, for the address and every field of the body. No value can be read back."""
+    """Field → keyed hash of its value, for the address and every field. No value can be read back."""
     fields = {"(request)": f"{request.method} {request.path}", **dict(_flattened("", request.data))}
     return {
         name: salted_hmac("payments.api.idempotency", value, algorithm="sha256").hexdigest()
@@ -152,7 +146,9 @@ def _scope_of(request: Request) -> str:
         return f"user:{request.user.pk}"
     secret = request.headers.get("Order-Token") or request.session.session_key
     if secret:
-        return "guest:" + salted_hmac("payments.api.idempotency.scope", secret, algorithm="sha256").hexdigest()
+        return (
+            "guest:" + salted_hmac("payments.api.idempotency.scope", secret, algorithm="sha256").hexdigest()
+        )
     return "guest"
 
 

@@ -59,8 +59,8 @@ def claim_idempotency_key(*, scope: str, key: str, fingerprint: Mapping[str, str
     """This will take `key` for one request, or return the answer that it got before.
 
     `scope` is whose key it is; `fingerprint` maps each field of the request to a hash of its value. Raises
-    `IdempotencyKeyReused` naming the fields that differ, `IdempotencyKeyInFlight`, `IdempotentAnswerLost`. Own
-    transaction; no lock is held while the caller works, the key is leased.
+    `IdempotencyKeyReused` naming the fields that differ, `IdempotencyKeyInFlight`, `IdempotentAnswerLost`.
+    Own transaction; no lock is held while the caller works, the key is leased.
     """
     now = timezone.now()
     with transaction.atomic(durable=True):
@@ -71,13 +71,17 @@ def claim_idempotency_key(*, scope: str, key: str, fingerprint: Mapping[str, str
             return Claim(holder=taken.holder, again=taken.again)
         held = IdempotencyKey.objects.filter(scope=scope, key=key).first()
     if held is None:  # let go between the two statements: the client's retry will find it free
-        raise IdempotencyKeyInFlight("The first request with this key has just ended. Send it again.")
+        raise IdempotencyKeyInFlight(
+            "The first request with this key has just ended. Send it again.", retry_after=1
+        )
     return _answer_of(held, fingerprint)
 
 
 def _answer_of(held: IdempotencyKey, fingerprint: Mapping[str, str]) -> Claim:
     differing = sorted(
-        name for name in {*held.fingerprint, *fingerprint} if held.fingerprint.get(name) != fingerprint.get(name)
+        name
+        for name in {*held.fingerprint, *fingerprint}
+        if held.fingerprint.get(name) != fingerprint.get(name)
     )
     if differing:
         raise IdempotencyKeyReused(
@@ -87,7 +91,13 @@ def _answer_of(held: IdempotencyKey, fingerprint: Mapping[str, str]) -> Claim:
             fields=differing[:20],
         )
     if held.status is None:
-        raise IdempotencyKeyInFlight("The first request with this key is still being worked on. Ask again shortly.")
+        raise IdempotencyKeyInFlight(
+            "The first request with this key is still being worked on. Send it again shortly.", retry_after=1
+        )
     if held.body is None:
-        raise IdempotentAnswerLost("This was done before, but its answer can no longer be read. Look the result up.")
-    return Claim(holder=held.holder, answer=StoredAnswer(status=held.status, body=held.body, headers=held.headers))
+        raise IdempotentAnswerLost(
+            "This was done before, but its answer can no longer be read. Look the result up."
+        )
+    return Claim(
+        holder=held.holder, answer=StoredAnswer(status=held.status, body=held.body, headers=held.headers)
+    )

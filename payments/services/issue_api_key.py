@@ -41,9 +41,15 @@ def issue_api_key(*, name: str, scopes: Iterable[str], actor: str, live: bool = 
     unknown = sorted(set(wanted) - {str(scope) for scope in Scope})
     if unknown or not wanted:
         raise UnknownScope(f"Choose scopes from {', '.join(Scope)}.", param="scopes", unknown=unknown)
-    secret = f"sk_{'live' if live else 'test'}_" + "".join(secrets.choice(_ALPHABET) for _ in range(_SECRET_LENGTH))
+    secret = f"sk_{'live' if live else 'test'}_" + "".join(
+        secrets.choice(_ALPHABET) for _ in range(_SECRET_LENGTH)
+    )
     with transaction.atomic(durable=True):
         audit.attribute(actor=actor, reason="API key issued")
-        key = ApiKey.objects.create(name=name, prefix=secret[:12], secret_hash=ApiKey.hash_of(secret), scopes=list(wanted))
-        audit.record(action="api_key.issued", object_id=key.public_id, after={"name": name, "scopes": list(wanted)})
+        key = ApiKey.objects.create(
+            name=name, prefix=secret[:12], secret_hash=ApiKey.hash_of(secret), scopes=list(wanted)
+        )
+        audit.record(
+            action="api_key.issued", object_id=key.public_id, after={"name": name, "scopes": list(wanted)}
+        )
     return IssuedApiKey(id=key.public_id, name=name, secret=secret, scopes=wanted)

@@ -23,10 +23,14 @@ def revoke_api_key(*, key: str, actor: str, reason: str) -> None:
     try:
         pk = identifiers.decode("key", key)
     except identifiers.MalformedIdentifier as malformed:
-        raise ApiKeyNotFound("There is no such API key. Look for it by its prefix.", param="key") from malformed
+        raise ApiKeyNotFound(
+            "There is no such API key. Look for it by its prefix.", param="key"
+        ) from malformed
     with transaction.atomic(durable=True):
         audit.attribute(actor=actor, reason=reason)
         revoked = ApiKey.objects.filter(pk=pk, revoked_at=None).update(revoked_at=timezone.now())
         if not revoked:
-            raise ApiKeyNotFound("There is no such API key in use. It may have been revoked before.", param="key")
+            raise ApiKeyNotFound(
+                "There is no such API key in use. It may have been revoked before.", param="key"
+            )
         audit.record(action="api_key.revoked", object_id=key, reason=reason)

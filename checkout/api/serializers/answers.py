@@ -15,7 +15,9 @@ class Answer(serializers.Serializer[Any]):
 
 
 class MoneyAnswer(Answer):
-    amount = serializers.IntegerField(source="minor", help_text="Minor units: 12345 is 123.45 CNY, or 12345 JPY.")
+    amount = serializers.IntegerField(
+        source="minor", help_text="Minor units: 12345 is 123.45 CNY, or 12345 JPY."
+    )
     currency = serializers.CharField(help_text="ISO 4217.")
 
 
@@ -76,7 +78,9 @@ class PreviewAnswer(Answer):
 
 class NextActionAnswer(Answer):
     kind = serializers.ChoiceField(choices=[kind.value for kind in ActionKind])
-    value = serializers.CharField(help_text="An address to send the browser to, or the text to draw as a QR code.")
+    value = serializers.CharField(
+        help_text="An address to send the browser to, or the text to draw as a QR code."
+    )
     expires_at = serializers.DateTimeField(allow_null=True)
 
 

@@ -49,11 +49,15 @@ class CatalogueView(ApiView):
         everything = selectors.catalogue()
         codes = [sku.code for sku in everything]
         if after and after not in codes:
-            raise CursorInvalid("The article where the page before ended is gone. Start again.", param="cursor")
+            raise CursorInvalid(
+                "The article where the page before ended is gone. Start again.", param="cursor"
+            )
         start = codes.index(after) + 1 if after else 0
         page = everything[start : start + limit]
         more = start + limit < len(everything)
-        return self.answer(CatalogueAnswer, {"data": page, "next_cursor": cursor_for(page[-1].code) if more else None})
+        return self.answer(
+            CatalogueAnswer, {"data": page, "next_cursor": cursor_for(page[-1].code) if more else None}
+        )
 
 
 class PreviewView(ApiView):
@@ -61,7 +65,7 @@ class PreviewView(ApiView):
         "previewCheckout",
         tag="checkout",
         summary="Price a cart and sign the result",
-        description="Reads only: nothing is held and no key is needed. The quote is what `POST orders` charges.",
+        description="Reads only: nothing is held. The quote is what `POST orders` charges.",
         request=PreviewRequest,
         answer=PreviewAnswer,
         refusals=CART_REFUSALS,

@@ -1,0 +1,47 @@
+"""What risk is told about an order."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+
+from checkout.facts import Client
+from checkout.models import Order
+from checkout.selectors.customers import customer_history
+from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, PaymentFacts
+
+
+def facts_about(
+    order: Order, *, skus: Iterable[str], client: Client, stage: str, now: datetime
+) -> PaymentFacts:
+    """The order, its customer's history and the device that asks now (not the one that ordered)."""
+    history = customer_history(user_id=order.user_id, email=order.email, device_id=client.device_id)
+    return PaymentFacts(
+        stage=stage,
+        subject=order.public_id,
+        amount=order.payable,
+        currency=order.currency,
+        happened_at=now,
+        customer=CustomerFacts(
+            reference=f"cus_{order.user_id}" if order.user_id is not None else "",
+            email_hash=_hash(order.email),
+            paid_orders=history.paid_orders,
+            registered_at=history.registered_at,
+        ),
+        delivery=AddressFacts(country=order.country, hash=_address_hash(order.address)),
+        device=DeviceFacts(
+            identifier=client.device_id,
+            is_new=bool(client.device_id) and history.paid_orders > 0 and not history.device_seen,
+            ip=client.ip,
+        ),
+        skus=tuple(skus),
+    )
+
+
+def _address_hash(address: dict[str, str]) -> str:
+    """The same for the same door, whoever the parcel is for and however it is spaced and capitalised."""
+    place = (address[part] for part in ("country", "postal_code", "city", "line1"))
+    return _hash("|".join("".join(part.casefold().split()) for part in place))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

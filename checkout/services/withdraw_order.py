@@ -1,0 +1,59 @@
+from datetime import datetime
+
+from django.db import transaction
+
+from checkout.errors import OrderNotCancellable, PaymentStillOpen
+from checkout.models import Order
+from checkout.services.close_order import close_order
+from checkout.states import OrderState
+from ledger.audit import attribute
+from payments.errors import PaymentAlreadySucceeded, PaymentOutcomeUnknown
+from payments.selectors import live_payment
+from payments.services.cancel_payment import cancel_payment
+from payments.states import PaymentState
+
+
+def withdraw_order(*, order: str, actor: str, reason: str, overdue_at: datetime | None = None) -> bool:
+    """This will close the order's open payment at its provider, then cancel the order and free its stock.
+
+    `overdue_at` leaves an order alone whose time is not over at that moment. Returns whether it cancelled: False when
+    it was cancelled already or is not overdue. Raises `OrderNotCancellable`, and while money may be moving `PaymentStillOpen` or
+    `payments.errors.PaymentOutcomeUnknown` or `PaymentInProgress`. Asks the provider outside any transaction; then its own
+    transaction under the order's lock, where nothing that could still take money may have begun meanwhile.
+    """
+    if not _may_be_withdrawn(Order.objects.named(order).get(), overdue_at):
+        return False
+    _close_payment(order, actor, reason)
+    with transaction.atomic(durable=True):
+        attribute(actor=actor, reason=reason)
+        row = Order.objects.locked().named(order).get()
+        if not _may_be_withdrawn(row, overdue_at):
+            return False
+        if live_payment(order):
+            raise PaymentStillOpen("A payment of this order has just begun; try again in a moment.")
+        close_order(order=row, reason=reason)
+    return True
+
+
+def _may_be_withdrawn(row: Order, overdue_at: datetime | None) -> bool:
+    if row.state == OrderState.CANCELLED:
+        return False
+    if row.state != OrderState.PENDING_PAYMENT:
+        raise OrderNotCancellable("This order is not open any more; if it is paid, ask for a refund instead.")
+    return overdue_at is None or row.expires_at <= overdue_at
+
+
+def _close_payment(order: str, actor: str, reason: str) -> None:
+    payment = live_payment(order)
+    if payment is None:
+        return
+    try:
+        after = cancel_payment(payment=payment.id, actor=actor, reason=reason)
+    except PaymentAlreadySucceeded as paid:
+        raise OrderNotCancellable("This order is paid; ask for a refund instead.") from paid
+    if after.state == PaymentState.SUCCEEDED:
+        raise OrderNotCancellable("The payment went through meanwhile; ask for a refund instead.")
+    if after.state != PaymentState.CANCELLED:
+        raise PaymentOutcomeUnknown(
+            "The provider has not confirmed that the payment is closed; try again later."
+        )

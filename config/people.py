@@ -1,0 +1,90 @@
+"""Roles of the operators, and the demo people with the passwords that `manage.py up` made."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.contrib.auth.models import Group, Permission, User
+from django.db import transaction
+from django.db.models import Q
+
+from config.settings.environment import DATA_DIR
+
+# role → apps whose rows it may see, and what it may do there beyond seeing
+ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "support": (("checkout", "payments"), ("payments.request_refund",)),
+    "risk analyst": (("checkout", "payments", "risk"), ("risk.claim_riskcase",)),
+    "risk manager": (("checkout", "payments", "risk"), ("risk.claim_riskcase", "risk.decide_riskcase")),
+    "finance": (
+        ("checkout", "payments", "ledger", "reconciliation"),
+        ("payments.request_refund", "ledger.close_day"),
+    ),
+    "administrator": (("checkout", "payments", "risk", "ledger", "reconciliation", "django_celery_beat"), ()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    user: str
+    name: tuple[str, str]
+    role: str = ""
+    superuser: bool = False
+    email: str = field(default="")
+
+
+PEOPLE = (
+    Person("demo", ("Mei", "Lin"), email="mei.lin@example.com"),
+    Person("support", ("Sam", "Porter"), "support"),
+    Person("analyst", ("Ana", "Liszt"), "risk analyst"),
+    Person("manager", ("Max", "Weller"), "risk manager"),
+    Person("finance", ("Fay", "Nance"), "finance"),
+    Person("admin", ("Ada", "Min"), "administrator", superuser=True),
+)
+
+
+@transaction.atomic
+def ensure_roles() -> None:
+    """Give each role what it may see and do; rights that an app does not have (yet) are left out."""
+    for name, (apps, more) in ROLES.items():
+        group, _ = Group.objects.get_or_create(name=name)
+        group.permissions.set(_permissions(apps, more))
+
+
+def _permissions(apps: Iterable[str], more: Iterable[str]) -> Iterable[Permission]:
+    wanted = Q(content_type__app_label__in=list(apps), codename__startswith="view_")
+    for right in more:
+        app, _, codename = right.partition(".")
+        wanted |= Q(content_type__app_label=app, codename=codename)
+    return Permission.objects.filter(wanted)
+
+
+def ensure_people() -> None:
+    """Make the demo people, and let them sign in with the passwords in `<data>/sign-ins.json`."""
+    path = DATA_DIR / "sign-ins.json"
+    passwords: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    for person in PEOPLE:
+        _ensure_person(person, passwords.get(person.user))
+
+
+@transaction.atomic
+def _ensure_person(person: Person, password: str | None) -> None:
+    user, made = User.objects.get_or_create(
+        username=person.user,
+        defaults={
+            "first_name": person.name[0],
+            "last_name": person.name[1],
+            "email": person.email or f"{person.user}@example.com",
+            "is_staff": bool(person.role),
+            "is_superuser": person.superuser,
+        },
+    )
+    if made and person.role:
+        user.groups.add(Group.objects.get(name=person.role))
+    # A data folder that was made anew has new passwords; the people in the database get them.
+    if password is None:
+        if made:
+            user.set_unusable_password()
+            user.save(update_fields=["password"])
+    elif not user.check_password(password):
+        user.set_password(password)
+        user.save(update_fields=["password"])

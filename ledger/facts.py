@@ -1,0 +1,69 @@
+"""What the ledger takes and gives: frozen dataclasses. Pure.
+
+A debit is positive, a credit negative; that holds for balances too, so a liability that we owe is negative.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ledger.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a posting."""
+
+    account: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostedTransaction:
+    """`created` is false when the business key had been posted before with the same content."""
+
+    id: str  # txn_…
+    business_key: str
+    created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionView:
+    id: str  # txn_…
+    business_key: str
+    reference: str
+    description: str
+    happened_at: datetime
+    created_at: datetime
+    reverses: str  # txn_…, empty when it is no reversal
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountBalance:
+    account: str
+    kind: str
+    balance: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialBalance:
+    """Every account that was ever used. The books are sound when each currency's total is zero."""
+
+    accounts: tuple[AccountBalance, ...]
+    totals: tuple[Money, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditView:
+    """One thing that was done. `before` and `after` are a state's name, or small JSON."""
+
+    happened_at: datetime
+    actor: str
+    action: str
+    object_id: str
+    before: Any
+    after: Any
+    reason: str
+    request_id: str
+    sealed: bool

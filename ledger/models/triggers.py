@@ -1,0 +1,61 @@
+"""Triggers that keep the books, even against raw SQL. Their functions are in migration 0001."""
+
+import pgtrigger
+from django.db import models
+
+
+class Guard(pgtrigger.Trigger):
+    """A trigger that runs a function of our own.
+
+    The functions that pgtrigger writes can be switched off by anyone with `SET pgtrigger.ignore`. A guard
+    of the books must not be, so the trigger executes `procedure` and pgtrigger's function stays unused.
+    """
+
+    procedure: str
+    func = "RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';"
+
+    def render_execute(self, model: models.Model) -> str:
+        return f"{self.procedure}()"
+
+
+class AppendOnly(Guard):
+    """UPDATE, DELETE and TRUNCATE are refused. Once a statement, so it costs inserts nothing."""
+
+    name = "append_only"
+    procedure = "ledger_refuse_change"
+    level = pgtrigger.Statement
+    when = pgtrigger.Before
+    operation = pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate
+
+
+class NoUpdate(AppendOnly):
+    """For what can be derived again: may be thrown away, not bent."""
+
+    name = "no_update"
+    operation = pgtrigger.Update
+
+
+class Balanced(Guard):
+    """At commit: as many entries as the transaction says, and each currency sums to zero."""
+
+    name = "balanced"
+    procedure = "ledger_check_transaction"
+    level = pgtrigger.Row
+    when = pgtrigger.After
+    operation = pgtrigger.Insert
+    timing = pgtrigger.Deferred
+
+
+class EntryFits(Guard):
+    """At once: the transaction has room for the entry, and the account exists in the entry's currency.
+
+    Stands in for two foreign keys. Neither an account nor a transaction can ever be deleted, so the row lock
+    that a foreign key takes on the account would protect nothing and make a hot account a bottleneck.
+    """
+
+    name = "entry_fits"
+    procedure = "ledger_check_entries"
+    level = pgtrigger.Statement
+    when = pgtrigger.After
+    operation = pgtrigger.Insert
+    referencing = pgtrigger.Referencing(new="new_values")  # type: ignore[no-untyped-call]

@@ -1,0 +1,33 @@
+"""Reverse a transaction: the only way to correct the books."""
+
+from django.db import connection
+
+from ledger.errors import TransactionNotFound
+from ledger.facts import Entry, PostedTransaction
+from ledger.identifiers import MalformedIdentifier, decode, encode
+from ledger.models import Transaction
+
+
+def reverse(*, business_key: str, of: str, reason: str) -> PostedTransaction:
+    """This will post the mirror image of transaction `of` ("txn_…"), once; the same again returns the first.
+
+    Needs an open transaction; locks nothing. Raises `TransactionNotFound`, `AlreadyReversed` and
+    `BusinessKeyConflict`.
+    """
+    assert connection.in_atomic_block, "reverse() belongs to the transaction of what it corrects"
+    original = _find(of)
+    key, created = Transaction.objects.append(
+        business_key=business_key,
+        reference=original.reference,
+        description=reason,
+        lines=[Entry(line.account, -line.amount) for line in original.lines()],
+        reverses=original.id,
+    )
+    return PostedTransaction(id=encode("txn", key), business_key=business_key, created=created)
+
+
+def _find(public_id: str) -> Transaction:
+    try:
+        return Transaction.objects.with_entries().get(id=decode("txn", public_id))
+    except (MalformedIdentifier, Transaction.DoesNotExist) as error:
+        raise TransactionNotFound(f"there is no transaction {public_id[:60]!r}", param="of") from error

@@ -1,0 +1,29 @@
+"""Celery: what the ledger does beside the requests."""
+
+import logging
+
+from celery import shared_task
+
+from ledger.services import seal_audit as seal
+from ledger.services import take_snapshots as snapshots
+
+logger = logging.getLogger(__name__)
+_BATCH = 5000
+_BATCHES_A_RUN = 20
+
+
+@shared_task
+def seal_audit() -> None:
+    """Every few seconds. The head goes to the log, where cutting the chain short does not reach it."""
+    for _ in range(_BATCHES_A_RUN):
+        head = seal.seal_audit(at_most=_BATCH)
+        if head.sealed:
+            logger.info("audit sealed: sequence=%d hash=%s", head.sequence, head.hash)
+        if head.sealed < _BATCH:
+            return
+
+
+@shared_task
+def take_snapshots() -> None:
+    """Every few minutes."""
+    snapshots.take_snapshots()

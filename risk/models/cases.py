@@ -1,0 +1,100 @@
+"""Payments that wait for a person."""
+
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django_fsm import FSMField, FSMModelMixin, transition
+
+from ledger import identifiers
+from ledger.audit import StateAudit
+from risk.models.decisions import Decision
+from risk.states import LIVE_CASE, CaseState
+
+_LIVE = [str(state) for state in CaseState if state in LIVE_CASE]
+
+
+class RiskCaseQuerySet(models.QuerySet["RiskCase"]):
+    def locked(self, *, skip_locked: bool = False) -> Self:
+        return self.order_by("pk").select_for_update(of=("self",), skip_locked=skip_locked)
+
+    def live(self) -> Self:
+        return self.filter(state__in=_LIVE)
+
+
+class RiskCase(FSMModelMixin, models.Model):
+    """One decision that a person must take by `decide_by`."""
+
+    id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
+    decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="case")
+    subject = models.CharField(max_length=128)
+    state = FSMField(default=CaseState.OPEN, choices=[(s, s) for s in CaseState], protected=True)
+    opened_at = models.DateTimeField()
+    decide_by = models.DateTimeField()
+    assignee = models.CharField(max_length=80, blank=True)
+    claimed_at = models.DateTimeField(null=True)
+    closed_by = models.CharField(max_length=80, blank=True)
+    closed_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=500, blank=True)
+
+    objects = RiskCaseQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["decide_by"], condition=Q(state__in=_LIVE), name="risk_case_queue"),
+            models.Index(fields=["subject"], name="risk_case_subject"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subject"], condition=Q(state__in=_LIVE), name="risk_case_one_live"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[str(s) for s in CaseState]), name="risk_case_state"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=_LIVE, closed_at=None)
+                | (~Q(state__in=_LIVE) & Q(closed_at__isnull=False)),
+                name="risk_case_closed_with_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=CaseState.ASSIGNED) | ~Q(assignee=""),
+                name="risk_case_assigned_to_somebody",
+            ),
+        ]
+        permissions = [
+            ("claim_riskcase", "Can claim and escalate risk cases"),
+            ("decide_riskcase", "Can approve and reject risk cases"),
+        ]
+        triggers = [StateAudit("case")]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def public_id(self) -> str:
+        return identifiers.encode("case", self.id)
+
+    @transition(field=state, source=[CaseState.OPEN, CaseState.ESCALATED], target=CaseState.ASSIGNED)
+    def claim(self, *, actor: str, at: datetime) -> None:
+        self.assignee, self.claimed_at = actor, at
+
+    @transition(field=state, source=[CaseState.OPEN, CaseState.ASSIGNED], target=CaseState.ESCALATED)
+    def escalate(self, *, reason: str) -> None:
+        """Somebody with more authority decides; whoever held it lets go."""
+        self.assignee, self.claimed_at, self.reason = "", None, reason[:500]
+
+    @transition(field=state, source=_LIVE, target=CaseState.APPROVED)
+    def approve(self, *, actor: str, reason: str, at: datetime) -> None:
+        self._close(actor, reason, at)
+
+    @transition(field=state, source=_LIVE, target=CaseState.REJECTED)
+    def reject(self, *, actor: str, reason: str, at: datetime) -> None:
+        self._close(actor, reason, at)
+
+    @transition(field=state, source=_LIVE, target=CaseState.EXPIRED)
+    def expire(self, *, reason: str, at: datetime) -> None:
+        self._close("system", reason, at)
+
+    def _close(self, actor: str, reason: str, at: datetime) -> None:
+        self.closed_by, self.reason, self.closed_at = actor, reason[:500], at

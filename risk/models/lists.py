@@ -1,0 +1,120 @@
+"""What is known of single entities: lists that decide, and what customers have spent of their limits."""
+
+import hashlib
+from typing import Self
+
+from django.conf import settings
+from django.db import connection, models
+from django.db.models import Q
+from django.utils import timezone
+
+from ledger import identifiers
+from risk.features import entity_key
+from risk.states import EntityKind, ListKind
+
+
+def entity_secret() -> bytes:
+    """The key under which entities are hashed; another key makes lists and counts start anew."""
+    return str(getattr(settings, "RISK_ENTITY_KEY", "") or settings.SECRET_KEY).encode()
+
+
+def key_of(kind: str, value: str) -> str:
+    """What the tables know an entity by."""
+    return entity_key(kind, value, secret=entity_secret())
+
+
+class ListEntryQuerySet(models.QuerySet["ListEntry"]):
+    def locked(self) -> Self:
+        return self.order_by("pk").select_for_update(of=("self",))
+
+
+class ListEntry(models.Model):
+    """An entity on a list. Its value is kept as a keyed hash; `label` is what an operator may read."""
+
+    id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
+    kind = models.CharField(max_length=8, choices=[(k, k) for k in ListKind])
+    entity = models.CharField(max_length=10, choices=[(k, k) for k in EntityKind])
+    entity_key = models.CharField(max_length=32)
+    label = models.CharField(
+        max_length=80, blank=True, help_text="Masked or pseudonymous, never personal data."
+    )
+    reason = models.CharField(max_length=300)
+    source = models.CharField(
+        max_length=80, help_text='Who says so: "operator", "chargeback", "import:2026-05".'
+    )
+    created_by = models.CharField(max_length=80)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ListEntryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "list entries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["entity_key", "kind"], condition=Q(ended_at=None), name="risk_list_entry_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=[str(k) for k in ListKind]), name="risk_list_entry_kind"
+            ),
+            models.CheckConstraint(
+                condition=Q(entity__in=[str(k) for k in EntityKind]), name="risk_list_entry_entity"
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="risk_list_entry_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.entity} {self.label or self.entity_key[:8]}"
+
+    @property
+    def public_id(self) -> str:
+        return identifiers.encode("lst", self.id)
+
+
+class LimitUseQuerySet(models.QuerySet["LimitUse"]):
+    def lock_customer(self, customer_key: str) -> None:
+        """Let nobody else count or use this customer's limits until the transaction ends.
+
+        Taken after the payment's row and before stock and ledger. There may be no row to lock yet.
+        """
+        number = int.from_bytes(
+            hashlib.sha256(f"risk.limit:{customer_key}".encode()).digest()[:8], "big", signed=True
+        )
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+
+    def take(self, use: "LimitUse") -> None:
+        """Count `use` once per subject, whatever was counted for it before. One statement."""
+        self.bulk_create(
+            [use],
+            update_conflicts=True,
+            unique_fields=["subject"],
+            update_fields=["customer_key", "used_on", "amount", "released_at"],
+        )
+
+
+class LimitUse(models.Model):
+    """What a payment took of a customer's daily limit, in CNY minor units; given back when no money moved."""
+
+    id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
+    subject = models.CharField(max_length=128, unique=True)
+    customer_key = models.CharField(max_length=32)
+    used_on = models.DateField()
+    amount = models.BigIntegerField()
+    released_at = models.DateTimeField(null=True)
+
+    objects = LimitUseQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["customer_key", "used_on"],
+                include=["amount", "subject"],
+                condition=Q(released_at=None),
+                name="risk_limit_use_day",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.amount}"

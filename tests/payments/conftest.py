@@ -1,0 +1,176 @@
+"""Payments against a real sandbox: notifications arrive over HTTP at a live server of ours."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from ledger.identifiers import encode, new_key
+from ledger.money import Money
+from payments import selectors
+from payments.channels import registry
+from payments.facts import PaymentIntent
+from payments.selectors import PaymentView
+from payments.services.start_payment import start_payment
+from risk.facts import AddressFacts, CustomerFacts, PaymentFacts
+from tests.channels.world import Sandbox, eventually, running_sandbox
+
+CHINESE_VISA = "4000001560000002"
+AMERICAN_VISA = "4242424242424242"
+DECLINED = "4000000000000002"
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def credentials(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, live_server: Any) -> dict[str, Any]:
+    """Settings of the three channels for one merchant, whose notifications go to the live server."""
+    keys = tmp_path_factory.mktemp("keys")
+    public = {name: _new_key(keys / f"{name}.pem") for name in ("alipay", "wechat")}
+    account = sandbox.onboard(
+        name=f"payments {live_server.url}",
+        webhooks={"stripe": f"{live_server.url}/webhooks/stripe"},
+        alipay={"app_public_key": public["alipay"]},
+        wechat={"merchant_public_key": public["wechat"]},
+    )
+    (keys / "alipay-public.pem").write_text(account["alipay"]["alipay_public_key"])
+    (keys / "wechat-platform.pem").write_text(account["wechat"]["public_key"])
+    return {
+        "STRIPE": {
+            "api_base": f"{sandbox.url}/stripe",
+            "js_url": f"{sandbox.url}/stripe/js/v3/",
+            "secret_key": account["stripe"]["secret_key"],
+            "publishable_key": account["stripe"]["publishable_key"],
+            "webhook_secrets": [account["stripe"]["webhook_secret"]],
+        },
+        "ALIPAY": {
+            "gateway": f"{sandbox.url}/alipay/gateway.do",
+            "app_id": account["alipay"]["app_id"],
+            "seller_id": account["alipay"]["seller_id"],
+            "app_private_key_file": str(keys / "alipay.pem"),
+            "alipay_public_key_file": str(keys / "alipay-public.pem"),
+        },
+        "WECHAT": {
+            "api_base": f"{sandbox.url}/wechat",
+            "appid": account["wechat"]["appid"],
+            "mchid": account["wechat"]["mchid"],
+            "merchant_serial": account["wechat"]["merchant_serial"],
+            "merchant_private_key_file": str(keys / "wechat.pem"),
+            "api_v3_key": account["wechat"]["api_v3_key"],
+            "platform_keys": [f"{account['wechat']['public_key_id']}={keys / 'wechat-platform.pem'}"],
+        },
+    }
+
+
+def _new_key(path: Path) -> str:
+    key = rsa.generate_private_key(65537, 2048)
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return public.decode()
+
+
+class Till:
+    """Where tests buy: intents with sensible facts, card tokens, and the customer's and the bank's moves."""
+
+    def __init__(self, sandbox: Sandbox, credentials: dict[str, Any]) -> None:
+        self.sandbox = sandbox
+        self._publishable_key = credentials["STRIPE"]["publishable_key"]
+
+    def card(self, number: str = CHINESE_VISA) -> str:
+        answer = httpx.post(
+            f"{self.sandbox.url}/stripe/v1/payment_methods",
+            data={
+                "type": "card",
+                "card[number]": number,
+                "card[exp_month]": "4",
+                "card[exp_year]": "2040",
+                "card[cvc]": "123",
+            },
+            headers={"Authorization": f"Bearer {self._publishable_key}"},
+        )
+        answer.raise_for_status()
+        return str(answer.json()["id"])
+
+    def intent(
+        self,
+        method: str = "card",
+        *,
+        reference: str = "",
+        fen: int = 10_000,
+        instrument: str = "",
+        to: str = "CN",
+        paid_orders: int = 3,
+        minutes: int = 15,
+    ) -> PaymentIntent:
+        reference = reference or encode("ord", new_key())
+        now = datetime.now(UTC)
+        return PaymentIntent(
+            reference=reference,
+            amount=Money(fen, "CNY"),
+            method=method,
+            description="Blue bicycle",
+            instrument=instrument or (self.card() if method == "card" else ""),
+            return_url="http://127.0.0.1:9/return",
+            expires_at=now + timedelta(minutes=minutes),
+            client_ip="127.0.0.1",
+            facts=PaymentFacts(
+                stage="payment",
+                subject=reference,
+                amount=fen,
+                currency="CNY",
+                happened_at=now,
+                customer=CustomerFacts(reference=f"cus_{reference[-12:]}", paid_orders=paid_orders),
+                delivery=AddressFacts(country=to),
+            ),
+        )
+
+    def pay(self, method: str = "card", **asked: Any) -> PaymentView:
+        return start_payment(intent=self.intent(method, **asked))
+
+    def attempt(self, payment: PaymentView) -> str:
+        """The reference by which the provider knows the payment."""
+        return [row.id for row in selectors.attempts_of(payment.id) if row.kind == "START"][-1]
+
+    def customer(self, payment: PaymentView, action: str) -> None:
+        """Let the customer "scan", "pay", "decline" or "expire" at the provider."""
+        self.sandbox.act(self.attempt(payment), action)
+
+    def wait_for(self, payment: PaymentView, *states: str) -> PaymentView:
+        def look() -> PaymentView | None:
+            now = selectors.payment(payment.id)
+            return now if now.state in states else None
+
+        return eventually(look)
+
+    def at_provider(self, payment: PaymentView) -> dict[str, Any]:
+        found: dict[str, Any] = self.sandbox.payments(self.attempt(payment))[0]
+        return found
+
+
+@pytest.fixture
+def till(
+    sandbox: Sandbox, credentials: dict[str, Any], settings: Any, live_server: Any, transactional_db: None
+) -> Iterator[Till]:
+    for name, value in credentials.items():
+        setattr(settings, name, value)
+    settings.NOTIFY_BASE_URL = live_server.url
+    settings.CHANNEL_TIMEOUT_SECONDS = 1.0
+    settings.EVENT_HANDLERS = {}
+    registry.channel.cache_clear()
+    yield Till(sandbox, credentials)
+    registry.channel.cache_clear()

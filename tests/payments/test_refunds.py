@@ -1,0 +1,125 @@
+"""Money back: never more than came, by the way it came, once per key."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection, connections
+
+from ledger.errors import Refusal
+from ledger.money import Money
+from ledger.selectors import balance
+from payments import selectors
+from payments.errors import PaymentNotRefundable, RefundExceedsCaptured, RefundKeyReused
+from payments.models import Refund
+from payments.services.carry_out_refund import carry_out_refund
+from payments.services.request_refund import request_refund
+from tests.payments.conftest import Till
+
+
+def yuan(amount: str) -> Money:
+    return Money.from_major(amount, "CNY")
+
+
+def test_a_whole_refund_empties_the_books(till: Till) -> None:
+    paid = till.pay("card")
+    refund = request_refund(payment=paid.id, amount=None, reason="Changed my mind", actor="user:1", key="r1")
+
+    assert (refund.state, refund.amount) == ("SUCCEEDED", paid.amount)
+    after = selectors.payment(paid.id)
+    assert (after.state, after.refunded, after.refundable.minor) == ("SUCCEEDED", paid.amount, 0)
+    assert balance("receivable:stripe", "CNY").minor == 0
+    assert balance("customer_prepayments", "CNY").minor == 0
+    assert till.at_provider(paid)["refunded"] == 10_000
+
+
+@pytest.mark.parametrize("method", ["alipay", "wechat_pay"])
+def test_a_wallet_refund_in_parts(till: Till, method: str) -> None:
+    payment = till.pay(method)
+    till.customer(payment, "pay")
+    till.wait_for(payment, "SUCCEEDED")
+
+    for number, part in enumerate(("30.00", "70.00")):
+        refund = request_refund(
+            payment=payment.id, amount=yuan(part), reason="Part", actor="user:1", key=f"r{number}"
+        )
+        till_done(refund.id)
+
+    assert selectors.payment(payment.id).refunded == payment.amount
+
+
+def till_done(refund: str) -> None:
+    for _ in range(3):
+        if selectors.refund(refund).state == "SUCCEEDED":
+            return
+        Refund.objects.update(checks=1)
+        carry_out_refund(refund=refund)
+    assert selectors.refund(refund).state == "SUCCEEDED"
+
+
+def test_refusals_move_nothing(till: Till) -> None:
+    paid = till.pay("card")
+    qr = till.pay("alipay")
+    request_refund(payment=paid.id, amount=yuan("40"), reason="Part", actor="user:1", key="first")
+
+    for amount in (yuan("60.01"), Money(0, "CNY"), Money(-1, "CNY"), Money(100, "USD")):
+        with pytest.raises(RefundExceedsCaptured):
+            request_refund(payment=paid.id, amount=amount, reason="More", actor="user:1", key=f"k{amount.minor}")
+    with pytest.raises(PaymentNotRefundable):
+        request_refund(payment=qr.id, amount=None, reason="Unpaid", actor="user:1", key="unpaid")
+    with pytest.raises(RefundKeyReused):
+        request_refund(payment=paid.id, amount=yuan("41"), reason="Part", actor="user:1", key="first")
+
+    assert Refund.objects.count() == 1
+    assert selectors.payment(paid.id).refunded == yuan("40")
+    assert till.at_provider(paid)["refunded"] == 4_000
+
+
+def test_the_same_key_is_the_same_refund(till: Till) -> None:
+    paid = till.pay("card")
+    first, second = (
+        request_refund(payment=paid.id, amount=yuan("40"), reason="Part", actor="user:1", key="once")
+        for _ in range(2)
+    )
+    assert first.id == second.id
+    assert selectors.payment(paid.id).refunded == yuan("40")
+
+
+def test_a_refund_whose_answer_was_lost_is_found_done_once(till: Till) -> None:
+    paid = till.pay("card")
+    till.sandbox.fault("/stripe/v1/refunds", "drop_after", method="POST")
+    lost = request_refund(payment=paid.id, amount=yuan("40"), reason="Part", actor="user:1", key="lost")
+    assert lost.state == "UNKNOWN"
+    assert selectors.payment(paid.id).refundable == yuan("60"), "what may be gone can not be promised again"
+
+    till_done(lost.id)
+
+    assert till.at_provider(paid)["refunded"] == 4_000
+    assert balance("customer_prepayments", "CNY") == Money(-6_000, "CNY")
+
+
+def test_refunds_at_once_never_exceed_what_was_captured(till: Till) -> None:
+    """20 refunds of 10 yuan of a payment of 100: ten go through."""
+    paid = till.pay("card")
+
+    def ask(number: int) -> str:
+        try:
+            key = f"race{number}"
+            request_refund(payment=paid.id, amount=yuan("10"), reason="Race", actor="user:1", key=key)
+            return "refunded"
+        except Refusal as refusal:
+            return refusal.code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(10) as pool:
+        outcomes = sorted(pool.map(ask, range(20)))
+
+    assert outcomes == ["refund_exceeds_captured"] * 10 + ["refunded"] * 10
+    assert till.at_provider(paid)["refunded"] == 10_000
+
+
+def test_the_table_refuses_more_than_was_captured_even_without_the_service(till: Till) -> None:
+    paid = till.pay("card")
+    with pytest.raises(Exception, match="payment_refunds_within_captured"), connection.cursor() as cursor:
+        cursor.execute("UPDATE payments_payment SET amount_refunding = 10001")
+    assert selectors.payment(paid.id).refundable == paid.amount

@@ -1,0 +1,90 @@
+"""What a person decides: the money is held while they think, and moves only as they say."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from ledger.selectors import audit_trail, transactions_of
+from payments import selectors
+from payments.errors import ReviewNotFound
+from payments.models import Payment
+from payments.selectors import PaymentView
+from payments.services.cancel_payment import cancel_payment
+from payments.services.expire_reviews import expire_reviews
+from payments.services.resolve_review import resolve_review
+from risk.errors import CaseAlreadyDecided
+from risk.selectors import case_of
+from tests.payments.conftest import CHINESE_VISA, Till
+
+
+@pytest.fixture
+def held(till: Till) -> PaymentView:
+    """5,000 CNY on a Chinese card, to be delivered to the United States."""
+    payment = till.pay("card", fen=500_000, to="US", instrument=till.card(CHINESE_VISA))
+    assert (payment.state, payment.risk_level) == ("IN_REVIEW", "HIGH")
+    return payment
+
+
+def test_the_money_is_authorised_and_waits(till: Till, held: PaymentView) -> None:
+    assert till.at_provider(held)["state"] == "authorized"
+    assert transactions_of(held.reference) == []
+    case = case_of(held.case)
+    assert case.explanation and case.reasons
+
+
+def test_approval_captures(till: Till, held: PaymentView) -> None:
+    paid = resolve_review(case=held.case, approve=True, actor="user:7", reason="Known customer")
+
+    assert (paid.state, paid.captured) == ("SUCCEEDED", held.amount)
+    assert len(transactions_of(held.reference)) == 1
+    assert till.at_provider(held)["captured"] == 500_000
+    steps = [(entry.after, entry.actor) for entry in audit_trail(held.id)]
+    assert ("AUTHORIZED", "user:7") in steps
+
+
+def test_rejection_voids(till: Till, held: PaymentView) -> None:
+    ended = resolve_review(case=held.case, approve=False, actor="user:7", reason="Address is a forwarder")
+
+    assert (ended.state, ended.failure_code) == ("CANCELLED", "review_rejected")
+    assert transactions_of(held.reference) == []
+    assert (till.at_provider(held)["state"], till.at_provider(held)["captured"]) == ("closed", 0)
+
+
+def test_a_case_is_decided_once(till: Till, held: PaymentView) -> None:
+    resolve_review(case=held.case, approve=False, actor="user:7", reason="No")
+    with pytest.raises(CaseAlreadyDecided):
+        resolve_review(case=held.case, approve=True, actor="user:8", reason="Yes")
+    with pytest.raises(ReviewNotFound):
+        resolve_review(case="case_" + "0" * 26, approve=True, actor="user:8", reason="Yes")
+    assert selectors.payment(held.id).state == "CANCELLED"
+
+
+def test_nobody_decided_in_time(till: Till, held: PaymentView) -> None:
+    assert expire_reviews(now=timezone.now()) == 0
+    Payment.objects.update(decide_by=timezone.now() - timedelta(seconds=1))
+
+    assert expire_reviews(now=timezone.now()) == 1
+
+    assert selectors.payment(held.id).failure_code == "review_expired"
+    assert case_of(held.case).state == "EXPIRED"
+    assert till.at_provider(held)["state"] == "closed"
+
+
+def test_the_customer_gives_up_while_it_waits(till: Till, held: PaymentView) -> None:
+    assert cancel_payment(payment=held.id, actor="cus_1", reason="customer").state == "CANCELLED"
+    assert case_of(held.case).state == "EXPIRED"
+    assert till.at_provider(held)["state"] == "closed"
+
+
+def test_a_wallet_is_not_asked_before_the_person_said_yes(till: Till) -> None:
+    held = till.pay("alipay", fen=4_000_000, paid_orders=0, to="US")
+    if held.state != "IN_REVIEW":
+        pytest.skip("the starting policy accepts this wallet payment")
+    assert till.sandbox.payments(till.attempt(held)) == []
+
+    shown = resolve_review(case=held.case, approve=True, actor="user:7", reason="Phoned them")
+
+    assert shown.state == "REQUIRES_ACTION"
+    till.customer(shown, "pay")
+    till.wait_for(shown, "SUCCEEDED")

@@ -1,0 +1,37 @@
+"""Facts for the tests of risk."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
+
+NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)  # in China
+
+
+def facts(
+    amount: int = 10_000,
+    *,
+    currency: str = "CNY",
+    paid_orders: int = 3,
+    card: str = "CN",
+    to: str = "CN",
+    kind: str = "card",
+    level: int = 0,
+    customer: str = "cus_anna",
+    **others: Any,
+) -> PaymentFacts:
+    """A returning customer's payment of 100 CNY with a domestic card and address, unless told otherwise."""
+    base: dict[str, Any] = dict(
+        stage="payment",
+        subject="pay_1",
+        amount=amount,
+        currency=currency,
+        happened_at=NOON,
+        customer=CustomerFacts(
+            reference=customer, email_hash="e-anna", paid_orders=paid_orders, verification_level=level
+        ),
+        instrument=InstrumentFacts(kind=kind, country=card, fingerprint="fp_1", brand="visa"),
+        delivery=AddressFacts(country=to, hash="a-1"),
+        device=DeviceFacts(identifier="dev_1", ip="203.0.113.77", ip_country="CN"),
+    )
+    return PaymentFacts(**{**base, **others})
