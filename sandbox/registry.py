@@ -1,8 +1,10 @@
 """The providers of this world. A new one is one line here."""
 
+from sandbox.alipay.provider import Alipay
 from sandbox.provider import Provider
 from sandbox.stripe.provider import StripeProvider
+from sandbox.wechat.provider import Wechat
 
 
 def all_providers() -> list[Provider]:
-    return [StripeProvider()]
+    return [StripeProvider(), Alipay(), Wechat()]

@@ -5,6 +5,7 @@ credentials through the channel's own `from_settings`, and plays the customer.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ledger.identifiers import encode, new_key
@@ -60,6 +61,14 @@ class Driver(ABC):
             client_ip="127.0.0.1",
         )
 
+    def waiting_request(self) -> StartRequest:
+        """A payment that waits for the customer after `start`."""
+        return self.start_request()
+
+    def unheard_of(self) -> MovementRequest:
+        """A question about a payment that the provider never saw."""
+        return replace(self.movement(self.start_request()), start=None)
+
     def movement(self, start: StartRequest, answer: Answer | None = None) -> MovementRequest:
         """A question about `start`; without `answer` no channel reference is known."""
         return MovementRequest(
@@ -70,6 +79,10 @@ class Driver(ABC):
             notify_url=start.notify_url,
             start=start,
         )
+
+    def customer_opens(self, start: StartRequest) -> None:
+        """The customer looks at what `start` gave (scans the code, opens the page) and does no more."""
+        return None
 
     def customer_pays(self, start: StartRequest) -> None:
         """What the customer does after `start` so that the money moves."""

@@ -1,0 +1,1 @@
+"""Pages for customers: parse, call one use case or selector, render."""

@@ -1,0 +1,136 @@
+"""What a browser's session knows: the cart, the orders a guest may open, and the quote on offer."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import get_language
+
+from checkout.errors import QuantityInvalid
+from checkout.facts import Client, Item, Viewer
+from checkout.services.place_order import PlacedOrder
+from checkout.services.preview import Preview, preview
+
+_CART = "cart"  # article code → quantity
+_TOKENS = "order_tokens"
+_PLACED = "placed_orders"  # digest of a quote → the order placed with it
+_OFFER = "offer"
+_LAST_ORDER = "last_order"
+_REMEMBERED_ORDERS = 40
+# An offer about to lapse is not shown again: the customer needs time to fill in the form.
+_OFFER_MARGIN = timedelta(minutes=5)
+
+
+def viewer_of(request: HttpRequest) -> Viewer:
+    user_id = request.user.pk if request.user.is_authenticated else None
+    return Viewer(user_id=user_id, order_tokens=frozenset(request.session.get(_TOKENS, ())))
+
+
+def client_of(request: HttpRequest) -> Client:
+    agent = request.headers.get("User-Agent", "")
+    return Client(
+        ip=request.META.get("REMOTE_ADDR", ""),
+        device_id=getattr(request, "device_id", ""),
+        device_kind="phone" if "Mobi" in agent else "desktop",
+        language=language(),
+    )
+
+
+def language() -> str:
+    return get_language() or "en"
+
+
+def is_htmx(request: HttpRequest) -> bool:
+    return request.headers.get("HX-Request") == "true"
+
+
+def cart_of(request: HttpRequest) -> tuple[Item, ...]:
+    return tuple(Item(sku, quantity) for sku, quantity in request.session.get(_CART, {}).items())
+
+
+def cart_count(request: HttpRequest) -> int:
+    return sum(request.session.get(_CART, {}).values())
+
+
+def put_in_cart(request: HttpRequest, sku: str, quantity: int, *, add: bool = False) -> None:
+    """Set, or with `add` raise, the quantity of one article; zero removes it. Raises `QuantityInvalid`."""
+    cart: dict[str, int] = dict(request.session.get(_CART, {}))
+    wanted = quantity + (cart.get(sku, 0) if add else 0)
+    if wanted == 0:
+        cart.pop(sku, None)
+    else:
+        cart[sku] = Item(sku, wanted).quantity
+    request.session[_CART] = cart
+
+
+def fill_cart(request: HttpRequest, items: Iterable[Item]) -> None:
+    for item in items:
+        try:
+            put_in_cart(request, item.sku, item.quantity, add=True)
+        except QuantityInvalid:
+            continue  # as many as the cart may hold are in it already
+
+
+def offer(request: HttpRequest, region: str) -> Preview:
+    """Price the cart and quote it: the quote already shown as long as nothing changed.
+
+    A second tab thus shows the same quote, which places one order at most. Raises what `preview` raises.
+    """
+    items, viewer = cart_of(request), viewer_of(request)
+    fresh = preview(items=items, region=region, viewer=viewer)
+    mark = _mark(fresh, items, viewer)
+    kept: dict[str, Any] = request.session.get(_OFFER, {})
+    if kept.get("mark") == mark:
+        expires_at = datetime.fromisoformat(kept["expires_at"])
+        if expires_at - timezone.now() > _OFFER_MARGIN:
+            return replace(fresh, quote=kept["quote"], expires_at=expires_at)
+    request.session[_OFFER] = {
+        "mark": mark,
+        "quote": fresh.quote,
+        "expires_at": fresh.expires_at.isoformat(),
+    }
+    return fresh
+
+
+def _mark(fresh: Preview, items: Iterable[Item], viewer: Viewer) -> list[Any]:
+    breakdown = fresh.breakdown
+    return [
+        sorted([item.sku, item.quantity] for item in items),
+        viewer.user_id,
+        breakdown.region,
+        breakdown.rules_version,
+        breakdown.currency,
+        breakdown.payable.minor,
+    ]
+
+
+def remember_order(request: HttpRequest, quote: str, placed: PlacedOrder) -> None:
+    """Keep the guest's proof, empty the cart, and save at once: the customer may be back before the provider answers."""
+    session = request.session
+    if placed.access_token:
+        session[_TOKENS] = [*session.get(_TOKENS, ()), placed.access_token][-_REMEMBERED_ORDERS:]
+    orders = {**session.get(_PLACED, {}), _digest(quote): placed.order.id}
+    session[_PLACED] = dict(list(orders.items())[-_REMEMBERED_ORDERS:])
+    session[_LAST_ORDER] = placed.order.id
+    session.pop(_CART, None)
+    session.pop(_OFFER, None)
+    session.save()
+
+
+def order_placed_with(request: HttpRequest, quote: str) -> str:
+    """The order that this browser already placed with `quote`, or an empty string."""
+    found: str = request.session.get(_PLACED, {}).get(_digest(quote), "")
+    return found
+
+
+def last_order(request: HttpRequest) -> str:
+    found: str = request.session.get(_LAST_ORDER, "")
+    return found
+
+
+def _digest(quote: str) -> str:
+    return sha256(quote.encode()).hexdigest()[:32]

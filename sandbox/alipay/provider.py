@@ -1,0 +1,111 @@
+"""Alipay: RSA2 gateway, notifications by form, and the wallet that a phone shows after the scan."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from sandbox import keys, wallet
+from sandbox.alipay import gateway, signing, trades
+from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, World
+
+_KEY = "alipay.private_key"
+
+
+class Alipay(Provider):
+    channel = "alipay"
+    schema = trades.SCHEMA
+    retry_schedule = (240, 600, 600, 3600, 7200, 21600, 54000)
+
+    def prepare(self, world: World) -> None:
+        world.storage.remember(_KEY, keys.new_private_pem)
+
+    def routes(self, world: World) -> list[BaseRoute]:
+        pem = _pem(world)
+
+        async def call(request: Request) -> Response:
+            return await gateway.answer(world, pem, request)
+
+        shown = wallet.Wallet("alipay", trades.payment_with_code, _back)
+        return [Route("/alipay/gateway.do", call, methods=["GET", "POST"]), *wallet.routes(world, shown)]
+
+    def onboard(self, world: World, merchant: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        given = asked.get("alipay") or {}
+        if trades.account_of(world, merchant=merchant) is None:
+            numbers = (f"{prefix}{secrets.randbelow(10**12):012d}" for prefix in ("2021", "2088"))
+            world.storage.run(
+                "INSERT INTO alipay_accounts (merchant, app_id, seller_id) VALUES (?, ?, ?)",
+                merchant,
+                *numbers,
+            )
+        if pem := given.get("app_public_key"):
+            keys.public_key(pem)
+            world.storage.run(
+                "UPDATE alipay_accounts SET app_public_key = ? WHERE merchant = ?", pem, merchant
+            )
+        account = trades.account_of(world, merchant=merchant)
+        assert account is not None
+        return {
+            "app_id": account.app_id,
+            "seller_id": account.seller_id,
+            "alipay_public_key": keys.public_pem(_pem(world)),
+        }
+
+    def act(self, world: World, payment: Payment, action: str) -> None:
+        if action == "scan":
+            trades.scan(world, payment)
+        elif action == "pay":
+            trades.pay(world, payment)
+        elif action == "decline":
+            trades.scan(world, payment)
+            trades.close(world, payment, "failed")
+        elif action == "expire":
+            trades.close(world, payment, "closed")
+        else:
+            raise ActionRefused(f"Alipay knows no {action!r}")
+
+    def sign(self, world: World, delivery: Delivery) -> SignedRequest:
+        fields = json.loads(delivery.content)
+        fields |= {"notify_time": trades.written_time(world.now()), "sign_type": "RSA2"}
+        fields["sign"] = keys.sign(_pem(world), signing.notice_text(fields))
+        headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+        return SignedRequest(headers, urlencode(sorted(fields.items())).encode("ascii"))
+
+    def acknowledged(self, status: int, body: bytes) -> bool:
+        """Only these seven characters count; anything else is sent again."""
+        return status == 200 and body == b"success"
+
+
+def _pem(world: World) -> str:
+    return world.storage.remember(_KEY, keys.new_private_pem)
+
+
+def _back(world: World, payment: Payment, request: Request) -> str:
+    """The shop's return address with Alipay's signed parameters; they prove nothing about the money."""
+    trade = trades.trade_of(world, payment.id)
+    account = trades.account_of(world, merchant=payment.merchant)
+    if not trade.return_url or account is None:
+        return ""
+    if payment.state != "paid":
+        return trade.return_url
+    kind = "wap" if trade.product == "QUICK_WAP_WAY" else "page"
+    fields = {
+        "charset": "utf-8",
+        "out_trade_no": payment.reference,
+        "method": f"alipay.trade.{kind}.pay.return",
+        "total_amount": trades.yuan(payment.amount),
+        "trade_no": trade.trade_no,
+        "auth_app_id": account.app_id,
+        "version": "1.0",
+        "app_id": account.app_id,
+        "seller_id": account.seller_id,
+        "timestamp": trades.written_time(world.now()),
+    }
+    signature = keys.sign(_pem(world), signing.notice_text(fields))
+    joint = "&" if "?" in trade.return_url else "?"
+    return f"{trade.return_url}{joint}{urlencode({**fields, 'sign_type': 'RSA2', 'sign': signature})}"

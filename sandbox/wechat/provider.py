@@ -1,0 +1,91 @@
+"""WeChat Pay v3: signed API, sealed notifications, and the wallet that a phone shows after the scan."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.routing import BaseRoute
+
+from sandbox import keys, wallet
+from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, World
+from sandbox.wechat import api, orders, signing
+
+
+class Wechat(Provider):
+    channel = "wechat"
+    schema = orders.SCHEMA + signing.SCHEMA
+    retry_schedule = (
+        *(15, 15, 30, 180, 600, 1200, 1800, 1800),
+        *(1800, 3600, 10800, 10800, 10800, 21600, 21600),
+    )
+
+    def prepare(self, world: World) -> None:
+        signing.private_pem(world)
+        signing.key_id(world)
+
+    def routes(self, world: World) -> list[BaseRoute]:
+        shown = wallet.Wallet("wechat", orders.payment_with_code, _back)
+        return [*api.routes(world), *wallet.routes(world, shown)]
+
+    def onboard(self, world: World, merchant: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        given = asked.get("wechat") or {}
+        if orders.account_of(world, merchant=merchant) is None:
+            world.storage.run(
+                "INSERT INTO wechat_accounts (merchant, appid, mchid, serial, api_v3_key)"
+                " VALUES (?, ?, ?, ?, ?)",
+                *(merchant, "wx" + secrets.token_hex(8), f"16{secrets.randbelow(10**8):08d}"),
+                *(secrets.token_hex(20).upper(), secrets.token_hex(16)),
+            )
+        if pem := given.get("merchant_public_key"):
+            keys.public_key(pem)
+            world.storage.run("UPDATE wechat_accounts SET public_key = ? WHERE merchant = ?", pem, merchant)
+        account = orders.account_of(world, merchant=merchant)
+        assert account is not None
+        return {
+            "appid": account.appid,
+            "mchid": account.mchid,
+            "merchant_serial": account.serial,
+            "api_v3_key": account.api_v3_key,
+            "public_key_id": signing.key_id(world),
+            "public_key": keys.public_pem(signing.private_pem(world)),
+        }
+
+    def act(self, world: World, payment: Payment, action: str) -> None:
+        if action == "scan":
+            if payment.state != "waiting":
+                raise ActionRefused(f"the payment is {payment.state}")
+        elif action == "pay":
+            orders.pay(world, payment)
+        elif action == "decline":
+            if payment.state != "waiting":
+                raise ActionRefused(f"the payment is {payment.state}")
+            orders.close(world, payment, "failed")
+        elif action == "expire":
+            orders.expire(world, payment)
+        else:
+            raise ActionRefused(f"WeChat Pay knows no {action!r}")
+
+    def sign(self, world: World, delivery: Delivery) -> SignedRequest:
+        told = json.loads(delivery.content)
+        account = orders.account_of(world, merchant=delivery.merchant)
+        assert account is not None
+        envelope = {
+            "id": told["id"],
+            "create_time": told["create_time"],
+            "resource_type": "encrypt-resource",
+            "event_type": told["event_type"],
+            "summary": told["summary"],
+            "resource": signing.sealed(told["plain"], account.api_v3_key, told["kind"]),
+        }
+        body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        headers = {"Content-Type": "application/json", **signing.signature_headers(world, body)}
+        return SignedRequest(headers, body)
+
+
+def _back(world: World, payment: Payment, request: Request) -> str:
+    """Where an h5 page was told to return to; a code that was scanned has no such place."""
+    address = request.query_params.get("redirect_url", "")
+    return address if urlsplit(address).scheme in ("http", "https") else ""
