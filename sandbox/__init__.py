@@ -18,7 +18,7 @@ A provider is a package (`sandbox/stripe/`, …) with a subclass of `sandbox.pro
 Payments: call `sandbox.payments.open_payment(...)` once for every payment that the merchant starts, then
 `set_state`, `add_captured`, `add_refunded`. The control API, the pages and the ground truth read only that
 table. A payment's `scan_url` is the person's own Pay/Decline page (`/wallet/alipay/<code>`), `expires_at`
-makes the core call `act(..., "expire")` in time, `actions` are the buttons of its row ("scan pay decline expire").
+makes the core call `act(..., "expire")` in time, `actions` are its row's buttons ("scan pay decline expire").
 
 Notifications: call `sandbox.deliveries.ask_delivery(...)` in the transaction that changes the payment; the
 engine sends it, calling `sign` anew at every attempt, and retries by `retry_schedule` until `acknowledged`.
@@ -27,6 +27,6 @@ Pages: `sandbox.html.fragment(name, **values)` fills and escapes `templates/<nam
 makes a document of it; `templates/` and `static/` are flat, a provider's files start with its channel's name.
 
 Concurrency: all request handlers are `async def` and run in one thread with one SQLite connection. Work
-between two awaits is not interrupted; wrap every group of writes in `with world.storage.transaction():` and do not
-await inside it.
+between two awaits is not interrupted; wrap every group of writes in `with world.storage.transaction():` and
+do not await inside it.
 """

@@ -2,7 +2,8 @@
 
 Kinds: `drop_before` (the connection breaks and nothing happened), `drop_after` (it happened, the answer is
 lost), `error_before` and `error_after` (HTTP 500 instead), `garbage_after` (an answer that makes no sense),
-`slow` (the right answer after `seconds`), `busy` (the work itself takes `seconds`). `path` begins the URL's path, `method` may be empty for any.
+`slow` (the right answer after `seconds`), `busy` (the work itself takes `seconds`). `path` begins the URL's
+path, `method` may be empty for any.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """`/stripe/js/v3/`: the script that a merchant's page loads, and the card field's own document.
 
-The field is an iframe of the sandbox's origin. The number goes from there straight to `/stripe/v1/payment_methods`;
-the merchant's page gets a token, and messages about completeness and errors.
+The field is an iframe of the sandbox's origin. The number goes from there straight to
+`/stripe/v1/payment_methods`; the merchant's page gets a token, and messages about completeness and errors.
 """
 
 from pathlib import Path
@@ -13,7 +13,10 @@ from starlette.routing import BaseRoute, Route
 from sandbox.html import fragment
 
 _STATIC = Path(__file__).parent.parent / "static"
-_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'"
+)
 
 
 def routes() -> list[BaseRoute]:

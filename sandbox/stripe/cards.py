@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TestCard:
-    """`decline` is the decline code of every charge; `three_d_secure`: unsupported, optional, required, broken."""
+    """`decline` is the decline code of every charge; `three_d_secure` is its issuer's ability or wish."""
 
     brand: str
     country: str

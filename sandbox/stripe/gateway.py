@@ -108,8 +108,8 @@ async def _once(
     if stored is not None:
         if stored["fingerprint"] != fingerprint:
             message = (
-                "Keys for idempotent requests can only be used with the same parameters they were first used with."
-                f" Try using a key other than '{key}' if you meant to execute a different request."
+                "Keys for idempotent requests can only be used with the same parameters they were first used"
+                f" with. Try using a key other than '{key}' if you meant to execute a different request."
             )
             raise StripeError(message, type="idempotency_error")
         return stored["status"], stored["body"], {"Idempotency-Key": key, "Idempotent-Replayed": "true"}

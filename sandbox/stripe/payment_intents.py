@@ -27,7 +27,7 @@ def create(call: Call) -> Object:
     token = params.text("payment_method")
     intent["_return_url"] = params.text("return_url")
     if intent["_return_url"] and not confirmed:
-        message = "The parameter `return_url` cannot be passed when creating a PaymentIntent unless `confirm` is true."
+        message = "`return_url` cannot be passed when creating a PaymentIntent unless `confirm` is true."
         raise StripeError(message, param="return_url")
     _ignore(params, ("receipt_email", "statement_descriptor_suffix", "setup_future_usage", "customer"))
     params.mapping("shipping")

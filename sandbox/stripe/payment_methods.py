@@ -1,4 +1,4 @@
-"""Cards as tokens. The number lives for one request: kept are brand, last four digits, country and a fingerprint."""
+"""Cards as tokens. The number lives for one request: brand, last4, country and a fingerprint are kept."""
 
 import hashlib
 import hmac

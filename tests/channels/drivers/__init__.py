@@ -5,6 +5,7 @@ credentials through the channel's own `from_settings`, and plays the customer.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ledger.identifiers import encode, new_key
@@ -59,6 +60,14 @@ class Driver(ABC):
             capture=capture,
             client_ip="127.0.0.1",
         )
+
+    def waiting_request(self) -> StartRequest:
+        """A payment that waits for the customer after `start`."""
+        return self.start_request()
+
+    def unheard_of(self) -> MovementRequest:
+        """A question about a payment that the provider never saw."""
+        return replace(self.movement(self.start_request()), start=None)
 
     def movement(self, start: StartRequest, answer: Answer | None = None) -> MovementRequest:
         """A question about `start`; without `answer` no channel reference is known."""

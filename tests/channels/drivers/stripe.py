@@ -1,10 +1,11 @@
-"""Drives Stripe: cards are tokenised as the browser does it, and money moves at once unless asked otherwise."""
+"""Drives Stripe: cards are tokenised as the browser does it, and money moves at once unless told not to."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
-from payments.channels.contract import Channel, StartRequest
+from payments.channels.contract import Challenge, Channel, MovementRequest, StartRequest
 from payments.channels.stripe.channel import from_settings
 from tests.channels.drivers import Driver
 
@@ -58,5 +59,8 @@ class StripeDriver(Driver):
     def declined_instrument(self) -> str:
         return self.card(DECLINED)
 
-    def customer_pays(self, start: StartRequest) -> None:
-        return None
+    def waiting_request(self) -> StartRequest:
+        return replace(self.start_request(), challenge=Challenge.REQUIRED)
+
+    def unheard_of(self) -> MovementRequest:
+        return replace(super().unheard_of(), channel_reference="pi_0123456789abcdef01234567")

@@ -1,0 +1,287 @@
+"""Cards through Stripe's payment intents."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import stripe
+
+from payments.channels.contract import (
+    Acknowledgement,
+    Advice,
+    Answer,
+    Capability,
+    Challenge,
+    ChannelUnavailable,
+    Instrument,
+    InstrumentUnknown,
+    MovementRequest,
+    Notice,
+    NoticeRefused,
+    Outcome,
+    StartRequest,
+)
+from payments.channels.stripe import answers, notices
+from payments.channels.stripe.amounts import AmountNotRepresentable, to_stripe
+from payments.channels.transport import checked_url, is_loopback
+
+# Stripe keeps idempotency keys for at least a day; past that a repeated request could charge again.
+_KEY_LIFETIME = timedelta(hours=23)
+_TOKEN = re.compile(r"pm_[A-Za-z0-9_]{1,200}")
+_CANCEL_REASONS = frozenset(("duplicate", "fraudulent", "requested_by_customer", "abandoned"))
+_REFUND_REASONS = frozenset(("duplicate", "fraudulent", "requested_by_customer"))
+_WHOLE = ["latest_charge"]
+
+
+class StripeChannel:
+    code = "stripe"
+    capabilities = frozenset(
+        {
+            Capability.MANUAL_CAPTURE,
+            Capability.PARTIAL_CAPTURE,
+            Capability.VOID,
+            Capability.CLOSE,
+            Capability.REFUND,
+            Capability.PARTIAL_REFUND,
+            Capability.THREE_D_SECURE,
+            Capability.REDIRECT,
+        }
+    )
+
+    def __init__(
+        self,
+        *,
+        client: stripe.StripeClient,
+        webhook_secrets: tuple[str, ...],
+        live: bool,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._api = client.v1
+        self._webhook_secrets = webhook_secrets
+        self._live = live
+        self._clock = clock
+
+    def describe_instrument(self, token: str) -> Instrument:
+        if not _TOKEN.fullmatch(token):
+            raise InstrumentUnknown("this is not a card token")
+        try:
+            return answers.of_method(self._api.payment_methods.retrieve(token).to_dict())
+        except stripe.InvalidRequestError as error:
+            raise InstrumentUnknown("Stripe does not know this card token") from error
+        except (stripe.StripeError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ChannelUnavailable("Stripe did not describe the card") from error
+
+    def start(self, request: StartRequest) -> Answer:
+        return self._start(request, first=True)
+
+    def _start(self, request: StartRequest, *, first: bool) -> Answer:
+        try:
+            params = _start_params(request)
+        except AmountNotRepresentable as error:
+            return Answer(Outcome.ERRORED, code="amount_invalid", message=str(error), advice=Advice.STOP)
+        return self._intent(
+            lambda: self._api.payment_intents.create(params, {"idempotency_key": request.key}),
+            reference=request.reference,
+            expires_at=request.expires_at,
+            first=first,
+        )
+
+    def query(self, request: MovementRequest) -> Answer:
+        """Ask by Stripe's reference; without one, by sending the start again under its key."""
+        expires_at = request.start.expires_at if request.start else None
+        if request.channel_reference:
+            return self._intent(
+                lambda: self._api.payment_intents.retrieve(request.channel_reference, {"expand": _WHOLE}),
+                reference=request.reference,
+                expires_at=expires_at,
+                first=False,
+            )
+        if request.start and self._clock() < request.start.expires_at + _KEY_LIFETIME:
+            return self._start(request.start, first=False)
+        found = self._search(request)
+        if found.outcome is Outcome.NOT_FOUND and request.start is None:
+            return answers.unknown("start_unknown", "Without the first request an absence proves nothing.")
+        return found
+
+    def _search(self, request: MovementRequest) -> Answer:
+        """Ask by our reference. The provider's index is about a minute behind."""
+        query = f"metadata['reference']:'{request.reference}'"
+
+        def newest() -> Any:
+            found = self._api.payment_intents.search(
+                {"query": query, "limit": 1, "expand": ["data.latest_charge"]}
+            )
+            return found.data[0] if found.data else None
+
+        return self._intent(newest, reference=request.reference, first=False)
+
+    def capture(self, request: MovementRequest) -> Answer:
+        params: Any = {"amount_to_capture": to_stripe(request.amount or request.total), "expand": _WHOLE}
+        return self._intent(
+            lambda: self._api.payment_intents.capture(request.channel_reference, params, _keyed(request)),
+            reference=request.reference,
+            first=True,
+        )
+
+    def void(self, request: MovementRequest) -> Answer:
+        """Cancel the intent. One that took the money answers SUCCEEDED: there is nothing to release."""
+        intent = request.channel_reference
+        if not intent:
+            found = self._search(request)
+            if found.outcome is Outcome.NOT_FOUND:
+                return answers.unknown(
+                    "reference_unknown", "Ask what became of the start before it is closed."
+                )
+            if found.outcome is Outcome.UNKNOWN:
+                return found
+            intent = found.channel_reference
+        params: Any = {
+            "cancellation_reason": _CANCEL_REASONS & {request.reason} and request.reason or "abandoned"
+        }
+        return self._intent(
+            lambda: self._api.payment_intents.cancel(intent, params, _keyed(request)),
+            reference=request.reference,
+            first=True,
+        )
+
+    def _intent(
+        self,
+        ask: Callable[[], Any],
+        *,
+        reference: str,
+        first: bool,
+        expires_at: datetime | None = None,
+    ) -> Answer:
+        """Call, and translate the payment intent that comes back or stands inside the refusal."""
+        try:
+            intent = ask()
+            if intent is None:
+                return Answer(Outcome.NOT_FOUND)
+            return _trusted(intent.to_dict(), reference, expires_at)
+        except stripe.InvalidRequestError as error:
+            return self._refused(error, reference, first)
+        except stripe.StripeError as error:
+            return answers.of_error(error, first=first)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return answers.unknown("malformed_answer", type(error).__name__)
+
+    def _refused(self, error: stripe.InvalidRequestError, reference: str, first: bool) -> Answer:
+        inside = answers.intent_inside(error)
+        if error.code == "payment_intent_unexpected_state" and inside is not None:
+            # asked for what is already done, or can not be done any more: its state is the answer
+            try:
+                return _trusted(inside, reference, None)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                return answers.unknown("malformed_answer", "the intent inside the refusal")
+        if error.http_status == 404 and error.code == "resource_missing" and error.param == "intent":
+            return Answer(Outcome.NOT_FOUND, code="resource_missing", message=str(error.user_message))
+        return answers.of_error(error, first=first)
+
+    def refund(self, request: MovementRequest) -> Answer:
+        params: Any = {
+            "payment_intent": request.channel_reference,
+            "amount": to_stripe(request.amount or request.total),
+            "metadata": {"reference": request.movement_reference, "payment_reference": request.reference},
+        }
+        if request.reason in _REFUND_REASONS:
+            params["reason"] = request.reason
+        return self._refund(lambda: self._api.refunds.create(params, _keyed(request)))
+
+    def query_refund(self, request: MovementRequest) -> Answer:
+        def ours() -> Any:
+            listed = self._api.refunds.list({"payment_intent": request.channel_reference, "limit": 100})
+            matching = (
+                refund
+                for refund in listed.auto_paging_iter()
+                if refund.to_dict()["metadata"].get("reference") == request.movement_reference
+            )
+            return next(matching, None)
+
+        return self._refund(ours)
+
+    def _refund(self, ask: Callable[[], Any]) -> Answer:
+        try:
+            refund = ask()
+            return Answer(Outcome.NOT_FOUND) if refund is None else answers.of_refund(refund.to_dict())
+        except stripe.StripeError as error:
+            return answers.of_error(error, first=True)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return answers.unknown("malformed_answer", type(error).__name__)
+
+    def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        event = notices.verified(headers, body, self._webhook_secrets, self._clock)
+        return notices.translated(event, live=self._live)
+
+    def acknowledge(self) -> Acknowledgement:
+        return Acknowledgement(200)
+
+    def refuse(self, refusal: NoticeRefused) -> Acknowledgement:
+        return Acknowledgement(400, f'{{"code": "{refusal.code}"}}', "application/json")
+
+
+def _trusted(intent: Mapping[str, Any], reference: str, expires_at: datetime | None) -> Answer:
+    """The intent's answer, when it is the one that we asked about."""
+    if (intent.get("metadata") or {}).get("reference") != reference:
+        return answers.unknown("other_reference", "Stripe answered about another payment.")
+    return answers.of_intent(intent, expires_at=expires_at)
+
+
+def _keyed(request: MovementRequest) -> Any:
+    return {"idempotency_key": request.key}
+
+
+def _start_params(request: StartRequest) -> Any:
+    """The same request always gives the same parameters: Stripe compares them under one key."""
+    asked = "challenge" if request.challenge is Challenge.REQUIRED else "automatic"
+    return {
+        "amount": to_stripe(request.amount),
+        "currency": request.amount.currency.lower(),
+        "capture_method": "automatic" if request.capture else "manual",
+        "confirm": True,
+        "description": request.description[:1000],
+        "expand": _WHOLE,
+        "metadata": {**request.metadata, "reference": request.reference},
+        "payment_method": request.instrument,
+        "payment_method_options": {"card": {"request_three_d_secure": asked}},
+        "payment_method_types": ["card"],
+        "return_url": request.return_url,
+    }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def from_settings(settings: Mapping[str, Any]) -> StripeChannel:
+    """Build the channel from `api_base`, `secret_key`, `webhook_secrets`, `timeout_seconds` and `clock`.
+
+    Raises `ValueError` for plain http beyond this machine, and for a live key at a sandbox.
+    """
+    base = checked_url(str(settings["api_base"]))
+    key = str(settings["secret_key"])
+    live = key.startswith(("sk_live_", "rk_live_"))
+    local = is_loopback(urlsplit(base).hostname)
+    if live and local:
+        raise ValueError("a live key does not belong in a sandbox")
+    # a telemetry header would tell Stripe how long our earlier requests took
+    stripe.enable_telemetry = False
+    session = requests.Session()
+    # a proxy from the environment must never stand between this machine and its own sandbox
+    session.trust_env = not local
+    client = stripe.StripeClient(
+        key,
+        base_addresses={"api": base},
+        max_network_retries=0,
+        http_client=stripe.RequestsClient(
+            timeout=float(settings.get("timeout_seconds", 10.0)), session=session
+        ),
+    )
+    return StripeChannel(
+        client=client,
+        webhook_secrets=tuple(settings["webhook_secrets"]),
+        live=live,
+        clock=settings.get("clock") or _now,
+    )
