@@ -69,7 +69,9 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Response:
             return _unexpected(error, context.get("request"))
 
 
-_UNAVAILABLE = "We can not answer right now. Send the same request, with the same Idempotency-Key, a little later."
+_UNAVAILABLE = (
+    "We can not answer right now. Send the same request, with the same Idempotency-Key, a little later."
+)
 _UNEXPECTED = "Something went wrong on our side; it has been noted. Send the same request again later."
 
 
@@ -126,7 +128,7 @@ def _of_framework(error: exceptions.APIException) -> Response:
 
 
 def _unexpected(error: Exception, request: Request | None) -> Response:
-    log.exception("api.failed", error=type(error).__name__)
+    log.error("api.failed", error=type(error).__name__, exc_info=error)
     got_request_exception.send(sender=problem_response, request=getattr(request, "_request", request))
     return _answer(problem(500, "internal_error", _UNEXPECTED))
 

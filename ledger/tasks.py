@@ -12,7 +12,7 @@ _BATCH = 5000
 _BATCHES_A_RUN = 20
 
 
-@shared_task(name="ledger.seal_audit", ignore_result=True)
+@shared_task
 def seal_audit() -> None:
     """Every few seconds. The head goes to the log, where cutting the chain short does not reach it."""
     for _ in range(_BATCHES_A_RUN):
@@ -23,7 +23,7 @@ def seal_audit() -> None:
             return
 
 
-@shared_task(name="ledger.take_snapshots", ignore_result=True)
+@shared_task
 def take_snapshots() -> None:
     """Every few minutes."""
     snapshots.take_snapshots()

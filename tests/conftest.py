@@ -1,14 +1,19 @@
 """Services first, then Django: test modules and conftests may import models at once."""
 
 import os
+from collections.abc import Iterator
 
 import django
 import pytest
+from django.conf import settings
 
 from tests import services
 
 _services = services.provide()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# No manifest (nothing was collected) and no slow passwords.
+settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 django.setup()
 
 
@@ -21,3 +26,30 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     _services.stop()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--nothing-skipped", action="store_true", help="fail when a test was skipped or no browser ran"
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if not config.getoption("nothing_skipped"):
+        return
+    passed = terminalreporter.stats.get("passed", [])
+    if terminalreporter.stats.get("skipped"):
+        terminalreporter.write_line("nothing may be skipped here: see SKIPPED above", red=True)
+    if not any("browser" in report.keywords for report in passed):
+        terminalreporter.write_line("no browser test ran", red=True)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    yield
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not session.config.getoption("nothing_skipped") or session.exitstatus != 0:
+        return
+    browsers = any("browser" in report.keywords for report in reporter.stats.get("passed", []))
+    if reporter.stats.get("skipped") or not browsers:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.embedded import ports, postgres, redis
+from config.translations import compile_into
 
 _WORKER = "PYTEST_XDIST_WORKER"
 _REDIS_BASE = "SMART_CHECKOUT_TEST_REDIS"
@@ -56,6 +57,7 @@ def provide() -> Services:
     os.environ.update(_TEST_KEYS)
     # An empty data folder: settings must not pick up the keys of a running demo.
     os.environ["SMART_CHECKOUT_DATA"] = str(services.directory / "data")
+    compile_into(Path(__file__).parent.parent / "config" / "locale", services.directory / "data" / "locale")
     if "DATABASE_URL" not in os.environ:
         _start_postgres(services, services.directory)
     if "REDIS_URL" not in os.environ:

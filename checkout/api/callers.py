@@ -23,7 +23,7 @@ def viewer_of(request: Request) -> Viewer:
 
 
 def client_of(request: Request) -> Client:
-    """The customer's device. Behind an API key stands a server, whose address says nothing about the customer."""
+    """The customer's device. Behind an API key stands a server, whose address tells nothing."""
     if isinstance(request.auth, ApiKeyView):
         return Client(language=request.LANGUAGE_CODE)
     agent = request.headers.get("User-Agent", "")

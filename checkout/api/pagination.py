@@ -6,17 +6,11 @@ import re
 
 from rest_framework.request import Request
 
-from checkout.api.refusals import CursorInvalid
-from ledger.errors import Refusal
+from checkout.api.refusals import CursorInvalid, LimitInvalid
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 _WORD = re.compile(r"[\x20-\x7e]{1,100}")
-
-
-class LimitInvalid(Refusal):
-    code = "limit_invalid"
-    status = 400
 
 
 def limit_of(request: Request) -> int:

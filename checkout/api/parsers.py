@@ -10,8 +10,8 @@ from rest_framework.parsers import BaseParser
 from checkout.api.refusals import BodyMalformed, BodyTooLarge, CardNumberRefused
 
 MAX_BYTES = 64 * 1024
-# 13 to 19 digits that begin as the card schemes' do, alone or in groups. Not inside a longer word, an identifier or
-# an international telephone number ("+86 138…").
+# 13 to 19 digits that begin as the card schemes' do, alone or in groups. Not inside a longer word, an
+# identifier or an international telephone number ("+86 138…").
 _CANDIDATE = re.compile(r"(?<![0-9A-Za-z+_])[2-6](?:[ .-]?[0-9]){12,18}(?![0-9A-Za-z_])")
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
 # Doubling a digit and adding the two digits of the result.
@@ -68,8 +68,8 @@ def refuse_card_numbers(text: str, *, param: str | None = None) -> None:
     for candidate in _CANDIDATE.findall(_UUID.sub("", text)):
         if _is_luhn([int(character) for character in candidate if character.isdigit()]):
             raise CardNumberRefused(
-                "This looks like a card number. Never send one here: let the provider's card fields turn it into a "
-                "token, and send the token as `instrument`.",
+                "This looks like a card number. Never send one here: let the provider's card fields turn it "
+                "into a token, and send the token as `instrument`.",
                 param=param,
             )
 

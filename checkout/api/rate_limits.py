@@ -28,12 +28,11 @@ class Standing:
     exceeded: bool
 
     def headers(self) -> dict[str, str]:
-        told = {
+        return {
             "RateLimit-Limit": str(self.limit),
             "RateLimit-Remaining": str(self.remaining),
             "RateLimit-Reset": str(self.resets_in),
         }
-        return {**told, "Retry-After": str(self.resets_in)} if self.exceeded else told
 
 
 @cache

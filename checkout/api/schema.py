@@ -2,16 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from checkout.api.callers import ORDER_TOKEN_HEADER
-from checkout.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, LimitInvalid
-from checkout.api.refusals import BodyMalformed, BodyTooLarge, CardNumberRefused, CursorInvalid, RateLimited
+from checkout.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from checkout.api.refusals import (
+    BodyMalformed,
+    BodyTooLarge,
+    CardNumberRefused,
+    CursorInvalid,
+    LimitInvalid,
+    RateLimited,
+)
 from checkout.api.serializers.answers import Problem
 from ledger.errors import Refusal
+from payments.api import schema as _api_keys  # noqa: F401  (registers itself)
 from payments.api.idempotency import HEADER, IdempotencyKeyMalformed, IdempotencyKeyMissing
 from payments.services.claim_idempotency_key import IdempotencyKeyInFlight, IdempotencyKeyReused
 
@@ -36,14 +43,14 @@ _KEY_PARAMETER = OpenApiParameter(
     OpenApiParameter.HEADER,
     required=True,
     pattern=r"^[\x21-\x7e]{1,255}$",
-    description="A new random value for each thing to be done; the same value when the same request is sent again.",
+    description="A new random value for each thing to be done; the same when the same request is sent again.",
     examples=[OpenApiExample("a UUID", value="5f0f9a8e-6c1f-4a58-9d0e-0c6f5b7d2a11")],
 )
 _TOKEN_PARAMETER = OpenApiParameter(
     ORDER_TOKEN_HEADER,
     str,
     OpenApiParameter.HEADER,
-    description="For guests: the `order_token` that placing the order answered. Several, separated by commas.",
+    description="For guests: the `order_token` that placing the order answered. Several with commas.",
 )
 PAGE_PARAMETERS = (
     OpenApiParameter("cursor", str, description="`next_cursor` of the page before."),
@@ -70,7 +77,7 @@ def operation(
     description: str = "",
     examples: Mapping[str, Any] | None = None,
 ) -> Callable[[Any], Any]:
-    """Describe one method of one view. `moves`: it takes an Idempotency-Key. `examples`: "request", "answer"."""
+    """Describe one method of one view. `moves` takes an Idempotency-Key; `examples` has "request", "answer"."""
     told = [*parameters, *([_KEY_PARAMETER] if moves else []), *([_TOKEN_PARAMETER] if token else [])]
     of_body: Refusals = (BodyMalformed, BodyTooLarge, CardNumberRefused) if request else ()
     of_key: Refusals = (
@@ -133,8 +140,8 @@ def _problem_example(status: int, code: str, when: str) -> OpenApiExample:
     return OpenApiExample(
         code,
         value={
-            "type": f"/api/problems#{code}",
-            "title": HTTPStatus(status).phrase,
+            "type": f"https://shop.example/docs/errors#{code}",
+            "title": code.replace("_", " ").capitalize(),
             "status": status,
             "detail": when or code.replace("_", " ").capitalize() + ".",
             "code": code,

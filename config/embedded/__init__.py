@@ -1,1 +1,1 @@
-"""Everything that a bare machine lacks: PostgreSQL and Redis from wheels, secrets, and one supervisor over all parts."""
+"""What a bare machine lacks: PostgreSQL and Redis from wheels, secrets, and one supervisor over all parts."""

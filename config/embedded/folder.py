@@ -48,7 +48,8 @@ class DataFolder:
         free = shutil.disk_usage(self.path).free // 1_000_000
         if free < _NEEDED_MEGABYTES:
             raise CannotStart(
-                f"{self.path} has {free} MB free and {_NEEDED_MEGABYTES} MB are needed: make room, or give another --data"
+                f"{self.path} has {free} MB free and {_NEEDED_MEGABYTES} MB are needed: "
+                "make room, or give another --data"
             )
 
     def _try_to_write(self) -> None:
@@ -105,7 +106,9 @@ def describe(error: OSError) -> str:
         case errno.EROFS:
             return "the disk is read-only: give another --data"
         case errno.EACCES | errno.EPERM:
-            return f"permission denied for user {os.geteuid()}: it belongs to somebody else; give another --data"
+            return (
+                f"permission denied for user {os.geteuid()}: it belongs to somebody else; give another --data"
+            )
         case errno.ENOTDIR | errno.EEXIST:
             return "there is a file where the folder should be: give another --data"
         case _:

@@ -45,12 +45,18 @@ class Programs:
     def worker(self) -> Part:
         # Alone on its queue, so it need not compare notes with other workers at its start.
         quick = ("--without-mingle", "--without-gossip")
-        start = self.module("celery", "--app=config.celery", "worker", "--concurrency=2", "--loglevel=INFO", *quick)
+        start = self.module(
+            "celery", "--app=config.celery", "worker", "--concurrency=2", "--loglevel=INFO", *quick
+        )
         # `/health/ready` speaks for the worker (its heartbeat) and for the relay (the outbox's lag).
         return Part("worker", start, lambda: _status(f"http://127.0.0.1:{self.port}/health/ready") == 200)
 
     def beat(self) -> Part:
-        options = ("--scheduler=django_celery_beat.schedulers:DatabaseScheduler", "--pidfile=", "--loglevel=INFO")
+        options = (
+            "--scheduler=django_celery_beat.schedulers:DatabaseScheduler",
+            "--pidfile=",
+            "--loglevel=INFO",
+        )
         return Part("beat", self.module("celery", "--app=config.celery", "beat", *options), lambda: True)
 
     def relay(self) -> Part:

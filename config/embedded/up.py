@@ -56,10 +56,16 @@ class Copy:
 
     @classmethod
     def asked(cls, arguments: Sequence[str]) -> "Copy":
-        parser = argparse.ArgumentParser(prog="manage.py up", description="Start the whole program on this machine.")
-        parser.add_argument("--port", type=int, default=8000, help="the shop's; the three after it are used too")
+        parser = argparse.ArgumentParser(
+            prog="manage.py up", description="Start the whole program on this machine."
+        )
+        parser.add_argument(
+            "--port", type=int, default=8000, help="the shop's; the three after it are used too"
+        )
         default = os.environ.get("SMART_CHECKOUT_DATA") or str(BASE / "var")
-        parser.add_argument("--data", type=Path, default=Path(default), help="folder for everything that is kept")
+        parser.add_argument(
+            "--data", type=Path, default=Path(default), help="folder for everything that is kept"
+        )
         parser.add_argument("--bind", default=ports.ADDRESS, help="address that the shop listens on")
         parser.add_argument("--no-browser", action="store_true", help="do not open the shop in a browser")
         asked = parser.parse_args(arguments)
@@ -107,7 +113,12 @@ class Copy:
         say("Stopped.")
 
     def _ports(self) -> dict[int, str]:
-        wanted = {self.port: "shop", self.port + 1: "sandbox", self.port + 2: "PostgreSQL", self.port + 3: "Redis"}
+        wanted = {
+            self.port: "shop",
+            self.port + 1: "sandbox",
+            self.port + 2: "PostgreSQL",
+            self.port + 3: "Redis",
+        }
         if onboarding.live_credentials():
             del wanted[self.port + 1]
         if "DATABASE_URL" in os.environ:
@@ -176,7 +187,9 @@ class Copy:
 
     def _announce(self, seconds: float) -> None:
         passwords = secrets.ensure_sign_ins(self.folder)
-        say(f"\nEverything answers after {seconds:.1f} s. Logs: {self.folder.logs}  ·  Ctrl-C stops everything.\n")
+        say(
+            f"\nEverything answers after {seconds:.1f} s. Logs: {self.folder.logs}  ·  Ctrl-C stops everything.\n"
+        )
         say(f"  shop       {self.public_url}/")
         say(f"  console    {self.public_url}/console/")
         say(f"  API docs   {self.public_url}/api/docs/")

@@ -150,4 +150,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "OrderState": "checkout.states.OrderState",
+        "PaymentState": "payments.states.PaymentState",
+        "RefundState": "payments.states.RefundState",
+    },
 }

@@ -11,9 +11,10 @@ from django.db import connection, models
 from ledger.identifiers import new_key
 from payments.models.sealed import SealedTextField
 
-# Takes a new key, or one whose holder let its lease run out; takes nothing that is answered, held, or differs.
+# Takes a new key, or one whose holder let its lease run out; nothing that is answered, held or different.
 _CLAIM = """
-INSERT INTO payments_idempotencykey AS held (id, scope, key, holder, fingerprint, lease_until, headers, body, created_at)
+INSERT INTO payments_idempotencykey AS held
+    (id, scope, key, holder, fingerprint, lease_until, headers, body, created_at)
 VALUES (%(id)s, %(scope)s, %(key)s, %(holder)s, %(fingerprint)s, %(lease_until)s, '{}', '', %(now)s)
 ON CONFLICT (scope, key) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
 WHERE held.status IS NULL AND held.lease_until <= %(now)s AND held.fingerprint = excluded.fingerprint

@@ -59,8 +59,8 @@ def claim_idempotency_key(*, scope: str, key: str, fingerprint: Mapping[str, str
     """This will take `key` for one request, or return the answer that it got before.
 
     `scope` is whose key it is; `fingerprint` maps each field of the request to a hash of its value. Raises
-    `IdempotencyKeyReused` naming the fields that differ, `IdempotencyKeyInFlight`, `IdempotentAnswerLost`. Own
-    transaction; no lock is held while the caller works, the key is leased.
+    `IdempotencyKeyReused` naming the fields that differ, `IdempotencyKeyInFlight`, `IdempotentAnswerLost`.
+    Own transaction; no lock is held while the caller works, the key is leased.
     """
     now = timezone.now()
     with transaction.atomic(durable=True):
@@ -71,7 +71,9 @@ def claim_idempotency_key(*, scope: str, key: str, fingerprint: Mapping[str, str
             return Claim(holder=taken.holder, again=taken.again)
         held = IdempotencyKey.objects.filter(scope=scope, key=key).first()
     if held is None:  # let go between the two statements: the client's retry will find it free
-        raise IdempotencyKeyInFlight("The first request with this key has just ended. Send it again.")
+        raise IdempotencyKeyInFlight(
+            "The first request with this key has just ended. Send it again.", retry_after=1
+        )
     return _answer_of(held, fingerprint)
 
 
@@ -90,7 +92,7 @@ def _answer_of(held: IdempotencyKey, fingerprint: Mapping[str, str]) -> Claim:
         )
     if held.status is None:
         raise IdempotencyKeyInFlight(
-            "The first request with this key is still being worked on. Ask again shortly."
+            "The first request with this key is still being worked on. Send it again shortly.", retry_after=1
         )
     if held.body is None:
         raise IdempotentAnswerLost(

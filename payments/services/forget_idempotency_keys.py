@@ -13,7 +13,7 @@ _BATCH = 5_000
 def forget_idempotency_keys(*, now: datetime) -> int:
     """This will delete the keys that are older than a day, and return how many.
 
-    In batches, a transaction each, so that no long lock meets the requests that take keys. Safe to run twice at once.
+    In batches, a transaction each, so that no long lock meets the requests. Safe to run twice at once.
     """
     forgotten = 0
     while True:

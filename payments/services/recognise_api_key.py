@@ -26,7 +26,8 @@ class ApiKeyView:
 def recognise_api_key(*, secret: str) -> ApiKeyView:
     """This will return the key that `secret` belongs to and note, once a minute, that it was used.
 
-    Raises `ApiKeyInvalid` for a secret that is unknown or revoked. One read as a rule; the note is a transaction of its own.
+    Raises `ApiKeyInvalid` for a secret that is unknown or revoked. One read as a rule; the note is a
+    transaction of its own.
     """
     key = ApiKey.objects.with_secret(secret)
     if key is None:

@@ -11,7 +11,8 @@ from payments.services.claim_idempotency_key import StoredAnswer
 def settle_idempotency_key(*, holder: UUID, answer: StoredAnswer) -> bool:
     """This will store `answer` under the key that `holder` took.
 
-    Returns False when the lease ran out and another request took the key over: its answer counts. Own transaction.
+    Returns False when the lease ran out and another request took the key: its answer counts then. Own
+    transaction.
     """
     with transaction.atomic(durable=True):
         written = IdempotencyKey.objects.answered(

@@ -54,7 +54,10 @@ class Migration(migrations.Migration):
                 ("reason", models.CharField(blank=True, max_length=500)),
             ],
             options={
-                "permissions": [("decide_riskcase", "Can claim, escalate, approve and reject risk cases")],
+                "permissions": [
+                    ("claim_riskcase", "Can claim and escalate risk cases"),
+                    ("decide_riskcase", "Can approve and reject risk cases"),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),

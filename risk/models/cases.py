@@ -62,7 +62,10 @@ class RiskCase(FSMModelMixin, models.Model):
                 name="risk_case_assigned_to_somebody",
             ),
         ]
-        permissions = [("decide_riskcase", "Can claim, escalate, approve and reject risk cases")]
+        permissions = [
+            ("claim_riskcase", "Can claim and escalate risk cases"),
+            ("decide_riskcase", "Can approve and reject risk cases"),
+        ]
         triggers = [StateAudit("case")]
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """A small shop, and a payments side that can be told what happens."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,11 @@ from django.contrib.auth import get_user_model
 from checkout.facts import Address, Client, Item, Viewer
 from checkout.models import Sku, Stock
 from checkout.services.place_order import PlacedOrder, place_order
+from checkout.services.pay_order import pay_order
 from checkout.services.preview import preview
+from payments.channels import registry
+from payments.selectors import PaymentView
+from tests.checkout.bank import Bank, opened
 
 HANGZHOU = Address(
     name="李雷",
@@ -55,6 +60,17 @@ def holder_of(placed: PlacedOrder, viewer: Viewer = GUEST) -> Viewer:
     return replace(viewer, order_tokens=frozenset({placed.access_token})) if placed.access_token else viewer
 
 
+def pay(placed: PlacedOrder, viewer: Viewer = GUEST, method: str = "card") -> PaymentView:
+    return pay_order(
+        order=placed.order.id,
+        viewer=holder_of(placed, viewer),
+        method=method,
+        instrument="pm_1" if method == "card" else "",
+        client=DESKTOP,
+        return_url="http://testserver/return",
+    )
+
+
 def stock_of(code: str) -> tuple[int, int]:
     """(total, reserved)"""
     return Stock.objects.values_list("total", "reserved").get(sku__code=code)
@@ -63,3 +79,20 @@ def stock_of(code: str) -> tuple[int, int]:
 @pytest.fixture
 def customer(django_user_model: Any) -> Viewer:
     return Viewer(user_id=get_user_model().objects.create_user("lilei", "lilei@example.com", "x").pk)
+
+
+@pytest.fixture
+def bank(settings: Any, transactional_db: None) -> Iterator[Bank]:
+    """Every channel leads to this bank."""
+    for code, credential in (("stripe", "secret_key"), ("alipay", "app_id"), ("wechat", "mchid")):
+        settings.CHANNELS = {**settings.CHANNELS, code: "tests.checkout.bank.from_settings"}
+        setattr(settings, code.upper(), {credential: "x"})
+    registry.channel.cache_clear()
+    with opened() as bank:
+        yield bank
+    registry.channel.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def mail_in_memory(settings: Any) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -20,7 +20,9 @@ lines = st.builds(
 )
 carts = st.lists(lines, min_size=1, max_size=8, unique_by=lambda line: line.sku)
 offers = st.lists(
-    st.builds(Discount, code=st.just("X"), basis_points=st.integers(0, 12_000), skus=st.just(frozenset[str]())),
+    st.builds(
+        Discount, code=st.just("X"), basis_points=st.integers(0, 12_000), skus=st.just(frozenset[str]())
+    ),
     max_size=3,
 )
 
@@ -48,7 +50,9 @@ def test_everything_adds_up_and_nothing_is_negative(
 
 
 @given(carts, st.sampled_from(REGIONS))
-def test_the_same_input_has_the_same_price_whatever_else_is_in_the_cart(cart: list[Wanted], region: str) -> None:
+def test_the_same_input_has_the_same_price_whatever_else_is_in_the_cart(
+    cart: list[Wanted], region: str
+) -> None:
     together = price(wanted=cart, region=region)
     assert together == price(wanted=cart, region=region)
     for line, asked in zip(together.lines, cart, strict=True):

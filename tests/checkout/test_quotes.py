@@ -59,7 +59,9 @@ def test_a_lower_price_signed_by_somebody_else_is_refused() -> None:
     head, key, terms, _ = QUOTE.split(".")
     promised = json.loads(base64.urlsafe_b64decode(terms + "=="))
     cheaper = base64.urlsafe_b64encode(json.dumps({**promised, "payable": 1}).encode()).decode().rstrip("=")
-    theirs = sign(items=ITEMS, breakdown=breakdown(), now=NOW, keys=Keys(current="k1", secrets={"k1": "z" * 64}))[0]
+    theirs = sign(
+        items=ITEMS, breakdown=breakdown(), now=NOW, keys=Keys(current="k1", secrets={"k1": "z" * 64})
+    )[0]
     for forged in (f"{head}.{key}.{cheaper}.{QUOTE.split('.')[3]}", theirs, f"{QUOTE}.x", QUOTE[:-1]):
         with pytest.raises(QuoteTampered):
             verify(forged, items=ITEMS, now=NOW, keys=OLD)

@@ -1,6 +1,5 @@
 """Facts for the tests of risk."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +21,7 @@ def facts(
     **others: Any,
 ) -> PaymentFacts:
     """A returning customer's payment of 100 CNY with a domestic card and address, unless told otherwise."""
-    made = PaymentFacts(
+    base: dict[str, Any] = dict(
         stage="payment",
         subject="pay_1",
         amount=amount,
@@ -35,4 +34,4 @@ def facts(
         delivery=AddressFacts(country=to, hash="a-1"),
         device=DeviceFacts(identifier="dev_1", ip="203.0.113.77", ip_country="CN"),
     )
-    return replace(made, **others)
+    return PaymentFacts(**{**base, **others})

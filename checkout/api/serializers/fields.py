@@ -5,6 +5,8 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
+from ledger.errors import Refusal
+
 _NAMED_AT_MOST = 20
 
 
@@ -37,14 +39,22 @@ class Word(serializers.RegexField):
 
 
 class WholeNumber(serializers.IntegerField):
-    """`code` is what every refusal is called: not whole, too small, too large."""
+    """Refused as `refusal` when it is no whole number, too small or too large."""
 
-    def __init__(self, *, code: str, message: str, **options: Any) -> None:
+    def __init__(self, *, refusal: type[Refusal], message: str, **options: Any) -> None:
         super().__init__(**options)
-        self.code, self.message = code, message
+        self.refusal, self.message = refusal, message
 
     def to_internal_value(self, data: Any) -> int:
         low, high = self.min_value, self.max_value
         if type(data) is not int or (low is not None and data < low) or (high is not None and data > high):
-            raise serializers.ValidationError(self.message, code=self.code)
+            raise self.refusal(self.message, param=self._path())
         return data
+
+    def _path(self) -> str:
+        names: list[str] = []
+        field: serializers.Field[Any, Any, Any, Any] | None = self
+        while field is not None:
+            names.insert(0, field.field_name or "")
+            field = field.parent
+        return ".".join(name for name in names if name)

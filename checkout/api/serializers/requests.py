@@ -5,7 +5,9 @@ from urllib.parse import urlsplit
 
 from rest_framework import serializers
 
+from checkout.api.refusals import AmountInvalid, CurrencyUnknown, ReturnUrlInvalid
 from checkout.api.serializers.fields import StrictSerializer, Text, WholeNumber, Word
+from checkout.errors import QuantityInvalid
 from checkout.facts import MAX_LINES, MAX_QUANTITY, Address, Item
 from ledger.money import Money, UnknownCurrency
 from payments.states import PaymentMethod
@@ -20,7 +22,7 @@ class ItemRequest(StrictSerializer):
     quantity = WholeNumber(
         min_value=1,
         max_value=MAX_QUANTITY,
-        code="quantity_invalid",
+        refusal=QuantityInvalid,
         message=f"Choose a whole number from 1 to {MAX_QUANTITY}.",
     )
 
@@ -76,7 +78,7 @@ class PaymentRequest(StrictSerializer):
     return_url = Text(
         max_length=500,
         required=False,
-        help_text="Where the customer's browser goes after a page of the provider's. Absolute, https or http.",
+        help_text="Where the browser goes after a page of the provider's. Absolute, https or http.",
     )
 
     def validate_return_url(self, value: str) -> str:
@@ -86,9 +88,7 @@ class PaymentRequest(StrictSerializer):
         except ValueError:
             good = False
         if not good or not value.isascii() or not value.isprintable() or " " in value:
-            raise serializers.ValidationError(
-                "Give an absolute https:// or http:// address.", code="return_url_invalid"
-            )
+            raise ReturnUrlInvalid("Give an absolute https:// or http:// address.", param="return_url")
         return value
 
 
@@ -96,7 +96,7 @@ class MoneyRequest(StrictSerializer):
     amount = WholeNumber(
         min_value=1,
         max_value=_LARGEST_AMOUNT,
-        code="amount_invalid",
+        refusal=AmountInvalid,
         message="Give a whole number of minor units (12345 for 123.45 CNY), 1 or more.",
     )
     currency = Word(r"\A[A-Z]{3}\Z", help_text="ISO 4217.")
@@ -105,9 +105,7 @@ class MoneyRequest(StrictSerializer):
         try:
             return {"money": Money(attrs["amount"], attrs["currency"])}
         except UnknownCurrency as unknown:
-            raise serializers.ValidationError(
-                {"currency": str(unknown)}, code="currency_unknown"
-            ) from unknown
+            raise CurrencyUnknown(f"{unknown}.", param="amount.currency") from unknown
 
 
 class RefundRequest(StrictSerializer):

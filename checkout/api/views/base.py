@@ -1,4 +1,4 @@
-"""What every view of the API does: read strictly, count the caller's requests, never let an answer be cached."""
+"""What every view of the API does: read strictly, count the requests, let no answer be cached."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -13,8 +13,8 @@ from checkout.api import rate_limits
 from checkout.api.parsers import StrictJSONParser, refuse_card_numbers
 from checkout.api.refusals import RateLimited
 from checkout.api.serializers.answers import Answer
-from payments.api.authentication import RequiresScope, Scope
 from payments.api.idempotency import HEADER
+from payments.api.permissions import RequiresScope, Scope
 
 
 class ApiView(APIView):
@@ -29,7 +29,8 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         self.standing = rate_limits.count(request)
         if self.standing and self.standing.exceeded:
-            raise RateLimited(f"Too many requests. Go on in {self.standing.resets_in} seconds.")
+            wait = self.standing.resets_in
+            raise RateLimited(f"Too many requests. Go on in {wait} seconds.", retry_after=wait)
         refuse_card_numbers(request.headers.get(HEADER, ""), param=HEADER)
 
     def finalize_response(

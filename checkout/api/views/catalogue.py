@@ -65,7 +65,7 @@ class PreviewView(ApiView):
         "previewCheckout",
         tag="checkout",
         summary="Price a cart and sign the result",
-        description="Reads only: nothing is held and no key is needed. The quote is what `POST orders` charges.",
+        description="Reads only: nothing is held. The quote is what `POST orders` charges.",
         request=PreviewRequest,
         answer=PreviewAnswer,
         refusals=CART_REFUSALS,

@@ -30,8 +30,8 @@ from checkout.errors import (
 from checkout.services.cancel_order import cancel_order
 from checkout.services.place_order import place_order
 from ledger.errors import Refusal
-from payments.api.authentication import Scope
 from payments.api.idempotency import IdempotentMixin
+from payments.api.permissions import Scope
 from payments.errors import PaymentInProgress, PaymentOutcomeUnknown
 
 
@@ -62,7 +62,7 @@ class OrdersView(IdempotentMixin, ApiView):
         "placeOrder",
         tag="orders",
         summary="Place the order that a quote was made for",
-        description="Holds the stock until `expires_at`. A guest gets an `order_token`, which opens the order.",
+        description="Holds the stock until `expires_at`. A guest's `order_token` opens the order.",
         request=OrderRequest,
         answer=PlacedOrderAnswer,
         status=201,

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from checkout import selectors as orders
 from checkout.api.callers import client_of, viewer_of
 from checkout.api.examples import PAYMENT, PAYMENT_REQUEST
+from checkout.api.refusals import ReturnUrlInvalid
 from checkout.api.schema import operation
 from checkout.api.serializers.answers import PaymentAnswer
 from checkout.api.serializers.requests import NothingRequest, PaymentRequest
@@ -18,8 +19,8 @@ from checkout.facts import Viewer
 from checkout.services.pay_order import pay_order
 from ledger.errors import Refusal
 from payments import selectors
-from payments.api.authentication import Scope
 from payments.api.idempotency import IdempotentMixin
+from payments.api.permissions import Scope
 from payments.errors import (
     ChannelNotReachable,
     InstrumentInvalid,
@@ -51,8 +52,8 @@ class PaymentsView(IdempotentMixin, ApiView):
         tag="payments",
         summary="Start (or try again) the payment of an order",
         description=(
-            "Answers as soon as the provider has answered. When `next_action` is set the customer has to act: follow "
-            "the address, or scan the QR code; then the state changes by itself: ask `GET payments/{id}`."
+            "Answers as soon as the provider has answered. When `next_action` is set the customer has to act: "
+            "follow the address, or scan the QR code. Then the state changes by itself: ask `GET payments/{id}`."
         ),
         request=PaymentRequest,
         answer=PaymentAnswer,
@@ -68,6 +69,7 @@ class PaymentsView(IdempotentMixin, ApiView):
             PaymentOutcomeUnknown,
             PaymentAlreadySucceeded,
             ChannelNotReachable,
+            ReturnUrlInvalid,
         ),
         examples={"request": PAYMENT_REQUEST, "answer": PAYMENT},
     )

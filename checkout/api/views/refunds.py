@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from checkout.api.callers import viewer_of
 from checkout.api.examples import REFUND, REFUND_REQUEST
+from checkout.api.refusals import AmountInvalid, CurrencyUnknown
 from checkout.api.schema import operation
 from checkout.api.serializers.answers import RefundAnswer
 from checkout.api.serializers.requests import RefundRequest
@@ -15,8 +16,8 @@ from checkout.api.views.payments import payment_seen_by
 from checkout.errors import OrderNotRefundable
 from checkout.services.refund_order import refund_order
 from payments import selectors
-from payments.api.authentication import Scope
 from payments.api.idempotency import IdempotentMixin, business_key
+from payments.api.permissions import Scope
 from payments.errors import (
     PaymentNotFound,
     PaymentNotRefundable,
@@ -45,6 +46,8 @@ class RefundsView(IdempotentMixin, ApiView):
             OrderNotRefundable,
             RefundExceedsCaptured,
             RefundKeyReused,
+            AmountInvalid,
+            CurrencyUnknown,
         ),
         examples={"request": REFUND_REQUEST, "answer": REFUND},
     )

@@ -13,7 +13,9 @@ class Command(BaseCommand):
     help = "Make what the shop starts with. What exists is left as it is."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--demo", action="store_true", help="also the demo customer and the demo operators")
+        parser.add_argument(
+            "--demo", action="store_true", help="also the demo customer and the demo operators"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         ensure_roles()

@@ -8,7 +8,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils.module_loading import import_string
-
 from ledger.invariants import Finding
 
 _SHOWN = 20  # broken rows per check, in words; --json names all
@@ -46,7 +45,9 @@ def _as_json(outcomes: list[Outcome]) -> str:
         for _, _, findings in outcomes
         for finding in findings
     ]
-    return json.dumps({"ok": not broken, "checked": {name: rows for name, rows, _ in outcomes}, "broken": broken})
+    return json.dumps(
+        {"ok": not broken, "checked": {name: rows for name, rows, _ in outcomes}, "broken": broken}
+    )
 
 
 def _in_words(outcomes: list[Outcome]) -> Iterator[str]:

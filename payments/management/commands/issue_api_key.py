@@ -20,9 +20,7 @@ class Command(BaseCommand):
             choices=[str(scope) for scope in Scope],
             help="may repeat; all when left out",
         )
-        parser.add_argument(
-            "--live", action="store_true", help="mark the key as one for live money (sk_live_…)"
-        )
+        parser.add_argument("--live", action="store_true", help="begin the secret with sk_live_")
 
     def handle(self, *args: Any, **options: Any) -> None:
         issued = issue_api_key(

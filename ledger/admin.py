@@ -1,0 +1,101 @@
+"""The console's view of the books: read-only. What is wrong in them is corrected by a reversal."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+
+from ledger.models import Account, AuditEntry, AuditSeal, Entry, Transaction
+from ledger.money import Money
+
+
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
+    """Nobody adds, changes or deletes here, whatever permissions they hold."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class EntryInline(TabularInline):  # type: ignore[misc]
+    model = Entry
+    fields = ("position", "account", "debit", "credit")
+    readonly_fields = fields
+    ordering = ("position",)
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description=_("debit"))
+    def debit(self, row: Entry) -> str:
+        return Money(row.amount, row.currency).formatted() if row.amount > 0 else ""
+
+    @admin.display(description=_("credit"))
+    def credit(self, row: Entry) -> str:
+        return Money(-row.amount, row.currency).formatted() if row.amount < 0 else ""
+
+
+@admin.register(Transaction)
+class TransactionAdmin(ReadOnlyAdmin):
+    list_display = ("public_id", "description", "reference", "business_key", "happened_at", "is_reversal")
+    search_fields = ("reference", "business_key")
+    search_help_text = _("order, refund, … or business key")
+    date_hierarchy = "happened_at"
+    ordering = ("-id",)
+    fields = ("public_id", *list_display[1:5], "created_at", "reverses")
+    readonly_fields = fields
+    inlines = (EntryInline,)
+
+    @admin.display(description=_("reversal"), boolean=True)
+    def is_reversal(self, row: Transaction) -> bool:
+        return row.reverses_id is not None
+
+
+@admin.register(Account)
+class AccountAdmin(ReadOnlyAdmin):
+    list_display = ("name", "currency", "kind", "balance")
+    list_filter = ("kind", "currency")
+    search_fields = ("name",)
+    ordering = ("name", "currency")
+    fields = ("name", "currency", "kind", "balance", "created_at")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
+        return Account.objects.with_balance()
+
+    @admin.display(description=_("balance (debit positive)"))
+    def balance(self, row: Account) -> str:
+        return Money(int(vars(row)["balance"]), row.currency).formatted()
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ("happened_at", "actor", "action", "object_id", "before", "after", "reason", "sealed")
+    search_fields = ("=object_id",)
+    search_help_text = _("public identifier, such as pay_…")
+    ordering = ("-id",)
+    fields = (*list_display, "request_id")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
+        return AuditEntry.objects.annotate(is_sealed=Exists(AuditSeal.objects.filter(entry=OuterRef("pk"))))
+
+    @admin.display(description=_("sealed"), boolean=True)
+    def sealed(self, row: AuditEntry) -> bool:
+        return bool(vars(row)["is_sealed"])

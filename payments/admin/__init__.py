@@ -1,0 +1,5 @@
+"""The console's pages about payments: their records, and the queue of those that wait for a person."""
+
+from payments.admin import records
+
+__all__ = ["records"]

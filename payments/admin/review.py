@@ -1,0 +1,179 @@
+"""The risk review queue and the page of one case. They live here because approving and rejecting moves money."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from ledger.errors import Refusal
+from payments import selectors as payments
+from payments.errors import PaymentNotFound
+from payments.selectors import PaymentView
+from payments.services.resolve_review import resolve_review
+from risk import selectors as risk
+from risk.errors import CaseClaimedByAnother, CaseExpired, CaseNotFound
+from risk.selectors import CaseView
+from risk.services.claim_case import claim_case
+from risk.services.escalate_case import escalate_case
+from risk.services.list_entity import list_entity
+
+VIEW, CLAIM, DECIDE = "risk.view_riskcase", "risk.claim_riskcase", "risk.decide_riskcase"
+
+
+def urls(site: AdminSite) -> list[URLPattern]:
+    """The two pages, behind the console's sign-in."""
+
+    def queue(request: HttpRequest) -> HttpResponse:
+        return _queue(request, site)
+
+    def case(request: HttpRequest, case: str) -> HttpResponse:
+        return _case(request, case, site)
+
+    return [
+        path("review/", site.admin_view(queue), name="payments_review_queue"),
+        path("review/<str:case>/", site.admin_view(case), name="payments_review_case"),
+    ]
+
+
+@require_http_methods(["GET", "POST"])
+def _queue(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    _require(request, VIEW)
+    language = get_language() or "en"
+    if request.method == "POST":
+        _require(request, CLAIM)
+        return _take_next(request)
+    live, closed = risk.live_cases(locale=language), risk.closed_cases(locale=language)
+    names = _names([*(one.assignee for one in live), *(one.closed_by for one in closed)])
+    context = {
+        **site.each_context(request),
+        "title": _("Risk review"),
+        "live": [(one, names.get(one.assignee, one.assignee)) for one in live],
+        "closed": [(one, names.get(one.closed_by, one.closed_by)) for one in closed],
+        "may_claim": request.user.has_perm(CLAIM),
+    }
+    return render(request, "payments/review_queue.html", context)
+
+
+def _take_next(request: HttpRequest) -> HttpResponse:
+    """Claim what is due first; a colleague may be quicker, then the one after it."""
+    for waiting in risk.live_cases():
+        if waiting.assignee or waiting.overdue:
+            continue
+        try:
+            claim_case(case=waiting.id, actor=_actor(request))
+        except (CaseClaimedByAnother, CaseExpired):
+            continue
+        return redirect("admin:payments_review_case", case=waiting.id)
+    messages.info(request, _("Nothing waits for a person."))
+    return redirect("admin:payments_review_queue")
+
+
+@require_http_methods(["GET", "POST"])
+def _case(request: HttpRequest, case: str, site: AdminSite) -> HttpResponse:
+    _require(request, VIEW)
+    language = get_language() or "en"
+    try:
+        view = risk.case_of(case, locale=language)
+    except CaseNotFound as problem:
+        raise Http404(str(problem)) from problem
+    if request.method == "POST":
+        return _do(request, view)
+    names = _names([view.assignee, view.closed_by])
+    context = {
+        **site.each_context(request),
+        "title": _("Risk review"),
+        "case": view,
+        "decision": view.decision,
+        "payment": _payment(view.subject),
+        "facts": view.decision.inputs["facts"],
+        "counts": view.decision.inputs["features"]["payments_last_minute"],
+        "entities": sorted(view.decision.inputs["entities"]),
+        "history": risk.decisions_of_customer(view.decision.id, locale=language),
+        "assignee": names.get(view.assignee, view.assignee),
+        "closed_by": names.get(view.closed_by, view.closed_by),
+        "mine": view.assignee == _actor(request),
+        "may_claim": request.user.has_perm(CLAIM),
+        "may_decide": request.user.has_perm(DECIDE),
+    }
+    return render(request, "payments/review_case.html", context)
+
+
+def _do(request: HttpRequest, case: CaseView) -> HttpResponse:
+    known: dict[str, tuple[str, Callable[[HttpRequest, CaseView, str], str]]] = {
+        "claim": (CLAIM, _claim),
+        "escalate": (CLAIM, _escalate),
+        "approve": (DECIDE, _approve),
+        "reject": (DECIDE, _reject),
+        "list": (DECIDE, _list),
+    }
+    right, act = known.get(request.POST.get("do", ""), ("", None))
+    if act is None:
+        raise Http404("No such action.")
+    _require(request, right)
+    reason = request.POST.get("reason", "").strip()
+    if not reason and act is not _claim:
+        messages.error(request, _("Say why: the reason is kept with the case."))
+        return redirect("admin:payments_review_case", case=case.id)
+    try:
+        messages.success(request, act(request, case, reason))
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    return redirect("admin:payments_review_case", case=case.id)
+
+
+def _claim(request: HttpRequest, case: CaseView, reason: str) -> str:
+    claim_case(case=case.id, actor=_actor(request))
+    return _("The case is yours.")
+
+
+def _escalate(request: HttpRequest, case: CaseView, reason: str) -> str:
+    escalate_case(case=case.id, actor=_actor(request), reason=reason)
+    return _("The case is back in the queue, marked for somebody with more authority.")
+
+
+def _approve(request: HttpRequest, case: CaseView, reason: str) -> str:
+    payment = resolve_review(case=case.id, approve=True, actor=_actor(request), reason=reason)
+    return _("Approved; the payment is %(state)s.") % {"state": payment.state}
+
+
+def _reject(request: HttpRequest, case: CaseView, reason: str) -> str:
+    payment = resolve_review(case=case.id, approve=False, actor=_actor(request), reason=reason)
+    return _("Rejected; the payment is %(state)s.") % {"state": payment.state}
+
+
+def _list(request: HttpRequest, case: CaseView, reason: str) -> str:
+    entity, kind = request.POST.get("entity", ""), request.POST.get("kind", "")
+    list_entity(decision=case.decision.id, entity=entity, kind=kind, reason=reason, actor=_actor(request))
+    return _("The %(entity)s is on the %(kind)s list.") % {"entity": entity, "kind": kind}
+
+
+def _require(request: HttpRequest, right: str) -> None:
+    if not request.user.has_perm(right):
+        raise PermissionDenied
+
+
+def _actor(request: HttpRequest) -> str:
+    return f"user:{request.user.pk}"
+
+
+def _names(actors: Iterable[str]) -> dict[str, str]:
+    """People's names for "user:12"."""
+    keys = {actor.removeprefix("user:") for actor in actors if actor.startswith("user:")}
+    people: Any = get_user_model().objects.filter(pk__in=[key for key in keys if key.isdecimal()])
+    return {f"user:{person.pk}": person.get_full_name() or person.get_username() for person in people}
+
+
+def _payment(subject: str) -> PaymentView | None:
+    try:
+        return payments.payment(subject)
+    except PaymentNotFound:
+        return None

@@ -1,0 +1,248 @@
+"""The console's view of risk: decisions and policies are read, lists and the active policy change through services."""
+
+import json
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseRedirect
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from ledger.errors import Refusal
+from ledger.money import Money
+from risk import selectors
+from risk.models import Decision, ListEntry, Policy, RiskCase
+from risk.services.add_list_entry import add_list_entry
+from risk.services.end_list_entry import end_list_entry
+
+_LEVELS = {"LOW": "success", "MEDIUM": "warning", "HIGH": "danger"}
+_ACTIONS = {"accept": "success", "challenge": "warning", "review": "info", "reject": "danger"}
+_STATES = {"ACTIVE": "success", "SHADOW": "info", "OPEN": "warning", "ASSIGNED": "info", "ESCALATED": "danger"}
+_LISTS = {"fatal": "danger", "black": "danger", "grey": "warning", "white": "success"}
+
+
+def _pretty(value: Any) -> SafeString:
+    text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
+    return format_html('<pre class="text-xs whitespace-pre-wrap">{}</pre>', text)
+
+
+class ReadOnly(ModelAdmin):  # type: ignore[misc]
+    show_full_result_count = False
+    list_per_page = 50
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnly):
+    list_display = ("public_id", "subject", "stage", "money", "level_badge", "score", "action_badge", "why", "created_at")
+    list_filter = ("action", "level", "stage")
+    search_fields = ("subject__exact",)
+    search_help_text = _("pay_… or ord_…")
+    ordering = ("-id",)
+    list_select_related = ("policy",)
+    readonly_fields = (
+        "public_id",
+        "subject",
+        "stage",
+        "money",
+        "level_badge",
+        "score",
+        "action_badge",
+        "policy",
+        "in_words",
+        "why",
+        "replays",
+        "latency_us",
+        "created_at",
+        "looked_at",
+    )
+    fields = readonly_fields
+
+    @display(description=_("Amount"))
+    def money(self, row: Decision) -> str:
+        try:
+            return Money(row.amount, row.currency).formatted(get_language() or "en")
+        except ValueError:
+            return f"{row.amount} {row.currency}"
+
+    @display(description=_("Level"), label=_LEVELS)
+    def level_badge(self, row: Decision) -> str:
+        return row.level
+
+    @display(description=_("Action"), label=_ACTIONS)
+    def action_badge(self, row: Decision) -> str:
+        return row.action
+
+    @display(description=_("Reasons"))
+    def why(self, row: Decision) -> str:
+        reasons = selectors.reasons_in_words(row.reasons, get_language() or "en")
+        return format_html_join("", "<div>{} ({})</div>", ((r.text, f"{r.weight:+d}") for r in reasons)) or "–"
+
+    @display(description=_("In words"))
+    def in_words(self, row: Decision) -> str:
+        return selectors.decision_view(row, get_language() or "en").explanation or "–"
+
+    @display(description=_("Judged again, it comes out the same"), boolean=True)
+    def replays(self, row: Decision) -> bool:
+        return selectors.replay_row(row).same
+
+    @display(description=_("What was looked at"))
+    def looked_at(self, row: Decision) -> SafeString:
+        return _pretty(row.inputs)
+
+
+@admin.register(Policy)
+class PolicyAdmin(ReadOnly):
+    list_display = ("__str__", "state_badge", "note", "created_by", "created_at")
+    ordering = ("-created_at",)
+    readonly_fields = (
+        "name",
+        "version",
+        "state_badge",
+        "note",
+        "created_by",
+        "created_at",
+        "rules_shown",
+        "thresholds_shown",
+        "limits_shown",
+        "rates_shown",
+    )
+    fields = readonly_fields
+
+    @display(description=_("State"), label=_STATES)
+    def state_badge(self, row: Policy) -> str:
+        return str(row.state)
+
+    @display(description=_("Rules"))
+    def rules_shown(self, row: Policy) -> SafeString:
+        return _pretty(row.rules)
+
+    @display(description=_("Thresholds"))
+    def thresholds_shown(self, row: Policy) -> SafeString:
+        return _pretty(row.thresholds)
+
+    @display(description=_("Limits by verification level (fen)"))
+    def limits_shown(self, row: Policy) -> SafeString:
+        return _pretty(row.limits)
+
+    @display(description=_("CNY for one unit"))
+    def rates_shown(self, row: Policy) -> SafeString:
+        return _pretty(row.rates)
+
+
+class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
+    value = forms.CharField(
+        max_length=128,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("As risk is told it: cus_…, a card's fingerprint, a device's id, an IP address. Kept as a hash only."),
+    )
+
+    class Meta:
+        model = ListEntry
+        fields = ("kind", "entity", "label", "reason", "expires_at")
+
+    def save(self, commit: bool = True) -> ListEntry:
+        return self.instance  # the service in save_model makes the row
+
+    def _post_clean(self) -> None:
+        """Nothing of the instance is validated here: the service says what is wrong."""
+
+
+@admin.register(ListEntry)
+class ListEntryAdmin(ModelAdmin):  # type: ignore[misc]
+    form = ListEntryForm
+    list_display = ("public_id", "kind_badge", "entity", "label", "reason", "source", "created_by", "expires_at", "ended_at")
+    list_filter = ("kind", "entity")
+    ordering = ("-id",)
+    show_full_result_count = False
+    actions = ("end",)
+
+    @display(description=_("List"), label=_LISTS)
+    def kind_badge(self, row: ListEntry) -> str:
+        return row.kind
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("risk.add_listentry"))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Without the admin's own transaction: the service has one."""
+        return cast(HttpResponse, self._changeform_view(request, object_id, form_url, extra_context))
+
+    def response_add(self, request: HttpRequest, obj: ListEntry, post_url_continue: str | None = None) -> HttpResponse:
+        return HttpResponseRedirect("../")
+
+    def log_addition(self, request: HttpRequest, obj: object, message: object) -> None:
+        """The audit journal has it."""
+
+    def save_model(self, request: HttpRequest, obj: ListEntry, form: forms.ModelForm[ListEntry], change: bool) -> None:
+        given = form.cleaned_data
+        try:
+            name = add_list_entry(actor=f"user:{request.user.pk}", **given)
+            messages.success(request, _("%(name)s decides from the next question on.") % {"name": name})
+        except Refusal as refusal:
+            messages.error(request, str(refusal))
+
+    @action(description=_("End the chosen entries"), permissions=["end"])
+    def end(self, request: HttpRequest, queryset: QuerySet[ListEntry]) -> None:
+        for row in queryset:
+            try:
+                end_list_entry(entry=row.public_id, actor=f"user:{request.user.pk}", reason="ended in the console")
+            except Refusal as refusal:
+                messages.error(request, str(refusal))
+
+
+@admin.register(RiskCase)
+class RiskCaseAdmin(ReadOnly):
+    """The record of all cases; the work queue, where they are decided, belongs to payments."""
+
+    list_display = ("public_id", "subject", "state_badge", "decide_by", "assignee", "closed_by", "reason")
+    list_filter = ("state",)
+    search_fields = ("subject__exact",)
+    ordering = ("-id",)
+    readonly_fields = (
+        "public_id",
+        "subject",
+        "decision",
+        "state_badge",
+        "opened_at",
+        "decide_by",
+        "assignee",
+        "claimed_at",
+        "closed_by",
+        "closed_at",
+        "reason",
+    )
+    fields = readonly_fields
+
+    @display(description=_("State"), label=_STATES)
+    def state_badge(self, row: RiskCase) -> str:
+        return str(row.state)

@@ -1,0 +1,60 @@
+"""The row of a list entry."""
+
+from datetime import datetime
+
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from ledger import audit
+from risk.errors import InvalidListEntry
+from risk.features import text
+from risk.models import ListEntry
+from risk.states import EntityKind, ListKind
+
+
+def put_entry(
+    *,
+    kind: str,
+    entity: str,
+    entity_key: str,
+    reason: str,
+    actor: str,
+    label: str,
+    source: str,
+    expires_at: datetime | None,
+) -> str:
+    """This will store and audit an entry about an entity's key, and return its "lst_…".
+
+    Operation: needs an open transaction. Raises `InvalidListEntry`.
+    """
+    assert connection.in_atomic_block, "put_entry() is an operation"
+    _check(kind, entity, reason, expires_at)
+    audit.attribute(actor=actor, reason=reason)
+    try:
+        with transaction.atomic():
+            entry = ListEntry.objects.create(
+                kind=kind,
+                entity=entity,
+                entity_key=entity_key,
+                label=text(label, 80),
+                reason=text(reason, 300),
+                source=text(source, 80),
+                created_by=actor,
+                expires_at=expires_at,
+            )
+    except IntegrityError as problem:
+        raise InvalidListEntry(f"This {entity} is on the {kind} list already.", param="value") from problem
+    after = {"kind": kind, "entity": entity, "entity_key": entity_key}
+    audit.record(action="listentry.add", object_id=entry.public_id, after=after)
+    return entry.public_id
+
+
+def _check(kind: str, entity: str, reason: str, expires_at: datetime | None) -> None:
+    if kind not in list(ListKind):
+        raise InvalidListEntry(f"A list is one of {', '.join(ListKind)}.", param="kind")
+    if entity not in list(EntityKind):
+        raise InvalidListEntry(f"An entity is one of {', '.join(EntityKind)}.", param="entity")
+    if not text(reason).strip():
+        raise InvalidListEntry("Say why: the reason is shown wherever the entry decides.", param="reason")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise InvalidListEntry("The end is in the past.", param="expires_at")

@@ -1,0 +1,98 @@
+"""A bank inside the process: it says what a test told it to say, of every channel."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, transaction
+
+from payments.channels.contract import (
+    ActionKind,
+    Answer,
+    Capability,
+    Instrument,
+    MovementRequest,
+    NextAction,
+    Outcome,
+    StartRequest,
+)
+from payments.models import Attempt
+from payments.selectors import PaymentView
+from payments.services.apply_answer import apply_answer
+
+
+class Bank:
+    """`starts` and `voids` are the answers from now on; `refunds` always succeed."""
+
+    code = "stripe"
+    capabilities = frozenset(Capability)
+
+    def __init__(self) -> None:
+        self.starts = Outcome.SUCCEEDED
+        self.voids = Outcome.CANCELLED
+        self.refunded: list[str] = []
+        self.started: list[StartRequest] = []
+
+    def describe_instrument(self, token: str) -> Instrument:
+        return Instrument(token=token, brand="visa", last4="0002", country="CN", fingerprint=token)
+
+    def start(self, request: StartRequest) -> Answer:
+        assert not connection.in_atomic_block
+        self.started.append(request)
+        return self._say(self.starts, request.reference, request)
+
+    def query(self, request: MovementRequest) -> Answer:
+        return Answer(Outcome.UNKNOWN)
+
+    def capture(self, request: MovementRequest) -> Answer:
+        return Answer(Outcome.SUCCEEDED, channel_reference=request.channel_reference, amount=request.total)
+
+    def void(self, request: MovementRequest) -> Answer:
+        assert not connection.in_atomic_block
+        return Answer(self.voids, channel_reference=request.channel_reference, amount=request.total)
+
+    def refund(self, request: MovementRequest) -> Answer:
+        assert not connection.in_atomic_block
+        self.refunded.append(request.movement_reference)
+        return Answer(Outcome.SUCCEEDED, amount=request.amount)
+
+    def query_refund(self, request: MovementRequest) -> Answer:
+        return Answer(Outcome.SUCCEEDED, amount=request.amount)
+
+    def tell(self, payment: PaymentView, outcome: Outcome = Outcome.SUCCEEDED) -> None:
+        """A notification about the payment's latest try arrives and is applied."""
+        attempt = Attempt.objects.filter(payment__reference=payment.reference).latest_start()
+        assert attempt is not None
+        with transaction.atomic(durable=True):
+            apply_answer(
+                attempt=attempt, answer=self._say(outcome, attempt.public_id, attempt), source="notice"
+            )
+
+    def _say(self, outcome: Outcome, reference: str, about: StartRequest | Attempt) -> Answer:
+        amount = about.money if isinstance(about, Attempt) else about.amount
+        waits = outcome == Outcome.ACTION_REQUIRED and isinstance(about, StartRequest)
+        return Answer(
+            outcome,
+            channel_reference="" if outcome == Outcome.UNKNOWN else f"bank_{reference}",
+            amount=amount if outcome in (Outcome.SUCCEEDED, Outcome.AUTHORIZED) else None,
+            next_action=NextAction(ActionKind.QR, "https://qr.example/1", about.expires_at)  # type: ignore[union-attr]
+            if waits
+            else None,
+            code="card_declined" if outcome == Outcome.DECLINED else "",
+        )
+
+
+_open: list[Bank] = []
+
+
+def from_settings(_: Mapping[str, Any]) -> Bank:
+    return _open[-1]
+
+
+@contextmanager
+def opened() -> Iterator[Bank]:
+    _open.append(Bank())
+    try:
+        yield _open[-1]
+    finally:
+        _open.pop()

@@ -1,0 +1,60 @@
+"""The console shows the books and changes nothing."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse as url_of
+
+from ledger import audit
+from ledger.identifiers import decode
+from ledger.models import Account, AuditEntry
+from tests.ledger.books import captured
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def console(client: Client) -> Client:
+    client.force_login(get_user_model().objects.create_superuser("root"))
+    return client
+
+
+def _page(console: Client, name: str, *arguments: object) -> str:
+    answer = console.get(url_of(f"admin:ledger_{name}", args=arguments))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_a_transaction_opens_to_its_lines(console: Client) -> None:
+    posted = captured(12345)
+    assert posted.id in _page(console, "transaction_changelist")
+    page = _page(console, "transaction_change", decode("txn", posted.id))
+    assert page.count("CN¥123.45") == 2 and "receivable:stripe" in page
+
+
+def test_accounts_stand_with_their_balances(console: Client) -> None:
+    captured(12345)
+    page = _page(console, "account_changelist")
+    assert "-CN¥123.45" in page and "customer_prepayments" in page
+    account = Account.objects.get(name="receivable:stripe")
+    assert "CN¥123.45" in _page(console, "account_change", account.pk)
+
+
+def test_the_audit_journal_is_listed(console: Client) -> None:
+    with transaction.atomic():
+        audit.attribute(actor="user:7")
+        audit.record(action="order.cancel", object_id="ord_1")
+    assert "order.cancel" in _page(console, "auditentry_changelist")
+    assert "user:7" in _page(console, "auditentry_change", AuditEntry.objects.get().pk)
+
+
+@pytest.mark.parametrize("model", ["transaction", "account", "auditentry"])
+def test_even_a_superuser_adds_changes_and_deletes_nothing(console: Client, model: str) -> None:
+    captured()
+    assert console.get(url_of(f"admin:ledger_{model}_add")).status_code == 403
+    account = Account.objects.first()
+    assert account is not None
+    for view in ("change", "delete"):
+        url = url_of(f"admin:ledger_account_{view}", args=[account.pk])
+        assert console.post(url, {"name": "other"}).status_code == 403
