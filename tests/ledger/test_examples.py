@@ -64,5 +64,5 @@ def test_the_example_comes_out_as_it_says(example: Example) -> None:
 def test_the_code_on_the_page_runs() -> None:
     page = (ROOT / "docs" / "ledger.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    exec(code, {"transaction": transaction, "post": post, "Entry": Entry, "Money": Money})  # noqa: S102
+    exec(code, {"transaction": transaction, "post": post, "Entry": Entry, "Money": Money})
     assert selectors.balance("receivable:stripe", "CNY") == Money(10000, "CNY")
