@@ -29,4 +29,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "payments.tasks.expire_due_reviews",
         "schedule": 30.0,
     },
+    "checkout: free the stock of orders out of time": {
+        "task": "checkout.tasks.expire_orders",
+        "schedule": 30.0,
+    },
 }
