@@ -21,7 +21,8 @@ def sign_in(page: Page, stack: Stack, name: str = "demo") -> None:
 
 def fill_cart(page: Page, sku: str) -> None:
     page.goto("/")
-    page.get_by_test_id(f"add-{sku}").click()
+    with page.expect_response("**/cart/add"):
+        page.get_by_test_id(f"add-{sku}").click()
     page.goto("/cart/")
     page.get_by_test_id("go-to-checkout").click()
 
