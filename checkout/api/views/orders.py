@@ -96,7 +96,7 @@ class OrdersView(IdempotentMixin, ApiView):
         )
         return self._placed(placed.order, placed.access_token)
 
-    def recover(self, request: Request, refusal: Refusal) -> Response | None:
+    def recover(self, request: Request, data: dict[str, Any], refusal: Refusal) -> Response | None:
         if not isinstance(refusal, QuoteReplayed):
             return None
         try:
