@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+import yaml
 from django.core.management import call_command
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
@@ -31,6 +32,19 @@ CHECKS = [
 ]
 schema = schemathesis.openapi.from_path(DOCUMENT)
 schema.app = application
+
+
+def test_every_documented_code_is_in_the_table_of_errors() -> None:
+    responses = [
+        (int(status), example["value"]["code"])
+        for path in yaml.safe_load(DOCUMENT.read_text(encoding="utf-8"))["paths"].values()
+        for operation in path.values()
+        for status, response in operation["responses"].items()
+        for example in response["content"].get("application/problem+json", {}).get("examples", {}).values()
+    ]
+    table = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert len(set(responses)) > 50
+    assert [pair for pair in set(responses) if "| {} | `{}` |".format(*pair) not in table] == []
 
 
 def test_the_committed_document_is_the_served_one() -> None:

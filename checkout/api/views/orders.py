@@ -22,6 +22,7 @@ from checkout.errors import (
     OrderNotFound,
     OrderRejected,
     OutOfStock,
+    PaymentStillOpen,
     QuoteExpired,
     QuoteReplayed,
     QuoteStale,
@@ -137,7 +138,13 @@ class OrderCancelView(IdempotentMixin, ApiView):
         request=NothingRequest,
         answer=OrderAnswer,
         moves=True,
-        refusals=(OrderNotFound, OrderNotCancellable, PaymentInProgress, PaymentOutcomeUnknown),
+        refusals=(
+            OrderNotFound,
+            OrderNotCancellable,
+            PaymentStillOpen,
+            PaymentInProgress,
+            PaymentOutcomeUnknown,
+        ),
         examples={"request": {}, "answer": {**ORDER, "state": "CANCELLED"}},
     )
     def post(self, request: Request, **kwargs: Any) -> Any:
