@@ -143,6 +143,9 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
 }
 
+# Of one API key, user, or guest's address.
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=60_000)
+
 SPECTACULAR_SETTINGS = {
     "TITLE": "Smart Checkout",
     "DESCRIPTION": "Catalogue, quotes, orders, payments and refunds. Errors are RFC 9457 problem details.",
