@@ -20,12 +20,13 @@ from risk.states import LIVE_CASE, Action, CaseState, Level
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionView:
-    """`inputs` is what was looked at, personal values hashed or cut."""
+    """`inputs` is what was looked at, personal values hashed or cut; words are in the language that was asked for."""
 
     id: str
     stage: str
     subject: str
     amount: Money | None  # None where the currency of the question is not one
+    amount_in_words: str
     policy: str
     score: int
     level: str
@@ -53,6 +54,14 @@ class CaseView:
     reason: str
     opened_at: datetime
     decision: DecisionView
+
+    @property
+    def explanation(self) -> str:
+        return self.decision.explanation
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        return self.decision.reasons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +196,7 @@ def decision_view(row: Decision, locale: str = "en") -> DecisionView:
         stage=row.stage,
         subject=row.subject,
         amount=_money(row.amount, row.currency),
+        amount_in_words=wording.amount(row.amount, row.currency, locale),
         policy=str(row.policy),
         score=row.score,
         level=row.level,

@@ -13,12 +13,17 @@ _MAX_TOKENS = 20
 _PHONE = re.compile(r"Mobi|Android|iPhone", re.IGNORECASE)
 
 
-def viewer_of(request: Request) -> Viewer:
-    """A key's scopes, a session's user, a guest's order tokens: whatever the request carries."""
+def viewer_of(request: Request, *granting: str) -> Viewer:
+    """A key's scopes, a session's user, a guest's order tokens: whatever the request carries.
+
+    `granting` is what the operation needs of the order beneath it, for a key that has the operation's own scope:
+    who may pay orders need not be able to change them.
+    """
+    key = request.auth if isinstance(request.auth, ApiKeyView) else None
     return Viewer(
         user_id=request.user.pk if request.user.is_authenticated else None,
         order_tokens=_order_tokens(request),
-        scopes=request.auth.scopes if isinstance(request.auth, ApiKeyView) else frozenset(),
+        scopes=key.scopes.union(granting) if key else frozenset(),
     )
 
 

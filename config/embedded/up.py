@@ -107,7 +107,8 @@ class Copy:
         except Interrupted:
             pass
         finally:
-            say("Stopping …")
+            if supervisor.has_parts:
+                say("Stopping …")
             supervisor.stop()
             lock.give_back()
         say("Stopped.")

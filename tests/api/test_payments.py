@@ -149,6 +149,18 @@ def test_nothing_captured_nothing_refunded(guest: Caller) -> None:
     assert moved() == before
 
 
+def test_a_payment_that_gave_way_to_another_is_not_refunded(guest: Caller) -> None:
+    placed = guest.order()
+    owner = guest.holding(placed)
+    called_off = owner.pay(placed, "alipay").body["id"]
+    owner.post(f"payments/{called_off}/cancel")
+    assert owner.pay(placed).body["state"] == "SUCCEEDED"
+    before = moved()
+    answer = owner.post("refunds", {"payment": called_off, "reason": "Wrong one"})
+    assert (answer.status, answer.code) == (409, "payment_not_refundable")
+    assert moved() == before
+
+
 def test_other_peoples_payments_and_refunds_do_not_exist(
     guest: Caller, customer: Caller, stranger: Caller
 ) -> None:
@@ -189,7 +201,7 @@ def test_a_program_does_all_of_it(merchant: Caller) -> None:
     paid = merchant.pay(placed)
     refund = merchant.post("refunds", {"payment": paid.body["id"], "reason": "All of it"})
     assert [paid.body["state"], refund.body["state"]] == ["SUCCEEDED", "SUCCEEDED"]
-    assert Order.objects.get().state == "PAID"
+    assert Order.objects.get().state == "CANCELLED_AFTER_PAY"
     assert Payment.objects.get().amount_refunded == Refund.objects.get().amount == 10_000
 
 

@@ -18,7 +18,7 @@ import httpx
 from payments.channels.contract import Acknowledgement
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 
 
 def free_port() -> int:

@@ -1,3 +1,3 @@
 """Tests of risk commit; afterwards the database is as the migrations left it."""
 
-from tests.flush import django_db_setup as django_db_setup
+from tests.flush import django_db_setup  # noqa: F401

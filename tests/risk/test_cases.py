@@ -26,6 +26,7 @@ from risk.errors import (
 from risk.facts import PaymentFacts, Verdict
 from risk.models import LimitUse, ListEntry, Policy, RiskCase
 from risk.models.lists import LimitUseQuerySet
+from risk.selectors import CaseView
 from risk.services.activate_policy import activate_policy
 from risk.services.add_list_entry import add_list_entry
 from risk.services.assess import assess
@@ -36,7 +37,6 @@ from risk.services.end_list_entry import end_list_entry
 from risk.services.escalate_case import escalate_case
 from risk.services.expire_case import expire_case
 from risk.services.expire_cases import expire_cases
-from risk.selectors import CaseView
 from tests.risk.makers import facts
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -148,7 +148,9 @@ def test_a_cancelled_payment_ends_its_case(case: str) -> None:
         expire_case(case=done)
 
 
-@pytest.mark.parametrize("name", ["", "case_", "pay_01", "case_0000000000000000000000000z", "case_" + "0" * 26])
+@pytest.mark.parametrize(
+    "name", ["", "case_", "pay_01", "case_0000000000000000000000000z", "case_" + "0" * 26]
+)
 def test_an_unknown_case_is_not_found(name: str) -> None:
     with pytest.raises(CaseNotFound):
         decide(name)
@@ -186,7 +188,10 @@ def test_a_live_case_has_no_second_one_of_the_same_payment(case: str) -> None:
 def test_an_entry_decides_from_the_next_question_until_it_ends() -> None:
     entry = add_list_entry(kind="black", entity="card", value="fp_1", label="visa •••• 4242", **LIST)
     verdict = asked(facts())
-    assert (verdict.action, verdict.reasons[0].text) == ("reject", "The card is on the black list: chargeback")
+    assert (verdict.action, verdict.reasons[0].text) == (
+        "reject",
+        "The card is on the black list: chargeback",
+    )
     assert "fp_1" not in str(ListEntry.objects.values())
     white = add_list_entry(kind="white", entity="customer", value="cus_anna", **LIST)
     assert asked(facts()).action == "accept"
@@ -198,7 +203,13 @@ def test_an_entry_decides_from_the_next_question_until_it_ends() -> None:
 
 @pytest.mark.parametrize(
     ("entity", "value"),
-    [("email", "e-anna"), ("device", "dev_1"), ("ip", "203.0.113.77"), ("address", "a-1"), ("merchant", "m_1")]
+    [
+        ("email", "e-anna"),
+        ("device", "dev_1"),
+        ("ip", "203.0.113.77"),
+        ("address", "a-1"),
+        ("merchant", "m_1"),
+    ]
     + [("sku", "TEA-2"), ("customer", "cus_anna")],
 )
 def test_every_kind_of_entity_can_be_listed(entity: str, value: str) -> None:

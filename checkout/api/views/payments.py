@@ -1,5 +1,6 @@
 """Payments of orders: started, looked at, cancelled."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from checkout.api.serializers.answers import PaymentAnswer
 from checkout.api.serializers.requests import NothingRequest, PaymentRequest
 from checkout.api.views.base import ApiView
 from checkout.errors import OrderNotFound, OrderNotPayable, PaymentStillOpen
-from checkout.facts import Viewer
+from checkout.facts import READ_ORDERS, WRITE_ORDERS, Viewer
 from checkout.services.pay_order import pay_order
 from ledger.errors import Refusal
 from payments import selectors
@@ -79,7 +80,7 @@ class PaymentsView(IdempotentMixin, ApiView):
     def perform(self, request: Request, data: dict[str, Any], **kwargs: Any) -> Response:
         payment = pay_order(
             order=data["order"],
-            viewer=viewer_of(request),
+            viewer=viewer_of(request, WRITE_ORDERS),
             method=data["method"],
             instrument=data.get("instrument", ""),
             client=client_of(request),
@@ -88,9 +89,8 @@ class PaymentsView(IdempotentMixin, ApiView):
         return self._started(payment)
 
     def recover(self, request: Request, refusal: Refusal) -> Response | None:
-        if not isinstance(refusal, PaymentInProgress | PaymentOutcomeUnknown | PaymentAlreadySucceeded):
-            return None
-        payment = selectors.live_payment(request.data["order"])
+        stands_in_the_way = refusal.status == HTTPStatus.CONFLICT  # an order has one live payment: this one
+        payment = selectors.live_payment(request.data["order"]) if stands_in_the_way else None
         return self._started(payment) if payment else None
 
     def _started(self, payment: selectors.PaymentView) -> Response:
@@ -133,7 +133,7 @@ class PaymentCancelView(IdempotentMixin, ApiView):
         return super().post(request, **kwargs)
 
     def perform(self, request: Request, data: dict[str, Any], **kwargs: Any) -> Response:
-        viewer = viewer_of(request)
+        viewer = viewer_of(request, READ_ORDERS)
         payment = payment_seen_by(viewer, kwargs["payment"])
         cancelled = cancel_payment(payment=payment.id, actor=viewer.actor, reason="customer")
         return self.answer(PaymentAnswer, cancelled)

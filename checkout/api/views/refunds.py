@@ -14,6 +14,7 @@ from checkout.api.serializers.requests import RefundRequest
 from checkout.api.views.base import ApiView
 from checkout.api.views.payments import payment_seen_by
 from checkout.errors import OrderNotRefundable
+from checkout.facts import READ_ORDERS
 from checkout.services.refund_order import refund_order
 from payments import selectors
 from payments.api.idempotency import IdempotentMixin, business_key
@@ -55,8 +56,12 @@ class RefundsView(IdempotentMixin, ApiView):
         return super().post(request, **kwargs)
 
     def perform(self, request: Request, data: dict[str, Any], **kwargs: Any) -> Response:
-        viewer = viewer_of(request)
+        viewer = viewer_of(request, READ_ORDERS)
         payment = payment_seen_by(viewer, data["payment"])
+        if (
+            not payment.captured.minor or payment.surplus
+        ):  # an order is refunded from the payment that paid it
+            raise PaymentNotRefundable("This payment is not what paid the order, so it can not be refunded.")
         refund = refund_order(
             order=payment.reference,
             viewer=viewer,

@@ -117,7 +117,8 @@ def of_error(error: stripe.StripeError, *, first: bool) -> Answer:
         return Answer(Outcome.ERRORED, code=code, message=_message(error), advice=Advice.STOP)
     if isinstance(error, stripe.InvalidRequestError) and error.http_status in (400, 404):
         code = error.code or "invalid_request"
-        next_step = advice("", code, Advice.STOP)
+        # what is wrong with the card's token is mended by typing the card again
+        next_step = advice("", code, Advice.TRY_AGAIN if error.param == "payment_method" else Advice.STOP)
         return Answer(Outcome.ERRORED, code=code, message=_message(error), advice=next_step)
     return unknown(error.code or type(error).__name__, _message(error))
 
