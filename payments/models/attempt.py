@@ -86,7 +86,7 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
         return claimed
 
 
-class Attempt(FSMModelMixin, models.Model):  # type: ignore[misc]
+class Attempt(FSMModelMixin, models.Model):
     """`request` keeps what was sent, so that it can be sent again unchanged; it holds tokens, never card numbers."""
 
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)

@@ -49,7 +49,7 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         return self.filter(pk=decode("pay", public_id))
 
 
-class Payment(FSMModelMixin, models.Model):  # type: ignore[misc]
+class Payment(FSMModelMixin, models.Model):
     """One payment per reference; a refused one is tried again under the same row.
 
     Amounts are minor units of `currency`. Sums stand beside the state: a refund never hides a success.

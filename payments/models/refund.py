@@ -37,7 +37,7 @@ class RefundQuerySet(models.QuerySet["Refund"]):
         return claimed
 
 
-class Refund(FSMModelMixin, models.Model):  # type: ignore[misc]
+class Refund(FSMModelMixin, models.Model):
     """`business_key` is the caller's name for this refund: asking twice under it is asking once."""
 
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)

@@ -153,11 +153,8 @@ class Till:
         self.sandbox.act(self.attempt(payment), action)
 
     def wait_for(self, payment: PaymentView, *states: str) -> PaymentView:
-        def look() -> PaymentView | None:
-            now = selectors.payment(payment.id)
-            return now if now.state in states else None
-
-        return eventually(look)
+        eventually(lambda: selectors.payment(payment.id).state in states)
+        return selectors.payment(payment.id)
 
     def at_provider(self, payment: PaymentView) -> dict[str, Any]:
         found: dict[str, Any] = self.sandbox.payments(self.attempt(payment))[0]
