@@ -18,7 +18,7 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "risk manager": (("checkout", "payments", "risk"), ("risk.claim_riskcase", "risk.decide_riskcase")),
     "finance": (
         ("checkout", "payments", "ledger", "reconciliation"),
-        ("payments.request_refund", "ledger.close_day"),
+        ("payments.request_refund", "ledger.close_day", "reconciliation.decide_discrepancy"),
     ),
     "administrator": (("checkout", "payments", "risk", "ledger", "reconciliation", "django_celery_beat"), ()),
 }

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from config.settings.environment import REQUIRED
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHOW = (
     "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'config.settings'\n"
@@ -26,8 +28,7 @@ def show(data: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
 
 def written_by_up(data: Path) -> Path:
     data.mkdir()
-    names = ("SECRET_KEY", "AUDIT_HMAC_KEY", "QUOTE_KEYS", "DATABASE_URL", "REDIS_URL")
-    (data / "environment").write_text("".join(f"{name}='a=b'\n" for name in names))
+    (data / "environment").write_text("".join(f"{name}='a=b'\n" for name in REQUIRED))
     (data / "sandbox.environment").write_text(
         "SANDBOX_URL='http://127.0.0.1:8001'\n"
         "STRIPE_API_BASE='http://127.0.0.1:8001/stripe'\nSTRIPE_SECRET_KEY='sk_test_1'\n"
@@ -47,5 +48,5 @@ def test_a_live_key_never_meets_the_sandbox(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_named_with_the_way_out(tmp_path: Path) -> None:
     shown = show(tmp_path, SECRET_KEY="x")
-    assert "AUDIT_HMAC_KEY, QUOTE_KEYS, DATABASE_URL, REDIS_URL not set" in shown.stderr
+    assert f"{', '.join(REQUIRED[1:])} not set" in shown.stderr
     assert "make run" in shown.stderr
