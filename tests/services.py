@@ -58,6 +58,7 @@ def provide() -> Services:
     os.environ.update(TEST_KEYS)
     # An empty data folder: settings must not pick up the keys of a running demo.
     os.environ["SMART_CHECKOUT_DATA"] = str(services.directory / "data")
+    (services.directory / "data" / "static").mkdir(parents=True)
     compile_into(Path(__file__).parent.parent / "config" / "locale", services.directory / "data" / "locale")
     if "DATABASE_URL" not in os.environ:
         _start_postgres(services, services.directory)
