@@ -48,45 +48,50 @@ async def asked_json(request: Request) -> dict[str, Any]:
     return body
 
 
-def routes(world: World) -> list[BaseRoute]:
-    async def health(request: Request) -> Response:
-        return JSONResponse({"status": "ok", "channels": sorted(world.providers)})
+class Control:
+    """The handlers of the control API."""
 
-    async def create_merchant(request: Request) -> Response:
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def health(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok", "channels": sorted(self.world.providers)})
+
+    async def create_merchant(self, request: Request) -> Response:
         asked = await asked_json(request)
         if not isinstance(asked.get("name"), str) or not asked["name"]:
             return refused(400, "name must be a text that is not empty")
-        return JSONResponse(merchants.onboard(world, asked["name"], asked))
+        return JSONResponse(merchants.onboard(self.world, asked["name"], asked))
 
-    async def list_payments(request: Request) -> Response:
+    async def list_payments(self, request: Request) -> Response:
         asked = request.query_params.get
         found = payments.find_payments(
-            world,
+            self.world,
             reference=asked("reference", ""),
             channel=asked("channel", ""),
             state=asked("state", ""),
         )
         return JSONResponse({"payments": [payment_json(payment) for payment in found]})
 
-    async def act_on_payment(request: Request) -> Response:
-        done = payments.act(world, request.path_params["payment"], request.path_params["action"])
+    async def act_on_payment(self, request: Request) -> Response:
+        done = payments.act(self.world, request.path_params["payment"], request.path_params["action"])
         return JSONResponse(payment_json(done))
 
-    async def ground_truth(request: Request) -> Response:
-        moved = world.storage.rows(
+    async def ground_truth(self, request: Request) -> Response:
+        moved = self.world.storage.rows(
             "SELECT id AS payment, channel, reference, currency, captured, refunded FROM payments"
             " WHERE captured > 0 ORDER BY created_at, id"
         )
         return JSONResponse({"movements": [dict(row) for row in moved]})
 
-    async def list_deliveries(request: Request) -> Response:
-        found = deliveries.newest_deliveries(world)
+    async def list_deliveries(self, request: Request) -> Response:
+        found = deliveries.newest_deliveries(self.world)
         return JSONResponse({"deliveries": [delivery_json(delivery) for delivery in found]})
 
-    async def resend(request: Request) -> Response:
-        return JSONResponse(delivery_json(deliveries.resend(world, request.path_params["delivery"])))
+    async def resend(self, request: Request) -> Response:
+        return JSONResponse(delivery_json(deliveries.resend(self.world, request.path_params["delivery"])))
 
-    async def plan_fault(request: Request) -> Response:
+    async def plan_fault(self, request: Request) -> Response:
         asked = {
             "method": "",
             "path": "/",
@@ -95,18 +100,21 @@ def routes(world: World) -> list[BaseRoute]:
             "times": 1,
             **await asked_json(request),
         }
-        faults.plan_fault(world, **asked)
+        faults.plan_fault(self.world, **asked)
         return JSONResponse({"planned": asked})
 
+
+def routes(world: World) -> list[BaseRoute]:
+    control = Control(world)
     table: list[tuple[str, str, Handler]] = [
-        ("GET", "/control/health", health),
-        ("POST", "/control/merchants", create_merchant),
-        ("GET", "/control/payments", list_payments),
-        ("POST", "/control/payments/{payment}/{action}", act_on_payment),
-        ("GET", "/control/ground-truth", ground_truth),
-        ("GET", "/control/deliveries", list_deliveries),
-        ("POST", "/control/deliveries/{delivery}/resend", resend),
-        ("POST", "/control/faults", plan_fault),
+        ("GET", "/control/health", control.health),
+        ("POST", "/control/merchants", control.create_merchant),
+        ("GET", "/control/payments", control.list_payments),
+        ("POST", "/control/payments/{payment}/{action}", control.act_on_payment),
+        ("GET", "/control/ground-truth", control.ground_truth),
+        ("GET", "/control/deliveries", control.list_deliveries),
+        ("POST", "/control/deliveries/{delivery}/resend", control.resend),
+        ("POST", "/control/faults", control.plan_fault),
     ]
     return [Route(path, _guarded(handler), methods=[method]) for method, path, handler in table]
 

@@ -33,4 +33,6 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "checkout.tasks.expire_orders",
         "schedule": 30.0,
     },
+    "ledger: seal the audit journal": {"task": "ledger.tasks.seal_audit", "schedule": 5.0},
+    "ledger: snapshots of balances": {"task": "ledger.tasks.take_snapshots", "schedule": 300.0},
 }
