@@ -262,7 +262,7 @@ class TestNotices:
             driver.channel.read_notice(arrived.headers, altered)
 
     def test_a_refund_is_told(self, driver: Driver) -> None:
-        start, movement = refund_request(driver, 2_500)
+        _, movement = refund_request(driver, 2_500)
         driver.channel.refund(movement)
 
         def told() -> list[Outcome]:
