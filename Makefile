@@ -7,7 +7,7 @@ DATA ?= var
 VENV := .venv
 PY := $(VENV)/bin/python
 # Commands that look at the code need settings, and neither a database nor real keys.
-OFFLINE := env SMART_CHECKOUT_DATA=var/offline SECRET_KEY=offline AUDIT_HMAC_KEY=offline QUOTE_KEYS=offline=offline \
+OFFLINE := env SMART_CHECKOUT_DATA=var/offline SECRET_KEY=offline AUDIT_HMAC_KEY=offline RISK_ENTITY_KEY=offline QUOTE_KEYS=offline=offline \
 	DATABASE_URL=postgres://offline@127.0.0.1:9/offline REDIS_URL=redis://127.0.0.1:9/0 \
 	PUBLIC_URL=http://127.0.0.1:8000 STRIPE_SECRET_KEY= ALIPAY_APP_ID= WECHAT_MCHID=
 
@@ -26,10 +26,12 @@ test: $(VENV)/.development ## run every test; ARGS="-k quote -n0"
 	@exec $(PY) -m pytest $(ARGS)
 
 check: $(VENV)/.development ## lint, types, import contracts, migrations, API schema
+	@mkdir -p var
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/ruff format --quiet --check . || { echo "run: $(VENV)/bin/ruff format ."; exit 1; }
 	@$(PY) -c "from importlinter.cli import lint_imports_command as lint; lint()" > var/lint-imports.log 2>&1 \
 		|| { cat var/lint-imports.log; exit 1; }
+	@$(PY) -m tests.house.rules
 	@$(OFFLINE) $(PY) -m mypy --no-error-summary .
 	@$(OFFLINE) $(PY) manage.py check --fail-level WARNING > /dev/null
 	@$(OFFLINE) $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run

@@ -13,11 +13,11 @@ from config.settings.environment import DATA_DIR
 # role → apps whose rows it may see, and what it may do there beyond seeing
 ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "support": (("checkout", "payments"), ("payments.request_refund",)),
-    "risk analyst": (("checkout", "payments", "risk"), ("risk.claim_riskcase",)),
+    "risk analyst": (("checkout", "payments", "risk"), ("risk.claim_riskcase", "risk.decide_riskcase")),
     "risk manager": (("checkout", "payments", "risk"), ("risk.claim_riskcase", "risk.decide_riskcase")),
     "finance": (
         ("checkout", "payments", "ledger", "reconciliation"),
-        ("payments.request_refund", "ledger.close_day"),
+        ("payments.request_refund", "ledger.close_day", "reconciliation.decide_discrepancy"),
     ),
     "administrator": (("checkout", "payments", "risk", "ledger", "reconciliation", "django_celery_beat"), ()),
 }
@@ -42,7 +42,7 @@ PEOPLE = (
 )
 
 
-@transaction.atomic
+@transaction.atomic(durable=True)
 def ensure_roles() -> None:
     """Give each role what it may see and do; rights that an app does not have (yet) are left out."""
     for name, (apps, more) in ROLES.items():
@@ -66,7 +66,7 @@ def ensure_people() -> None:
         _ensure_person(person, passwords.get(person.user))
 
 
-@transaction.atomic
+@transaction.atomic(durable=True)
 def _ensure_person(person: Person, password: str | None) -> None:
     user, made = User.objects.get_or_create(
         username=person.user,

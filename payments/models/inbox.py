@@ -60,6 +60,10 @@ class InboxEvent(FSMModelMixin, models.Model):  # type: ignore[misc]
     def __str__(self) -> str:
         return f"{self.channel} {self.event_id} {self.state}"
 
+    def store(self) -> None:
+        """Write all that may change after creation; the row must be locked."""
+        self.save(update_fields=["state", "tries", "next_try_at", "error", "applied_at"])
+
     @transition(field=state, source=WAITING, target=S.APPLIED)
     def apply(self) -> None:
         self.applied_at = timezone.now()

@@ -32,7 +32,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def credentials(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, live_server: Any) -> dict[str, Any]:
+def credentials(
+    sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, live_server: Any
+) -> dict[str, Any]:
     """Settings of the three channels for one merchant, whose notifications go to the live server."""
     keys = tmp_path_factory.mktemp("keys")
     public = {name: _new_key(keys / f"{name}.pem") for name in ("alipay", "wechat")}
