@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from config import health, views
 
 urlpatterns = [
+    path("console/payments/review/", include("payments.admin.urls")),
     path("console/", admin.site.urls),
     path("webhooks/", include("payments.urls")),
     path("api/v1/", include("checkout.api.urls")),

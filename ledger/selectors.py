@@ -7,9 +7,8 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Sum
 
 from ledger.errors import TransactionNotFound
-from ledger.facts import AccountBalance, AuditView
+from ledger.facts import AccountBalance, AuditView, TransactionView, TrialBalance
 from ledger.facts import Entry as Line
-from ledger.facts import TransactionView, TrialBalance
 from ledger.identifiers import MalformedIdentifier, decode, encode
 from ledger.models import Account, AuditEntry, AuditSeal, Entry, Transaction
 from ledger.money import Money

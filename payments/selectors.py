@@ -1,6 +1,6 @@
 """Reads: what others may know of payments, as frozen dataclasses."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -87,6 +87,17 @@ class MovedMoney:
     refunded: int
 
 
+@dataclass(frozen=True, slots=True)
+class TakenMoney:
+    """A payment that took money for `reference`, and how much of it is back or on its way; minor units."""
+
+    payment: str
+    reference: str
+    currency: str
+    captured: int
+    returning: int
+
+
 def payment(public_id: str) -> PaymentView:
     """Raises `PaymentNotFound`, also for what is no payment identifier at all."""
     try:
@@ -159,6 +170,21 @@ def money_by_attempt() -> Iterator[MovedMoney]:
             currency=row.currency,
             captured=row.payment.amount_captured,
             refunded=row.payment.amount_refunded,
+        )
+
+
+def money_taken(references: Collection[str] | None = None) -> Iterator[TakenMoney]:
+    """Every payment that took money, for all references or for these; in key order and with flat memory."""
+    rows = Payment.objects.filter(amount_captured__gt=0).order_by("pk")
+    if references is not None:
+        rows = rows.filter(reference__in=references)
+    for row in rows.iterator(chunk_size=2000):
+        yield TakenMoney(
+            payment=row.public_id,
+            reference=row.reference,
+            currency=row.currency,
+            captured=row.amount_captured,
+            returning=row.amount_refunded + row.amount_refunding,
         )
 
 

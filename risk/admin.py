@@ -17,15 +17,20 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from ledger.errors import Refusal
-from ledger.money import Money
-from risk import selectors
+from risk import selectors, wording
 from risk.models import Decision, ListEntry, Policy, RiskCase
 from risk.services.add_list_entry import add_list_entry
 from risk.services.end_list_entry import end_list_entry
 
 _LEVELS = {"LOW": "success", "MEDIUM": "warning", "HIGH": "danger"}
 _ACTIONS = {"accept": "success", "challenge": "warning", "review": "info", "reject": "danger"}
-_STATES = {"ACTIVE": "success", "SHADOW": "info", "OPEN": "warning", "ASSIGNED": "info", "ESCALATED": "danger"}
+_STATES = {
+    "ACTIVE": "success",
+    "SHADOW": "info",
+    "OPEN": "warning",
+    "ASSIGNED": "info",
+    "ESCALATED": "danger",
+}
 _LISTS = {"fatal": "danger", "black": "danger", "grey": "warning", "white": "success"}
 
 
@@ -51,7 +56,17 @@ class ReadOnly(ModelAdmin):  # type: ignore[misc]
 
 @admin.register(Decision)
 class DecisionAdmin(ReadOnly):
-    list_display = ("public_id", "subject", "stage", "money", "level_badge", "score", "action_badge", "why", "created_at")
+    list_display = (
+        "public_id",
+        "subject",
+        "stage",
+        "money",
+        "level_badge",
+        "score",
+        "action_badge",
+        "why",
+        "created_at",
+    )
     list_filter = ("action", "level", "stage")
     search_fields = ("subject__exact",)
     search_help_text = _("pay_… or ord_…")
@@ -77,10 +92,7 @@ class DecisionAdmin(ReadOnly):
 
     @display(description=_("Amount"))
     def money(self, row: Decision) -> str:
-        try:
-            return Money(row.amount, row.currency).formatted(get_language() or "en")
-        except ValueError:
-            return f"{row.amount} {row.currency}"
+        return wording.amount(row.amount, row.currency, get_language() or "en")
 
     @display(description=_("Level"), label=_LEVELS)
     def level_badge(self, row: Decision) -> str:
@@ -93,7 +105,9 @@ class DecisionAdmin(ReadOnly):
     @display(description=_("Reasons"))
     def why(self, row: Decision) -> str:
         reasons = selectors.reasons_in_words(row.reasons, get_language() or "en")
-        return format_html_join("", "<div>{} ({})</div>", ((r.text, f"{r.weight:+d}") for r in reasons)) or "–"
+        return (
+            format_html_join("", "<div>{} ({})</div>", ((r.text, f"{r.weight:+d}") for r in reasons)) or "–"
+        )
 
     @display(description=_("In words"))
     def in_words(self, row: Decision) -> str:
@@ -151,15 +165,14 @@ class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
     value = forms.CharField(
         max_length=128,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("As risk is told it: cus_…, a card's fingerprint, a device's id, an IP address. Kept as a hash only."),
+        help_text=_(
+            "As risk is told it: cus_…, a card's fingerprint, a device's id, an IP address. Kept as a hash only."
+        ),
     )
 
     class Meta:
         model = ListEntry
         fields = ("kind", "entity", "label", "reason", "expires_at")
-
-    def save(self, commit: bool = True) -> ListEntry:
-        return self.instance  # the service in save_model makes the row
 
     def _post_clean(self) -> None:
         """Nothing of the instance is validated here: the service says what is wrong."""
@@ -168,7 +181,17 @@ class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(ListEntry)
 class ListEntryAdmin(ModelAdmin):  # type: ignore[misc]
     form = ListEntryForm
-    list_display = ("public_id", "kind_badge", "entity", "label", "reason", "source", "created_by", "expires_at", "ended_at")
+    list_display = (
+        "public_id",
+        "kind_badge",
+        "entity",
+        "label",
+        "reason",
+        "source",
+        "created_by",
+        "expires_at",
+        "ended_at",
+    )
     list_filter = ("kind", "entity")
     ordering = ("-id",)
     show_full_result_count = False
@@ -197,13 +220,23 @@ class ListEntryAdmin(ModelAdmin):  # type: ignore[misc]
         """Without the admin's own transaction: the service has one."""
         return cast(HttpResponse, self._changeform_view(request, object_id, form_url, extra_context))
 
-    def response_add(self, request: HttpRequest, obj: ListEntry, post_url_continue: str | None = None) -> HttpResponse:
+    def response_add(
+        self, request: HttpRequest, obj: ListEntry, post_url_continue: str | None = None
+    ) -> HttpResponse:
         return HttpResponseRedirect("../")
+
+    def save_form(self, request: HttpRequest, form: forms.ModelForm[ListEntry], change: bool) -> ListEntry:
+        return form.instance
+
+    def save_related(self, *_: object) -> None:
+        """There is nothing beside the row."""
 
     def log_addition(self, request: HttpRequest, obj: object, message: object) -> None:
         """The audit journal has it."""
 
-    def save_model(self, request: HttpRequest, obj: ListEntry, form: forms.ModelForm[ListEntry], change: bool) -> None:
+    def save_model(
+        self, request: HttpRequest, obj: ListEntry, form: forms.ModelForm[ListEntry], change: bool
+    ) -> None:
         given = form.cleaned_data
         try:
             name = add_list_entry(actor=f"user:{request.user.pk}", **given)
@@ -215,7 +248,9 @@ class ListEntryAdmin(ModelAdmin):  # type: ignore[misc]
     def end(self, request: HttpRequest, queryset: QuerySet[ListEntry]) -> None:
         for row in queryset:
             try:
-                end_list_entry(entry=row.public_id, actor=f"user:{request.user.pk}", reason="ended in the console")
+                end_list_entry(
+                    entry=row.public_id, actor=f"user:{request.user.pk}", reason="ended in the console"
+                )
             except Refusal as refusal:
                 messages.error(request, str(refusal))
 

@@ -15,17 +15,19 @@ from risk import policies, rules, wording
 from risk.errors import CaseNotFound, DecisionNotFound
 from risk.facts import Reason
 from risk.models import Decision, Policy, RiskCase
+from risk.rules import PolicyDocument
 from risk.states import LIVE_CASE, Action, CaseState, Level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionView:
-    """`inputs` is what was looked at, personal values hashed or cut."""
+    """`inputs` is what was looked at, personal values hashed or cut; words are in the language that was asked for."""
 
     id: str
     stage: str
     subject: str
     amount: Money | None  # None where the currency of the question is not one
+    amount_in_words: str
     policy: str
     score: int
     level: str
@@ -54,6 +56,14 @@ class CaseView:
     opened_at: datetime
     decision: DecisionView
 
+    @property
+    def explanation(self) -> str:
+        return self.decision.explanation
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        return self.decision.reasons
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
@@ -67,11 +77,11 @@ class Replay:
 
 
 @lru_cache(maxsize=64)
-def _read_policy(policy_id: UUID) -> policies.PolicyDocument:
+def _read_policy(policy_id: UUID) -> PolicyDocument:
     return parse_policy(Policy.objects.get(pk=policy_id))
 
 
-def parse_policy(policy: Policy) -> policies.PolicyDocument:
+def parse_policy(policy: Policy) -> PolicyDocument:
     return policies.parse(
         name=str(policy),
         rules=policy.rules,
@@ -81,7 +91,7 @@ def parse_policy(policy: Policy) -> policies.PolicyDocument:
     )
 
 
-def policy_document(policy_id: UUID) -> policies.PolicyDocument:
+def policy_document(policy_id: UUID) -> PolicyDocument:
     """A policy that has left DRAFT, as the judge reads it; kept in memory because it can not change."""
     return _read_policy(policy_id)
 
@@ -187,6 +197,7 @@ def decision_view(row: Decision, locale: str = "en") -> DecisionView:
         stage=row.stage,
         subject=row.subject,
         amount=_money(row.amount, row.currency),
+        amount_in_words=wording.amount(row.amount, row.currency, locale),
         policy=str(row.policy),
         score=row.score,
         level=row.level,

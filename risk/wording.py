@@ -84,7 +84,7 @@ def _value(name: str, params: Mapping[str, Any], spoken: str) -> str:
     value = params.get(name, "")
     if name in ("payment.amount", "limit", "used"):
         currency = params.get("payment.currency" if name == "payment.amount" else "currency", "")
-        return _amount(value, str(currency), spoken)
+        return amount(value, str(currency), spoken)
     if name.endswith("country"):
         territories: Mapping[str, str] = Locale.parse(spoken).territories
         return territories.get(str(value), str(value))
@@ -93,9 +93,10 @@ def _value(name: str, params: Mapping[str, Any], spoken: str) -> str:
     return str(value)
 
 
-def _amount(minor: Any, currency: str, spoken: str) -> str:
+def amount(minor: Any, currency: str, locale: str = "en") -> str:
+    """As the reader writes it; bare figures where the currency is not one."""
     try:
-        return Money(minor, currency).formatted(spoken)
+        return Money(minor, currency).formatted(language(locale))
     except (UnknownCurrency, TypeError):
         return f"{minor} {currency}"
 

@@ -1,6 +1,7 @@
 """RSA keys of the providers and their merchants, and PKCS#1 v1.5 SHA-256 signatures in base 64."""
 
 from base64 import b64decode, b64encode
+from functools import cache, lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -21,6 +22,7 @@ def new_private_pem() -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
 
 
+@cache
 def private_key(pem: str) -> RSAPrivateKey:
     key = load_pem_private_key(pem.encode("ascii"), password=None)
     assert isinstance(key, RSAPrivateKey)
@@ -33,6 +35,7 @@ def public_pem(pem: str) -> str:
     return half.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
 
 
+@lru_cache(maxsize=256)
 def public_key(pem: str) -> RSAPublicKey:
     """Raises ValueError for anything but an RSA public key."""
     key = load_pem_public_key(pem.encode("utf-8"))

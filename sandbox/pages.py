@@ -70,6 +70,7 @@ def _home(world: World, trouble: str = "") -> str:
             [_payment_card(payment) for payment in waiting], "Nobody waits for you. 没有等待的付款。"
         ),
         recent=_cards([_payment_card(payment) for payment in done], "Nothing yet. 还没有。"),
+        deliveries_count=len(sent),
         deliveries=_cards([_delivery_card(delivery) for delivery in sent], "Nothing yet. 还没有。"),
     )
     return page(_TITLE, body)
@@ -87,7 +88,7 @@ def _payment_card(payment: Payment) -> Html:
         if payment.scan_url:
             buttons.append(fragment("link", url=payment.scan_url, label="Open on the phone 手机页面"))
         buttons.extend(_button(payment, action) for action in payment.actions.split())
-    moved = f"captured {payment.captured}, refunded {payment.refunded}" if payment.captured else ""
+    moved = f"refunded 已退 {amount_text(payment.refunded, payment.currency)}" if payment.refunded else ""
     return fragment(
         "payment",
         channel=payment.channel,

@@ -94,6 +94,7 @@ def _sheet(world: World, wallet: Wallet, payment: Payment, request: Request) -> 
             initial=name[:1].upper(),
             merchant=name,
             amount=_yuan(payment),
+            length="long" if payment.amount >= 10_000_000 else "",
             amount_spoken=amount_text(payment.amount, payment.currency),
             description=payment.description or "—",
             reference=payment.reference,

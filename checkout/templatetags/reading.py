@@ -59,6 +59,11 @@ def left(until: datetime) -> str:
     return f"{seconds // 60}:{seconds % 60:02}"
 
 
+@register.filter
+def minutes_left(until: datetime) -> int:
+    return max(1, round((until - timezone.now()).total_seconds() / 60))
+
+
 @register.simple_tag
 def icon(name: str) -> SafeString:
     return format_html(

@@ -7,12 +7,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from checkout import selectors
 from checkout.errors import SkuUnknown
 from checkout.forms import CartLineForm
 from checkout.selectors import SkuView
+from checkout.views.posts import post_or_go_to
 from checkout.views.refusals import words
 from checkout.views.session import cart_of, is_htmx, language, put_in_cart
 from ledger.errors import Refusal
@@ -51,7 +52,7 @@ def cart(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
 
-@require_POST
+@post_or_go_to("checkout:cart")
 def add(request: HttpRequest) -> HttpResponse:
     form = CartLineForm(request.POST)
     if not form.is_valid():
@@ -66,7 +67,7 @@ def add(request: HttpRequest) -> HttpResponse:
     return _added(request)
 
 
-@require_POST
+@post_or_go_to("checkout:cart")
 def update(request: HttpRequest) -> HttpResponse:
     form = CartLineForm(request.POST)
     if not form.is_valid():

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from checkout import selectors
 from checkout.errors import OrderNotFound
@@ -17,6 +17,7 @@ from checkout.selectors import OrderView
 from checkout.services.cancel_order import cancel_order
 from checkout.services.refund_order import refund_order
 from checkout.services.reopen_order import reopen_order
+from checkout.views.posts import post_or_go_to
 from checkout.views.refusals import words
 from checkout.views.session import fill_cart, viewer_of
 from ledger.errors import Refusal
@@ -39,7 +40,7 @@ def order(request: HttpRequest, order_id: str) -> HttpResponse:
     return _page(request, selectors.order(order_id, viewer_of(request)))
 
 
-@require_POST
+@post_or_go_to("checkout:order")
 def cancel(request: HttpRequest, order_id: str) -> HttpResponse:
     try:
         cancel_order(order=order_id, viewer=viewer_of(request))
@@ -52,7 +53,7 @@ def cancel(request: HttpRequest, order_id: str) -> HttpResponse:
     return redirect("checkout:order", order_id)
 
 
-@require_POST
+@post_or_go_to("checkout:order")
 def refund(request: HttpRequest, order_id: str) -> HttpResponse:
     found = selectors.order(order_id, viewer_of(request))
     form = RefundForm(request.POST, currency=found.payable.currency)
@@ -74,7 +75,7 @@ def refund(request: HttpRequest, order_id: str) -> HttpResponse:
     return redirect("checkout:order", order_id)
 
 
-@require_POST
+@post_or_go_to("checkout:order")
 def again(request: HttpRequest, order_id: str) -> HttpResponse:
     """Open the cancelled order again; where that cannot be, put its articles into the cart."""
     viewer = viewer_of(request)

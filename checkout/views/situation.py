@@ -77,11 +77,17 @@ def _stage(order: OrderView, payment: PaymentView | None, now: datetime) -> Stag
         return Stage.SUCCESS
     if order.state == OrderState.CANCELLED_AFTER_PAY:
         return Stage.MONEY_BACK
-    if order.state == OrderState.REJECTED or (payment and payment.failure_code in _REFUSALS):
+    if order.state == OrderState.REJECTED:
         return Stage.REFUSED
     if order.state == OrderState.CANCELLED:
-        return Stage.EXPIRED if order.expires_at <= now else Stage.CANCELLED
+        return _closed(order, payment, now)
     return Stage.CHOOSE if payment is None else _stage_of_payment(payment)
+
+
+def _closed(order: OrderView, payment: PaymentView | None, now: datetime) -> Stage:
+    if payment and payment.failure_code in _REFUSALS:
+        return Stage.REFUSED
+    return Stage.EXPIRED if order.expires_at <= now else Stage.CANCELLED
 
 
 def _stage_of_payment(payment: PaymentView) -> Stage:

@@ -29,6 +29,11 @@ class DataFolder:
         return self.path / "sign-ins.json"
 
     @property
+    def first_order(self) -> Path:
+        """Exists once the demo customer has bought something."""
+        return self.path / "first-order"
+
+    @property
     def keys(self) -> Path:
         return self.path / "keys"
 

@@ -18,6 +18,7 @@ from typing import IO
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS, _NO_SETUID_FIXUP = 28, 1 << 2
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -70,16 +71,23 @@ def spawn(
     death_signal: signal.Signals = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
     """Start `command` in its own session and process group. `may_search`: see the module's first lines."""
-    return subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=dict(env),
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=_before_exec(account, may_search, death_signal),  # noqa: PLW1509 (we have one thread)
-    )
+    try:
+        return subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_before_exec(account, may_search, death_signal),  # noqa: PLW1509 (we have one thread)
+        )
+    except subprocess.SubprocessError as error:
+        who = account.name if account else "ourselves"
+        raise NoOrdinaryAccount(
+            f"PostgreSQL refuses to run as root, and root here may not become {who}: "
+            "run as an ordinary user, or give DATABASE_URL."
+        ) from error
 
 
 def _before_exec(
@@ -115,6 +123,8 @@ def _become(account: Account, may_search: bool) -> None:
     keep = _capability_to_search() if may_search and _on_linux else None
     if keep is not None:
         _libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
+        # PostgreSQL asks access(2) for its own files, which disregards capabilities of anybody but root without this.
+        _libc.prctl(_PR_SET_SECUREBITS, _NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setresgid(account.gid, account.gid, account.gid)
     os.setresuid(account.uid, account.uid, account.uid)

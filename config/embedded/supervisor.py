@@ -60,6 +60,10 @@ class Supervisor:
         if self._asked_to_stop:
             raise Interrupted
 
+    @property
+    def has_parts(self) -> bool:
+        return bool(self._lives)
+
     def start(self, part: Part) -> None:
         self._lives.append(_Life(part, self._spawn(part)))
 

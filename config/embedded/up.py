@@ -107,7 +107,8 @@ class Copy:
         except Interrupted:
             pass
         finally:
-            say("Stopping …")
+            if supervisor.has_parts:
+                say("Stopping …")
             supervisor.stop()
             lock.give_back()
         say("Stopped.")
@@ -166,6 +167,9 @@ class Copy:
         say("Starting the shop …")
         for part in (programs.web(), programs.worker(), programs.beat(), programs.relay()):
             supervisor.start(part)
+        if not live and not self.folder.first_order.exists():
+            supervisor.run_once("first order", programs.manage("seed_first_order"))
+            self.folder.first_order.touch()
         supervisor.wait_for("web")
         supervisor.wait_for("worker", "beat", "relay")
 

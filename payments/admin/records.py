@@ -3,13 +3,11 @@
 from typing import Any
 
 from django.contrib import admin
-from django.urls import URLPattern
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from ledger.money import Money
-from payments.admin import review
 from payments.models import Attempt, InboxEvent, OutboxEvent, Payment, Refund
 
 _COLOURS = {
@@ -90,9 +88,6 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         ("Refusal", {"fields": ("failure_code", "failure_message", "advice")}),
         ("Customer", {"fields": ("card", "device", "client_ip", "expires_at", "created_at")}),
     )
-
-    def get_urls(self) -> list[URLPattern]:
-        return [*review.urls(self.admin_site), *super().get_urls()]
 
     @display(description="State", label=_COLOURS)
     def state_badge(self, row: Payment) -> str:

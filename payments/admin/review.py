@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin import AdminSite
+from django.contrib.admin import site
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, path
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 from ledger.errors import Refusal
 from payments import selectors as payments
 from payments.errors import PaymentNotFound
+from payments.models import Payment
 from payments.selectors import PaymentView
 from payments.services.resolve_review import resolve_review
 from risk import selectors as risk
@@ -29,23 +29,9 @@ from risk.services.list_entity import list_entity
 VIEW, CLAIM, DECIDE = "risk.view_riskcase", "risk.claim_riskcase", "risk.decide_riskcase"
 
 
-def urls(site: AdminSite) -> list[URLPattern]:
-    """The two pages, behind the console's sign-in."""
-
-    def queue(request: HttpRequest) -> HttpResponse:
-        return _queue(request, site)
-
-    def case(request: HttpRequest, case: str) -> HttpResponse:
-        return _case(request, case, site)
-
-    return [
-        path("review/", site.admin_view(queue), name="payments_review_queue"),
-        path("review/<str:case>/", site.admin_view(case), name="payments_review_case"),
-    ]
-
-
+@site.admin_view
 @require_http_methods(["GET", "POST"])
-def _queue(request: HttpRequest, site: AdminSite) -> HttpResponse:
+def queue(request: HttpRequest) -> HttpResponse:
     _require(request, VIEW)
     language = get_language() or "en"
     if request.method == "POST":
@@ -53,11 +39,12 @@ def _queue(request: HttpRequest, site: AdminSite) -> HttpResponse:
         return _take_next(request)
     live, closed = risk.live_cases(locale=language), risk.closed_cases(locale=language)
     names = _names([*(one.assignee for one in live), *(one.closed_by for one in closed)])
+    orders = _orders([one.id for one in (*live, *closed)])
     context = {
         **site.each_context(request),
         "title": _("Risk review"),
-        "live": [(one, names.get(one.assignee, one.assignee)) for one in live],
-        "closed": [(one, names.get(one.closed_by, one.closed_by)) for one in closed],
+        "live": [(one, names.get(one.assignee, one.assignee), orders.get(one.id)) for one in live],
+        "closed": [(one, names.get(one.closed_by, one.closed_by), orders.get(one.id)) for one in closed],
         "may_claim": request.user.has_perm(CLAIM),
     }
     return render(request, "payments/review_queue.html", context)
@@ -72,13 +59,14 @@ def _take_next(request: HttpRequest) -> HttpResponse:
             claim_case(case=waiting.id, actor=_actor(request))
         except (CaseClaimedByAnother, CaseExpired):
             continue
-        return redirect("admin:payments_review_case", case=waiting.id)
+        return redirect("review-case", case=waiting.id)
     messages.info(request, _("Nothing waits for a person."))
-    return redirect("admin:payments_review_queue")
+    return redirect("review-queue")
 
 
+@site.admin_view
 @require_http_methods(["GET", "POST"])
-def _case(request: HttpRequest, case: str, site: AdminSite) -> HttpResponse:
+def case(request: HttpRequest, case: str) -> HttpResponse:
     _require(request, VIEW)
     language = get_language() or "en"
     try:
@@ -122,12 +110,12 @@ def _do(request: HttpRequest, case: CaseView) -> HttpResponse:
     reason = request.POST.get("reason", "").strip()
     if not reason and act is not _claim:
         messages.error(request, _("Say why: the reason is kept with the case."))
-        return redirect("admin:payments_review_case", case=case.id)
+        return redirect("review-case", case=case.id)
     try:
         messages.success(request, act(request, case, reason))
     except Refusal as refusal:
         messages.error(request, str(refusal))
-    return redirect("admin:payments_review_case", case=case.id)
+    return redirect("review-case", case=case.id)
 
 
 def _claim(request: HttpRequest, case: CaseView, reason: str) -> str:
@@ -170,6 +158,11 @@ def _names(actors: Iterable[str]) -> dict[str, str]:
     keys = {actor.removeprefix("user:") for actor in actors if actor.startswith("user:")}
     people: Any = get_user_model().objects.filter(pk__in=[key for key in keys if key.isdecimal()])
     return {f"user:{person.pk}": person.get_full_name() or person.get_username() for person in people}
+
+
+def _orders(cases: Iterable[str]) -> dict[str, str]:
+    """What is paid for, by case."""
+    return dict(Payment.objects.filter(case__in=list(cases)).values_list("case", "reference"))
 
 
 def _payment(subject: str) -> PaymentView | None:

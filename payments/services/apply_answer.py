@@ -131,20 +131,28 @@ def _void(payment: Payment, attempt: Attempt, answer: Answer, source: str) -> li
         return events
     if answer.outcome == Outcome.CANCELLED:
         attempt.succeed()
-        start = _start_of(payment)
-        if start.state != AttemptState.CANCELLED:
-            start.cancel()
-            start.save()
-        if payment.state == PaymentState.CANCELLED:
-            return []
-        reason = attempt.request["reason"]
-        payment.cancel(reason)
-        return [PaymentCancelled(**payment.told(), reason=reason)]
+        return _given_up(payment, attempt.request["reason"])
+    if answer.outcome == Outcome.PENDING:
+        # Nothing was taken, but it can not be closed yet (a QR that nobody scanned lives until its deadline).
+        # The payment is given up now; should money come after all, it is booked, and returned when not owed.
+        attempt.wait()
+        return _given_up(payment, attempt.request["reason"])
     if answer.outcome in (Outcome.DECLINED, Outcome.ERRORED):
         attempt.error()
     else:
         attempt.lose_sight()
     return []
+
+
+def _given_up(payment: Payment, reason: str) -> list[Event]:
+    start = _start_of(payment)
+    if start.state != AttemptState.CANCELLED:
+        start.cancel()
+        start.save()
+    if payment.state == PaymentState.CANCELLED:
+        return []
+    payment.cancel(reason)
+    return [PaymentCancelled(**payment.told(), reason=reason)]
 
 
 _BY_KIND: dict[AttemptKind, Callable[[Payment, Attempt, Answer, str], list[Event]]] = {

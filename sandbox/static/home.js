@@ -1,6 +1,7 @@
 // Keeps the list fresh without losing the reader's place or the focused button.
 "use strict";
 const PAUSE = 1500;
+let shown = document.getElementById("live").innerHTML;
 
 async function refresh() {
   if (!document.hidden) {
@@ -17,9 +18,13 @@ async function refresh() {
 function show(text) {
   const live = document.getElementById("live");
   const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("live");
-  if (!fresh || fresh.innerHTML === live.innerHTML) return;
+  if (!fresh || fresh.innerHTML === shown) return;
+  shown = fresh.innerHTML;
   const focused = document.activeElement && document.activeElement.closest("form");
   const address = focused && focused.getAttribute("action");
+  for (const details of fresh.querySelectorAll("details")) {
+    details.open = document.getElementById(details.id).open;
+  }
   live.replaceChildren(...fresh.childNodes);
   if (address) {
     const again = live.querySelector(`form[action="${CSS.escape(address)}"] button`);

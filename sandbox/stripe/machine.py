@@ -17,6 +17,11 @@ _AUTHENTICATION_FAILED = (
     " PaymentMethod to attempt to fulfill this PaymentIntent again."
 )
 
+_USED_UP = (
+    "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment."
+    " It may not be used again."
+)
+
 
 def unexpected(world: World, merchant: str, intent: Object, what: str) -> StripeError:
     message = f"You cannot {what} this PaymentIntent because it has a status of {intent['status']}."
@@ -38,6 +43,8 @@ def confirm(world: World, merchant: str, intent: Object, method: Object) -> Obje
 
     Raises a card error (with the intent inside) when the issuer declines.
     """
+    if method["_used"]:
+        raise StripeError(_USED_UP, param="payment_method")
     intent.update(payment_method=method["id"], last_payment_error=None)
     card = behaviour(method)
     asked = intent["payment_method_options"]["card"]["request_three_d_secure"] in ("any", "challenge")
@@ -107,6 +114,8 @@ def _charge(world: World, merchant: str, intent: Object, method: Object, proof: 
     if charge["status"] == "failed":
         emit(world, merchant, "charge.failed", charge, payment=intent["id"])
         _decline(world, merchant, intent, method, method["_decline"])
+    method["_used"] = True
+    save(world, method)
     if intent["capture_method"] == "manual":
         payments.set_state(world, intent["id"], "authorized", actions="expire")
         return _moved(

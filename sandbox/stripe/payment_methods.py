@@ -87,6 +87,7 @@ def _tokenise(
         "livemode": False,
         "metadata": metadata,
         "type": "card",
+        "_used": False,
         "_decline": test_card.decline,
         "_three_d_secure": test_card.three_d_secure,
     }

@@ -1,16 +1,17 @@
 """A small shop, and a payments side that can be told what happens."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 
 from checkout.facts import Address, Client, Item, Viewer
 from checkout.models import Sku, Stock
-from checkout.services.place_order import PlacedOrder, place_order
 from checkout.services.pay_order import pay_order
+from checkout.services.place_order import PlacedOrder, place_order
 from checkout.services.preview import preview
 from payments.channels import registry
 from payments.selectors import PaymentView
@@ -96,3 +97,21 @@ def bank(settings: Any, transactional_db: None) -> Iterator[Bank]:
 @pytest.fixture(autouse=True)
 def mail_in_memory(settings: Any) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+
+@pytest.fixture
+def without_constraint(transactional_db: None) -> Iterator[Callable[[str, str], None]]:
+    """Drop a CHECK for one test; it is put back, over emptied rows, at the end."""
+    dropped: list[tuple[str, str, str]] = []
+
+    def drop(table: str, name: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", [name])
+            dropped.append((table, name, cursor.fetchone()[0]))
+            cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+
+    yield drop
+    with connection.cursor() as cursor:
+        for table, name, definition in dropped:
+            cursor.execute(f"DELETE FROM {table}")
+            cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")

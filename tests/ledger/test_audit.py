@@ -93,6 +93,9 @@ def lamp() -> Iterator[type[models.Model]]:
         class Meta:
             app_label = "tests"
 
+        def __str__(self) -> str:
+            return self.state
+
     trigger = audit.StateAudit("lamp")
     with connection.cursor() as cursor:
         with connection.schema_editor() as editor:

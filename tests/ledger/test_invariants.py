@@ -46,8 +46,8 @@ _TAMPERINGS = [
     (f"UPDATE ledger_entry SET currency = 'USD' WHERE id = {_FIRST}", "ledger.accounts_of_entries"),
     ("DELETE FROM ledger_account", "ledger.accounts_of_entries"),
     (
-        "UPDATE ledger_entry SET amount = amount * 2 WHERE transaction_id ="
-        " (SELECT id FROM ledger_transaction WHERE reverses_id IS NOT NULL)",
+        """UPDATE ledger_entry SET amount = amount * 2
+        WHERE transaction_id = (SELECT id FROM ledger_transaction WHERE reverses_id IS NOT NULL)""",
         "ledger.reversals",
     ),
     ("UPDATE ledger_balancesnapshot SET balance = balance + 1", "ledger.snapshots"),

@@ -28,7 +28,7 @@ def test_the_exponent_comes_from_the_currency() -> None:
 
 @pytest.mark.parametrize("text", ["1.234", "NaN", "Infinity"])
 def test_an_amount_that_is_not_exact_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="exact amount"):
         Money.from_major(text, "CNY")
 
 

@@ -169,7 +169,7 @@ def till(
     for name, value in credentials.items():
         setattr(settings, name, value)
     settings.NOTIFY_BASE_URL = live_server.url
-    settings.CHANNEL_TIMEOUT_SECONDS = 1.0
+    settings.CHANNEL_TIMEOUT_SECONDS = 5.0
     settings.EVENT_HANDLERS = {}
     registry.channel.cache_clear()
     yield Till(sandbox, credentials)

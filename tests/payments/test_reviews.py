@@ -29,8 +29,8 @@ def held(till: Till) -> PaymentView:
 def test_the_money_is_authorised_and_waits(till: Till, held: PaymentView) -> None:
     assert till.at_provider(held)["state"] == "authorized"
     assert transactions_of(held.reference) == []
-    case = case_of(held.case)
-    assert case.explanation and case.reasons
+    decision = case_of(held.case).decision
+    assert decision.explanation and decision.reasons
 
 
 def test_approval_captures(till: Till, held: PaymentView) -> None:

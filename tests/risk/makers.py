@@ -21,17 +21,17 @@ def facts(
     **others: Any,
 ) -> PaymentFacts:
     """A returning customer's payment of 100 CNY with a domestic card and address, unless told otherwise."""
-    base: dict[str, Any] = dict(
-        stage="payment",
-        subject="pay_1",
-        amount=amount,
-        currency=currency,
-        happened_at=NOON,
-        customer=CustomerFacts(
+    base: dict[str, Any] = {
+        "stage": "payment",
+        "subject": "pay_1",
+        "amount": amount,
+        "currency": currency,
+        "happened_at": NOON,
+        "customer": CustomerFacts(
             reference=customer, email_hash="e-anna", paid_orders=paid_orders, verification_level=level
         ),
-        instrument=InstrumentFacts(kind=kind, country=card, fingerprint="fp_1", brand="visa"),
-        delivery=AddressFacts(country=to, hash="a-1"),
-        device=DeviceFacts(identifier="dev_1", ip="203.0.113.77", ip_country="CN"),
-    )
+        "instrument": InstrumentFacts(kind=kind, country=card, fingerprint="fp_1", brand="visa"),
+        "delivery": AddressFacts(country=to, hash="a-1"),
+        "device": DeviceFacts(identifier="dev_1", ip="203.0.113.77", ip_country="CN"),
+    }
     return PaymentFacts(**{**base, **others})

@@ -58,7 +58,9 @@ def test_a_second_review_of_the_same_payment_joins_the_open_case() -> None:
 
 
 def test_a_wallet_can_not_be_challenged_so_a_person_looks() -> None:
-    asked = facts(kind="alipay", card="", device=DeviceFacts(identifier="dev_1", is_proxy=True), paid_orders=0)
+    asked = facts(
+        kind="alipay", card="", device=DeviceFacts(identifier="dev_1", is_proxy=True), paid_orders=0
+    )
     assert assess(facts=replace(asked, amount=800_000)).action == "review"
     assert assess(facts=facts(800_000, paid_orders=0, device=asked.device)).action == "challenge"
 
@@ -71,7 +73,11 @@ def test_the_light_check_before_the_order_only_rejects() -> None:
 
 
 def test_a_decision_stores_its_inputs_and_replays_after_reloading() -> None:
-    for asked in (facts(800_000, paid_orders=0, card="US"), facts(500_000, to="US", level=2), facts(currency="BHD")):
+    for asked in (
+        facts(800_000, paid_orders=0, card="US"),
+        facts(500_000, to="US", level=2),
+        facts(currency="BHD"),
+    ):
         replay = selectors.replay(assess(facts=asked).decision)
         assert replay.same and replay.stored == replay.recomputed, replay
     row = Decision.objects.order_by("-id")[0]
@@ -125,12 +131,16 @@ def test_a_card_and_a_device_are_followed_across_customers() -> None:
         assess(facts=facts(customer=f"cus_{number}", subject=f"pay_{number}", device=device))
     by_card = assess(facts=facts(customer="cus_x", device=DeviceFacts(identifier="dev_x")))
     assert [reason.code for reason in by_card.reasons] == ["high_frequency"]
-    clean = facts(customer="cus_x", device=DeviceFacts(identifier="dev_y"), instrument=InstrumentFacts(kind="card"))
+    clean = facts(
+        customer="cus_x", device=DeviceFacts(identifier="dev_y"), instrument=InstrumentFacts(kind="card")
+    )
     assert assess(facts=clean).score == 0
 
 
 def test_what_is_not_known_is_not_counted_together() -> None:
-    nobody = replace(facts(), customer=CustomerFacts(paid_orders=1), device=DeviceFacts(), instrument=InstrumentFacts())
+    nobody = replace(
+        facts(), customer=CustomerFacts(paid_orders=1), device=DeviceFacts(), instrument=InstrumentFacts()
+    )
     for _ in range(12):
         assert assess(facts=nobody).score == 0
 
@@ -231,7 +241,12 @@ def test_assess_raises_for_no_facts_and_every_decision_replays(data: st.DataObje
             instrument=st.builds(InstrumentFacts, kind=WORDS, country=WORDS, fingerprint=WORDS, brand=WORDS),
             delivery=st.builds(AddressFacts, country=WORDS, hash=WORDS),
             device=st.builds(
-                DeviceFacts, identifier=WORDS, is_new=st.booleans(), ip=WORDS, ip_country=WORDS, is_proxy=st.booleans()
+                DeviceFacts,
+                identifier=WORDS,
+                is_new=st.booleans(),
+                ip=WORDS,
+                ip_country=WORDS,
+                is_proxy=st.booleans(),
             ),
             skus=st.lists(WORDS, max_size=3).map(tuple),
         )

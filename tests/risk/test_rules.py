@@ -130,8 +130,16 @@ def test_the_same_question_gives_the_same_bytes() -> None:
 
 @pytest.mark.parametrize(
     "expression",
-    ["payment.amount >", "", "nobody.knows > 1", "payment.amount", "payment.amount > 'x'", "payment.colour == 'x'"]
-    + ["customer.paid_orders / 0 > 1", "x" * 2001],
+    [
+        "payment.amount >",
+        "",
+        "nobody.knows > 1",
+        "payment.amount",
+        "payment.amount > 'x'",
+        "payment.colour == 'x'",
+        "customer.paid_orders / 0 > 1",
+        "x" * 2001,
+    ],
 )
 def test_a_bad_expression_is_refused_and_named(expression: str) -> None:
     bad = {**starting.RULES[1], "id": "my_rule", "expression": expression}
@@ -205,7 +213,10 @@ def test_a_rule_that_can_not_be_evaluated_after_all_is_a_question_to_a_person() 
 def test_reasons_and_explanation_in_both_languages() -> None:
     judgement = judge(facts(500_000, to="US"))
     messages = {rule.id: rule.message for rule in STARTING.rules}
-    for locale, country, amount in (("en-GB", "United States", "CN¥5,000.00"), ("zh-hans", "美国", "¥5,000.00")):
+    for locale, country, amount in (
+        ("en-GB", "United States", "CN¥5,000.00"),
+        ("zh-hans", "美国", "¥5,000.00"),
+    ):
         words = [
             wording.reason(wording.message_of(ground, messages), ground.params, locale)
             for ground in judgement.grounds

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.xdist_group("s
 
 def payment_in_console(chromium: Browser, stack: Stack, order: str) -> Page:
     """The console's page of the order's payment."""
-    console = as_operator(chromium, stack, "administrator")
+    console = as_operator(chromium, stack, "admin")
     console.goto(f"/console/payments/payment/?q={order}")
     console.locator("#result_list tbody tr a").first.click()
     return console
@@ -59,7 +59,7 @@ def test_large_new_customer_meets_the_bank(
     frame.content_frame.get_by_role("button", name=button).click()
     see(page, result)
     if answer == "fail":
-        expect(page.locator("main")).to_contain_text("No money")
+        expect(page.locator("main")).to_contain_text("Nothing was charged")
     console = payment_in_console(chromium, stack, order_of(page))
     expect(console.locator("body")).to_contain_text("MEDIUM")
 
@@ -73,7 +73,7 @@ def test_cross_border_waits_for_a_person(
     see(page, "review")
     order = order_of(page)
 
-    analyst = as_operator(chromium, stack, "risk-analyst")
+    analyst = as_operator(chromium, stack, "analyst")
     analyst.goto("/console/payments/review/")
     analyst.get_by_role("link", name=order).click()
     expect(analyst.locator("body")).to_contain_text("HIGH")

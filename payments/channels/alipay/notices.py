@@ -66,13 +66,8 @@ def _fields(body: bytes) -> dict[str, str]:
     if len(body) > _LONGEST:
         raise MalformedNotice("longer than any notification")
     try:
-        pairs = parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=True,
-            errors="strict",
-            max_num_fields=200,
-        )
+        # Empty fields are left out: they are not signed, so anybody could have added them.
+        pairs = parse_qsl(body.decode("ascii"), strict_parsing=True, errors="strict", max_num_fields=200)
     except ValueError as problem:
         raise MalformedNotice("not a form") from problem
     fields = dict(pairs)

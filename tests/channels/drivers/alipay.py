@@ -14,7 +14,7 @@ class AlipayDriver(WalletDriver):
 
     def build(self, *, timeout_seconds: float = 5.0, api_base: str = "") -> Channel:
         self.account: dict[str, Any] = self.sandbox.onboard(
-            name="alipay contract", alipay={"app_public_key": public_pem(self.key)}
+            name=self.merchant, alipay={"app_public_key": public_pem(self.key)}
         )["alipay"]
         gateway = f"{api_base or self.sandbox.url}/alipay/gateway.do"
         return from_settings(self.settings(timeout_seconds=timeout_seconds, gateway=gateway))

@@ -14,7 +14,7 @@ class WechatDriver(WalletDriver):
 
     def build(self, *, timeout_seconds: float = 5.0, api_base: str = "") -> Channel:
         self.account: dict[str, Any] = self.sandbox.onboard(
-            name="wechat contract", wechat={"merchant_public_key": public_pem(self.key)}
+            name=self.merchant, wechat={"merchant_public_key": public_pem(self.key)}
         )["wechat"]
         base = f"{api_base or self.sandbox.url}/wechat"
         return from_settings(self.settings(timeout_seconds=timeout_seconds, api_base=base))

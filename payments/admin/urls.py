@@ -1,0 +1,10 @@
+"""Below `console/payments/review/`."""
+
+from django.urls import path
+
+from payments.admin import review
+
+urlpatterns = [
+    path("", review.queue, name="review-queue"),
+    path("<str:case>/", review.case, name="review-case"),
+]

@@ -1,0 +1,104 @@
+"""`verify` says nothing of a sound shop, and names whatever is bent behind the services' back."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from django.db import connection, transaction
+
+from checkout.facts import Item
+from checkout.invariants import check
+from checkout.services.adjust_stock import adjust_stock
+from checkout.services.cancel_order import cancel_order
+from checkout.services.place_order import PlacedOrder
+from payments.channels.contract import Outcome
+from payments.selectors import payments_of
+from tests.checkout.bank import Bank
+from tests.checkout.conftest import article, holder_of, pay, place
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def broken() -> Counter[str]:
+    found = [finding for _, _, findings in check() for finding in findings]
+    assert all(finding.subject and finding.detail for finding in found)
+    return Counter(finding.check for finding in found)
+
+
+@pytest.fixture
+def shop(bank: Bank) -> dict[str, PlacedOrder]:
+    """One order of each fate."""
+    article("tea", total=10)
+    orders = {fate: place(Item("tea", 1)) for fate in ("open", "paid", "cancelled", "compensated", "revived")}
+    pay(orders["paid"])
+    bank.starts = Outcome.ACTION_REQUIRED
+    for fate in ("cancelled", "compensated", "revived"):
+        pay(orders[fate], method="alipay")
+        cancel_order(order=orders[fate].order.id, viewer=holder_of(orders[fate]))
+    bank.tell(payments_of(orders["revived"].order.id)[0])
+    adjust_stock(sku="tea", total=1, actor="user:1", reason="fire")
+    bank.tell(payments_of(orders["compensated"].order.id)[0])
+    return orders
+
+
+def test_a_sound_shop(shop: dict[str, PlacedOrder]) -> None:
+    assert broken() == {}
+    assert [(name, count) for name, count, _ in check()] == [
+        ("checkout.oversold", 1),
+        ("checkout.reserved_is_held", 1),
+        ("checkout.order_is_its_lines", 5),
+        ("checkout.order_is_its_quote", 5),
+        ("checkout.open_orders_hold_paid_orders_have", 5),
+        ("checkout.held_for_nobody", 6),
+        ("checkout.paid_order_has_payment", 3),
+        ("checkout.payment_has_paid_order", 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("offence", "named"),
+    [
+        ("UPDATE checkout_stock SET reserved = 0", {"checkout.reserved_is_held"}),
+        ("UPDATE checkout_orderline SET tax = 1", {"checkout.order_is_its_lines"}),
+        (
+            "UPDATE checkout_order SET payable = payable + 1, shipping = 1 WHERE state = 'PENDING_PAYMENT'",
+            {"checkout.order_is_its_quote"},
+        ),
+        ("UPDATE checkout_order SET quote = 'v1.k.AAA.x'", {"checkout.order_is_its_quote"}),
+        ("UPDATE checkout_order SET quote = 'noise'", {"checkout.order_is_its_quote"}),
+        (
+            "UPDATE checkout_order SET state = 'CANCELLED' WHERE state = 'PENDING_PAYMENT'",
+            {"checkout.held_for_nobody"},
+        ),
+        (
+            "UPDATE checkout_order SET state = 'PENDING_PAYMENT', paid_by = '' WHERE state = 'PAID'",
+            {"checkout.open_orders_hold_paid_orders_have", "checkout.payment_has_paid_order"},
+        ),
+        (
+            "UPDATE checkout_order SET paid_by = 'pay_x' WHERE state = 'PAID'",
+            {"checkout.paid_order_has_payment", "checkout.payment_has_paid_order"},
+        ),
+        (
+            "UPDATE payments_payment SET amount_refunding = 0",
+            {"checkout.paid_order_has_payment"},
+        ),
+        (
+            "UPDATE payments_payment SET amount_captured = 1, amount_refunding = 0 WHERE amount_captured > 0",
+            {"checkout.paid_order_has_payment"},
+        ),
+    ],
+)
+def test_what_was_bent_is_named(shop: dict[str, PlacedOrder], offence: str, named: set[str]) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(offence)
+    assert set(broken()) == named
+
+
+def test_the_oversell_check_can_fail(
+    shop: dict[str, PlacedOrder], without_constraint: Callable[[str, str], None]
+) -> None:
+    without_constraint("checkout_stock", "stock_never_oversold")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE checkout_stock SET reserved = total + 1")
+    assert "checkout.oversold" in broken()
