@@ -180,7 +180,9 @@ class CheckoutForm(PayForm):
         if pattern and postal_code and not re.fullmatch(pattern, postal_code.strip()):
             self.add_error("postal_code", _("Check the postal code: it does not fit this country."))
         if data.get("phone") and not _plausible_phone(data["phone"], country):
-            self.add_error("phone", _("Check the phone number; with another country's, start with + and its code."))
+            self.add_error(
+                "phone", _("Check the phone number; with another country's, start with + and its code.")
+            )
         return data
 
     def address(self) -> Address:

@@ -53,6 +53,4 @@ class RefusalPageMiddleware:
             return None
         if exception.status == 404:
             return page_not_found(request, exception)
-        return render(
-            request, "checkout/refused.html", {"words": words(exception)}, status=exception.status
-        )
+        return render(request, "checkout/refused.html", {"words": words(exception)}, status=exception.status)

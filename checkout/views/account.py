@@ -5,4 +5,3 @@ from django.contrib.auth.views import LoginView
 
 class SignIn(LoginView):
     template_name = "checkout/sign_in.html"
-

@@ -13,17 +13,25 @@ _WORDS: dict[str, Promise] = {
     "currencies_mixed": _("Articles in different currencies need separate orders."),
     "region_not_served": _("We do not deliver there yet. Choose another country or region."),
     "email_invalid": _("Enter an e-mail address like name@example.com."),
-    "quote_tampered": _("This page was out of date. Check the total below and pay again; nothing was charged."),
+    "quote_tampered": _(
+        "This page was out of date. Check the total below and pay again; nothing was charged."
+    ),
     "quote_expired": _("The price was held for a while and has lapsed. Check the total below and pay again."),
     "quote_stale": _("The price has changed. Check the new total below and pay again; nothing was charged."),
     "out_of_stock": _("There are not enough left of an article. Change the quantity in the cart."),
     "purchase_limit_exceeded": _("An article is limited per customer. Lower the quantity in the cart."),
-    "order_rejected": _("We cannot accept this order. Nothing was charged. Write to us if you think this is wrong."),
+    "order_rejected": _(
+        "We cannot accept this order. Nothing was charged. Write to us if you think this is wrong."
+    ),
     "order_not_payable": _("This order can no longer be paid. Nothing was charged; you can order again."),
-    "order_not_cancellable": _("This order can no longer be cancelled. If it is paid, ask for a refund instead."),
+    "order_not_cancellable": _(
+        "This order can no longer be cancelled. If it is paid, ask for a refund instead."
+    ),
     "order_not_reopenable": _("This order cannot be opened again. Its articles are in your cart now."),
     "order_not_refundable": _("There is nothing left to refund on this order."),
-    "payment_outcome_unknown": _("We are waiting to hear what became of the payment. Please do not pay again yet."),
+    "payment_outcome_unknown": _(
+        "We are waiting to hear what became of the payment. Please do not pay again yet."
+    ),
     "payment_in_progress": _("A payment for this order is already under way. Please wait a moment."),
     "payment_already_succeeded": _("This order is already paid. Nothing more was charged."),
     "payment_still_open": _("Another payment for this order is still open. Please wait a moment."),
