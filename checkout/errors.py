@@ -24,6 +24,12 @@ class SkuUnknown(Refusal):
     status = 404
 
 
+class SkuInvalid(Refusal):
+    """What the catalogue should say of an article makes no sense; `param` names the field."""
+
+    code = "sku_invalid"
+
+
 class CurrenciesMixed(Refusal):
     code = "currencies_mixed"
 

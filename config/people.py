@@ -13,7 +13,7 @@ from config.settings.environment import DATA_DIR
 # role → apps whose rows it may see, and what it may do there beyond seeing
 ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "support": (("checkout", "payments"), ("payments.request_refund",)),
-    "risk analyst": (("checkout", "payments", "risk"), ("risk.claim_riskcase",)),
+    "risk analyst": (("checkout", "payments", "risk"), ("risk.claim_riskcase", "risk.decide_riskcase")),
     "risk manager": (("checkout", "payments", "risk"), ("risk.claim_riskcase", "risk.decide_riskcase")),
     "finance": (
         ("checkout", "payments", "ledger", "reconciliation"),

@@ -24,6 +24,7 @@ _COUNT = """
         LIMIT %(most)s
     ) AS counted"""
 
+# Only column names of ours are put into the text; values are parameters.
 _GATHER = f"""
 SELECT
     (SELECT id FROM risk_policy WHERE state = 'ACTIVE'),
@@ -37,7 +38,7 @@ SELECT
                               ORDER BY id), '[]')::text
        FROM risk_listentry
       WHERE entity_key = ANY(%(entities)s) AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s))
-"""
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

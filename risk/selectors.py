@@ -15,6 +15,7 @@ from risk import policies, rules, wording
 from risk.errors import CaseNotFound, DecisionNotFound
 from risk.facts import Reason
 from risk.models import Decision, Policy, RiskCase
+from risk.rules import PolicyDocument
 from risk.states import LIVE_CASE, Action, CaseState, Level
 
 
@@ -76,11 +77,11 @@ class Replay:
 
 
 @lru_cache(maxsize=64)
-def _read_policy(policy_id: UUID) -> policies.PolicyDocument:
+def _read_policy(policy_id: UUID) -> PolicyDocument:
     return parse_policy(Policy.objects.get(pk=policy_id))
 
 
-def parse_policy(policy: Policy) -> policies.PolicyDocument:
+def parse_policy(policy: Policy) -> PolicyDocument:
     return policies.parse(
         name=str(policy),
         rules=policy.rules,
@@ -90,7 +91,7 @@ def parse_policy(policy: Policy) -> policies.PolicyDocument:
     )
 
 
-def policy_document(policy_id: UUID) -> policies.PolicyDocument:
+def policy_document(policy_id: UUID) -> PolicyDocument:
     """A policy that has left DRAFT, as the judge reads it; kept in memory because it can not change."""
     return _read_policy(policy_id)
 

@@ -22,6 +22,7 @@ _REDIS_BASE = "SMART_CHECKOUT_TEST_REDIS"
 # Keys of the tests only: everything that `manage.py up` would have generated.
 _TEST_KEYS = {
     "SECRET_KEY": "only-for-tests-" + "s" * 40,
+    "RISK_ENTITY_KEY": "only-for-tests-" + "r" * 40,
     "AUDIT_HMAC_KEY": "only-for-tests-" + "a" * 40,
     "QUOTE_KEYS": "test=" + "71" * 32,
     "PUBLIC_URL": "http://testserver",

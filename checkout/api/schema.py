@@ -20,7 +20,11 @@ from checkout.api.serializers.answers import Problem
 from ledger.errors import Refusal
 from payments.api import schema as _api_keys  # noqa: F401  (registers itself)
 from payments.api.idempotency import HEADER, IdempotencyKeyMalformed, IdempotencyKeyMissing
-from payments.services.claim_idempotency_key import IdempotencyKeyInFlight, IdempotencyKeyReused
+from payments.services.claim_idempotency_key import (
+    IdempotencyKeyInFlight,
+    IdempotencyKeyReused,
+    IdempotentAnswerLost,
+)
 
 PROBLEM_TYPE = "application/problem+json"
 Refusals = Iterable[type[Refusal]]
@@ -28,14 +32,25 @@ Refusals = Iterable[type[Refusal]]
 # What the framework refuses: (status, code, when)
 _ALWAYS = (
     (401, "api_key_invalid", "The key is unknown or revoked."),
+    (401, "api_key_malformed", "Not `Bearer sk_…`."),
     (403, "scope_missing", "The key lacks the scope."),
     (406, "not_acceptable", "Only JSON is answered."),
+    (503, "unavailable", "A part of ours is down. Send the same request, with the same key, a little later."),
 )
 _OF_BODIES = (
     (400, "invalid", "A field is missing or malformed; `param` names it."),
     (400, "unknown_field", "There is no such field; `param` names it."),
     (403, "csrf_failed", "A browser's session needs the CSRF token."),
     (415, "unsupported_media_type", "Send application/json."),
+)
+_BODY_REFUSALS: Refusals = (BodyMalformed, BodyTooLarge, CardNumberRefused)
+_PAGE_REFUSALS: Refusals = (CursorInvalid, LimitInvalid)
+_KEY_REFUSALS: Refusals = (
+    IdempotencyKeyMissing,
+    IdempotencyKeyMalformed,
+    IdempotencyKeyReused,
+    IdempotencyKeyInFlight,
+    IdempotentAnswerLost,
 )
 _KEY_PARAMETER = OpenApiParameter(
     HEADER,
@@ -79,13 +94,9 @@ def operation(
 ) -> Callable[[Any], Any]:
     """Describe one method of one view. `moves` takes an Idempotency-Key; `examples` has "request", "answer"."""
     told = [*parameters, *([_KEY_PARAMETER] if moves else []), *([_TOKEN_PARAMETER] if token else [])]
-    of_body: Refusals = (BodyMalformed, BodyTooLarge, CardNumberRefused) if request else ()
-    of_key: Refusals = (
-        (IdempotencyKeyMissing, IdempotencyKeyMalformed, IdempotencyKeyReused, IdempotencyKeyInFlight)
-        if moves
-        else ()
-    )
-    of_page: Refusals = (CursorInvalid, LimitInvalid) if parameters == PAGE_PARAMETERS else ()
+    of_body = _BODY_REFUSALS if request else ()
+    of_key = _KEY_REFUSALS if moves else ()
+    of_page = _PAGE_REFUSALS if parameters == PAGE_PARAMETERS else ()
     everything = [*refusals, *of_body, *of_key, *of_page, RateLimited]
     return extend_schema(
         operation_id=name,

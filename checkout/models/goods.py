@@ -29,6 +29,9 @@ WHERE stock.sku_id = held.sku_id
 
 
 class SkuQuerySet(models.QuerySet["Sku"]):
+    def locked(self) -> "SkuQuerySet":
+        return self.select_for_update(of=("self",)).order_by("pk")
+
     def for_sale(self) -> "SkuQuerySet":
         return (
             self.filter(active=True, stock__isnull=False).select_related("stock").order_by("position", "code")

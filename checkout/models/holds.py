@@ -5,11 +5,11 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 from django_fsm import FSMField, FSMModelMixin, transition
-from ledger.audit import StateAudit
 
 from checkout.models.goods import Sku
 from checkout.models.orders import Order
 from checkout.states import ReservationState
+from ledger.audit import StateAudit
 from ledger.identifiers import new_key
 
 

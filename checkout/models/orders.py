@@ -8,10 +8,10 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django_fsm import FSMField, FSMModelMixin, transition
-from ledger.audit import StateAudit
 
 from checkout.models.goods import Sku
 from checkout.states import PAID, OrderState
+from ledger.audit import StateAudit
 from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
 

@@ -19,15 +19,18 @@ class CustomerHistory:
 
 def customer_history(*, user_id: int | None, email: str, device_id: str) -> CustomerHistory:
     """Earlier paid orders. An e-mail address proves nothing: a guest's count only from the same device."""
-    who = Q(user_id=user_id) if user_id is not None else Q(user=None, email=email, device_id=device_id)
     if user_id is None and not device_id:
         return CustomerHistory(paid_orders=0, registered_at=None, device_seen=False)
+    who = Q(user_id=user_id) if user_id is not None else Q(user=None, email=email, device_id=device_id)
     counted = Order.objects.filter(who, state__in=PAID).aggregate(
         paid=Count("pk"), here=Count("pk", filter=Q(device_id=device_id))
     )
-    registered = get_user_model().objects.filter(pk=user_id).values_list("date_joined", flat=True).first()
     return CustomerHistory(
         paid_orders=counted["paid"],
-        registered_at=registered,
+        registered_at=_registered_at(user_id) if user_id is not None else None,
         device_seen=bool(device_id) and counted["here"] > 0,
     )
+
+
+def _registered_at(user_id: int) -> datetime | None:
+    return get_user_model().objects.filter(pk=user_id).values_list("date_joined", flat=True).first()

@@ -1,7 +1,7 @@
 """Orders as their customers and operators see them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -163,7 +163,7 @@ def _visible_to(viewer: Viewer, scope: str) -> Q:
     return own if viewer.user_id is None else own | Q(user_id=viewer.user_id)
 
 
-def _lines(row: Order, lines: Sequence[OrderLine]) -> tuple[OrderLineView, ...]:
+def _lines(row: Order, lines: Iterable[OrderLine]) -> tuple[OrderLineView, ...]:
     return tuple(
         OrderLineView(
             sku=line.code,

@@ -17,9 +17,10 @@ def withdraw_order(*, order: str, actor: str, reason: str, overdue_at: datetime 
     """This will close the order's open payment at its provider, then cancel the order and free its stock.
 
     `overdue_at` leaves an order alone whose time is not over at that moment. Returns whether it cancelled: False when
-    it was cancelled already or is not overdue. Raises `OrderNotCancellable`, and while money may be moving `PaymentStillOpen` or
-    `payments.errors.PaymentOutcomeUnknown` or `PaymentInProgress`. Asks the provider outside any transaction; then its own
-    transaction under the order's lock, where nothing that could still take money may have begun meanwhile.
+    it was cancelled already or is not overdue. Raises `OrderNotCancellable`, and while money may be moving
+    `PaymentStillOpen`, `payments.errors.PaymentOutcomeUnknown` or `PaymentInProgress`. Asks the provider outside any
+    transaction; then its own transaction under the order's lock, where nothing that could still take money may have
+    begun meanwhile.
     """
     if not _may_be_withdrawn(Order.objects.named(order).get(), overdue_at):
         return False

@@ -14,6 +14,7 @@ from config.embedded.folder import DataFolder
 _GENERATED = {
     "SECRET_KEY": 48,
     "AUDIT_HMAC_KEY": 32,
+    "RISK_ENTITY_KEY": 32,
     "POSTGRES_PASSWORD": 24,
     "POSTGRES_SUPERUSER_PASSWORD": 24,
     "REDIS_PASSWORD": 24,

@@ -29,4 +29,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "payments.tasks.expire_due_reviews",
         "schedule": 30.0,
     },
+    "checkout: free the stock of orders out of time": {
+        "task": "checkout.tasks.expire_orders",
+        "schedule": 30.0,
+    },
+    "ledger: seal the audit journal": {"task": "ledger.tasks.seal_audit", "schedule": 5.0},
+    "ledger: snapshots of balances": {"task": "ledger.tasks.take_snapshots", "schedule": 300.0},
 }

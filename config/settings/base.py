@@ -12,7 +12,7 @@ django_stubs_ext.monkeypatch()
 
 _missing = [
     name
-    for name in ("SECRET_KEY", "AUDIT_HMAC_KEY", "QUOTE_KEYS", "DATABASE_URL", "REDIS_URL")
+    for name in ("SECRET_KEY", "AUDIT_HMAC_KEY", "RISK_ENTITY_KEY", "QUOTE_KEYS", "DATABASE_URL", "REDIS_URL")
     if not env.str(name, default="")
 ]
 if _missing:
@@ -23,6 +23,8 @@ if _missing:
 
 SECRET_KEY = env.str("SECRET_KEY")
 AUDIT_HMAC_KEY = env.str("AUDIT_HMAC_KEY")
+# hashes personal entities of risk lists and velocity; another key forgets them all
+RISK_ENTITY_KEY = env.str("RISK_ENTITY_KEY")
 # key id → secret; the first signs, all verify
 QUOTE_KEYS: dict[str, str] = env.dict("QUOTE_KEYS")
 DEBUG = env.bool("DEBUG", default=False)
@@ -140,6 +142,9 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
 }
+
+# Of one API key, user, or guest's address.
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=60_000)
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Smart Checkout",

@@ -61,7 +61,7 @@ class IdempotentMixin(APIView):
         """Do it, through one use case."""
         raise NotImplementedError
 
-    def recover(self, request: Request, refusal: Refusal) -> Response | None:
+    def recover(self, request: Request, data: dict[str, Any], refusal: Refusal) -> Response | None:
         """The answer that was lost, if `refusal` says that an earlier try of this request did it."""
         return None
 
@@ -91,9 +91,9 @@ class IdempotentMixin(APIView):
         try:
             return self.perform(request, data, **kwargs)
         except Refusal as refusal:
-            lost = self.recover(request, refusal) if claim.again else None
+            lost = self.recover(request, data, refusal) if claim.again else None
             return lost or self.handle_exception(refusal)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (any failure must free the key, and becomes a problem)
             return self.handle_exception(error)
 
 
@@ -112,11 +112,9 @@ def fingerprint(request: Request) -> dict[str, str]:
 
 
 def _flattened(path: str, value: Any) -> Iterator[tuple[str, str]]:
-    children: Mapping[Any, Any]
+    children: Mapping[Any, Any] = dict(enumerate(value)) if isinstance(value, list) else {}
     if isinstance(value, Mapping):
         children = value
-    else:
-        children = dict(enumerate(value)) if isinstance(value, list) else {}
     if not children:
         yield path or "(body)", json.dumps(value)
     for name, child in children.items():

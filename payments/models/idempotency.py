@@ -36,7 +36,7 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
     ) -> Taken | None:
         """Take the key in one statement, so that of two requests at once exactly one gets it."""
         holder = new_key()
-        values = {
+        values: dict[str, Any] = {
             "id": new_key(),
             "scope": scope,
             "key": key,

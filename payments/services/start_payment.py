@@ -109,8 +109,9 @@ def _open(plan: _Plan) -> tuple[Payment, Attempt | None]:
     with transaction.atomic(durable=True):
         attribute(actor=intent.facts.customer.reference or "guest", reason="payment")
         payment = _payment_for(plan)
-        outbox.publish(PaymentStarted(**payment.told()))
+        # The customer's limit is locked before the order, as everywhere.
         verdict = assess(facts=_facts(plan, payment))
+        outbox.publish(PaymentStarted(**payment.told()))
         payment.check_risk(
             decision=verdict.decision,
             risk_level=verdict.level,

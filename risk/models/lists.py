@@ -15,7 +15,7 @@ from risk.states import EntityKind, ListKind
 
 def entity_secret() -> bytes:
     """The key under which entities are hashed; another key makes lists and counts start anew."""
-    return str(getattr(settings, "RISK_ENTITY_KEY", "") or settings.SECRET_KEY).encode()
+    return str(settings.RISK_ENTITY_KEY).encode()
 
 
 def key_of(kind: str, value: str) -> str:

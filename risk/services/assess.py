@@ -14,8 +14,7 @@ from risk import evidence, features, rules, selectors, starting, wording
 from risk.facts import PaymentFacts, Reason, Verdict
 from risk.models import Decision, LimitUse, Policy, RiskCase
 from risk.models.lists import entity_secret
-from risk.policies import PolicyDocument
-from risk.rules import Judgement
+from risk.rules import Judgement, PolicyDocument
 from risk.states import Action, EntityKind, PolicyState, Stage
 
 

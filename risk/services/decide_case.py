@@ -11,7 +11,7 @@ from risk.states import CaseState
 
 
 def decide_case(*, case: str, approve: bool, actor: str, reason: str) -> CaseView:
-    """This will close a case as approved or rejected; what waits for it is moved by the caller, in the same transaction.
+    """This will close a case as approved or rejected; the caller moves what waits for it, in the same transaction.
 
     Operation: needs an open transaction; locks the case (after the payment). An unclaimed case is decided by whoever
     comes first. Raises `CaseNotFound`, `CaseAlreadyDecided`, `CaseClaimedByAnother`, `CaseExpired`.

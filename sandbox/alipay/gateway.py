@@ -23,6 +23,7 @@ _OK = {"code": "10000", "msg": "Success"}
 
 Content = Mapping[str, Any]
 Fields = dict[str, Any]
+Method = Callable[[World, Account, Mapping[str, str], Content], Fields]
 
 
 class Refused(Exception):
@@ -56,14 +57,18 @@ async def answer(world: World, pem: str, request: Request) -> Response:
             if method in PAGES:
                 trade = _page(world, account, sent, content)
                 return RedirectResponse(f"{world.public_url}/wallet/alipay/{trade.code}", 302)
-            if method not in _METHODS:
-                raise Refused("40002", "isv.invalid-method", "不存在的方法名")
-            fields = _METHODS[method](world, account, sent, content)
+            fields = _method(method)(world, account, sent, content)
         return _response(signing.answer_body(method, {**_OK, **fields}, pem))
     except Refused as refused:
         if method in PAGES:
             return Response(f"{refused.fields['sub_code']}: {refused.fields['sub_msg']}", 400)
         return _response(signing.answer_body(method, refused.fields, pem if refused.signed else None))
+
+
+def _method(name: str) -> Method:
+    if name not in _METHODS:
+        raise Refused("40002", "isv.invalid-method", "不存在的方法名")
+    return _METHODS[name]
 
 
 def _response(body: bytes) -> Response:
@@ -125,10 +130,11 @@ def _fen(value: object) -> int:
     """A yuan amount with at most two decimals; python-alipay-sdk's users send numbers, Alipay takes them."""
     try:
         fen = Decimal(str(value)) * 100
-        if fen != int(fen) or not 1 <= fen <= 100_000_000_00:
-            raise ValueError(value)
-    except (InvalidOperation, ValueError, OverflowError) as problem:
-        raise failed("INVALID_PARAMETER", "金额无效") from problem
+        exact = fen == int(fen)
+    except (InvalidOperation, ValueError, OverflowError):
+        exact, fen = False, Decimal(0)
+    if not exact or not 1 <= fen <= 100_000_000_00:
+        raise failed("INVALID_PARAMETER", "金额无效")
     return int(fen)
 
 
@@ -301,7 +307,7 @@ def _refund_query(world: World, account: Account, sent: Mapping[str, str], conte
     }
 
 
-_METHODS: dict[str, Callable[[World, Account, Mapping[str, str], Content], Fields]] = {
+_METHODS: dict[str, Method] = {
     "alipay.trade.precreate": _precreate,
     "alipay.trade.query": _query,
     "alipay.trade.close": _close,

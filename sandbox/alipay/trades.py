@@ -225,7 +225,7 @@ def _told(world: World, payment: Payment, trade: Trade, out_request_no: str) -> 
     }
     if trade.paid_at is not None:
         paid = yuan(payment.amount)
-        told |= {name: paid for name in ("receipt_amount", "invoice_amount", "buyer_pay_amount")}
+        told |= dict.fromkeys(("receipt_amount", "invoice_amount", "buyer_pay_amount"), paid)
         told |= {"point_amount": "0.00", "gmt_payment": written_time(trade.paid_at)}
         told["fund_bill_list"] = json.dumps([{"amount": paid, "fundChannel": "ALIPAYACCOUNT"}])
     if trade.closed_at is not None:

@@ -5,7 +5,7 @@ from typing import Any
 from sandbox.provider import World
 from sandbox.stripe.cards import DECLINES
 from sandbox.stripe.gateway import Call
-from sandbox.stripe.lists import page_of
+from sandbox.stripe.lists import listed, page_of
 from sandbox.stripe.store import Object, add, children, load, newest, save
 
 _AUTHORISATION_SECONDS = 7 * 86_400
@@ -128,10 +128,7 @@ def retrieve(call: Call) -> Object:
 
 def listing(call: Call) -> Object:
     intent = call.params.text("payment_intent")
-    found = newest(call.world, call.account.merchant, "charge")
-    return page_of(
-        call, [one for one in found if not intent or one["payment_intent"] == intent], "/v1/charges"
-    )
+    return page_of(call, listed(call, "charge", intent), "/v1/charges")
 
 
 def retrieve_entry(call: Call) -> Object:

@@ -83,7 +83,7 @@ def _authenticate(world: World, header: str) -> tuple[Account, bool]:
             "You did not provide an API key. Send it as 'Authorization: Bearer KEY'.", status=401
         )
     is_public = key.startswith("pk_")
-    account = account_where(world, "publishable_key" if is_public else "secret_key", key)
+    account = account_where(world, key=key)
     if account is None:
         hidden = f"{key[:8]}{'*' * 8}{key[-4:]}" if len(key) > 12 else "*" * len(key)
         raise StripeError(f"Invalid API Key provided: {hidden}", status=401, code="api_key_invalid")

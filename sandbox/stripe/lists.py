@@ -2,7 +2,15 @@
 
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.gateway import Call
-from sandbox.stripe.store import Object
+from sandbox.stripe.store import Object, children, load, newest
+
+
+def listed(call: Call, kind: str, intent: str) -> list[Object]:
+    """The account's objects of a kind, or those of one payment intent of its own, newest first."""
+    if not intent:
+        return newest(call.world, call.account.merchant, kind)
+    load(call.world, call.account.merchant, "payment_intent", intent, "payment_intent")
+    return children(call.world, intent, kind)
 
 
 def page_of(call: Call, items: list[Object], url: str) -> Object:

@@ -64,7 +64,7 @@ class StripeProvider(Provider):
     def onboard(self, world: World, merchant: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         webhooks = asked.get("webhooks") or {}
         url = webhooks.get("stripe") if isinstance(webhooks, Mapping) else None
-        account = account_where(world, "merchant", merchant)
+        account = account_where(world, merchant=merchant)
         if account is None:
             world.storage.run(
                 "INSERT INTO stripe_accounts VALUES (?, ?, ?, ?, ?)",
@@ -76,7 +76,7 @@ class StripeProvider(Provider):
             )
         elif url:
             world.storage.run("UPDATE stripe_accounts SET webhook_url = ? WHERE merchant = ?", url, merchant)
-        account = account_where(world, "merchant", merchant)
+        account = account_where(world, merchant=merchant)
         assert account is not None
         return {
             "secret_key": account.secret_key,
@@ -105,7 +105,7 @@ def _rotation(world: World) -> Any:
     async def rotate(request: Request) -> Response:
         """A new signing secret in front; the one before it stays valid, older ones end."""
         merchant = request.path_params["merchant"]
-        account = account_where(world, "merchant", merchant)
+        account = account_where(world, merchant=merchant)
         if account is None or foreign_origin(request):
             return JSONResponse({"error": "unknown merchant"}, 404)
         kept = [_new_secret(), account.webhook_secrets[0]]

@@ -5,8 +5,8 @@ from sandbox.stripe import charges
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.events import emit
 from sandbox.stripe.gateway import Call
-from sandbox.stripe.lists import page_of
-from sandbox.stripe.store import Object, add, load, newest, save
+from sandbox.stripe.lists import listed, page_of
+from sandbox.stripe.store import Object, add, load, save
 
 _REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
@@ -85,7 +85,7 @@ def retrieve(call: Call) -> Object:
 
 def listing(call: Call) -> Object:
     wanted = {name: call.params.text(name) for name in ("payment_intent", "charge")}
-    found = newest(call.world, call.account.merchant, "refund")
+    found = listed(call, "refund", wanted["payment_intent"])
     matching = [
         one for one in found if all(not value or one[name] == value for name, value in wanted.items())
     ]

@@ -48,16 +48,19 @@ class Account:
     webhook_secrets: tuple[str, ...]
 
 
-def account_where(world: World, column: str, value: str) -> Account | None:
-    """`column` is a name of this program's, never of a request's."""
-    row = world.storage.row(f"SELECT * FROM stripe_accounts WHERE {column} = ?", value)
+def account_where(world: World, *, merchant: str = "", key: str = "") -> Account | None:
+    """The account of a merchant, or of a secret or publishable key."""
+    row = world.storage.row(
+        "SELECT * FROM stripe_accounts WHERE merchant = ? OR secret_key = ? OR publishable_key = ?",
+        *(merchant, key, key),
+    )
     if row is None:
         return None
     return Account(**{**dict(row), "webhook_secrets": tuple(json.loads(row["webhook_secrets"]))})
 
 
 def account_of(world: World, merchant: str) -> Account:
-    account = account_where(world, "merchant", merchant)
+    account = account_where(world, merchant=merchant)
     if account is None:
         raise missing("account", merchant)
     return account
@@ -102,7 +105,7 @@ def children(world: World, parent: str, kind: str) -> list[Object]:
 
 def newest(world: World, merchant: str, kind: str) -> list[Object]:
     rows = world.storage.rows(
-        "SELECT data FROM stripe_objects WHERE merchant = ? AND kind = ? ORDER BY sequence DESC LIMIT 5000",
+        "SELECT data FROM stripe_objects WHERE merchant = ? AND kind = ? ORDER BY sequence DESC",
         *(merchant, kind),
     )
     return [json.loads(row["data"]) for row in rows]
@@ -127,7 +130,16 @@ def shown(world: World, merchant: str, item: Any, expand: list[str]) -> Any:
     for name, value in outside.items():
         deeper = [path.partition(".")[2] for path in expand if path.partition(".")[0] == name]
         if deeper and isinstance(value, str):
-            kind = next((kind for prefix, kind in _KINDS.items() if value.startswith(prefix)), "")
-            value = load(world, merchant, kind, value) if kind else value
-        outside[name] = shown(world, merchant, value, [path for path in deeper if path])
+            outside[name] = _opened(world, merchant, value, deeper)
+        else:
+            outside[name] = shown(world, merchant, value, deeper)
     return outside
+
+
+def _opened(world: World, merchant: str, key: str, deeper: list[str]) -> Any:
+    kind = next((kind for prefix, kind in _KINDS.items() if key.startswith(prefix)), "")
+    return (
+        shown(world, merchant, load(world, merchant, kind, key), [path for path in deeper if path])
+        if kind
+        else key
+    )

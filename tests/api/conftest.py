@@ -125,7 +125,7 @@ def shop(db: None, settings: Any) -> Iterator[None]:
     for code, price, total in (("tea", 10_000, 100), ("rare", 500_000, 1)):
         sku = Sku.objects.create(code=code, title_zh="茶", title_en=code.title(), price=price)
         Stock.objects.create(sku=sku, total=total)
-    settings.CHANNELS = {code: "tests.api.provider.build" for code in ("stripe", "alipay", "wechat")}
+    settings.CHANNELS = dict.fromkeys(("stripe", "alipay", "wechat"), "tests.api.provider.build")
     settings.STRIPE = {"secret_key": "set"}
     settings.ALIPAY = {"app_id": "set"}
     settings.WECHAT = {"mchid": "set"}

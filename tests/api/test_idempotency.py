@@ -144,6 +144,24 @@ def test_two_at_once_do_it_once(guest: Caller) -> None:
             assert (answer.code, answer.headers["Retry-After"]) == ("idempotency_key_in_flight", "1")
 
 
+@pytest.mark.parametrize(("keys", "refunds"), [((KEY, KEY), 1), (("one", "two"), 2)])
+def test_it_is_the_key_that_makes_two_refunds_one(guest: Caller, keys: tuple[str, str], refunds: int) -> None:
+    placed = guest.order()
+    owner = guest.holding(placed)
+    part = {"amount": {"amount": 2_500, "currency": "CNY"}, "reason": "Chipped lid"}
+    body = {"payment": owner.pay(placed).body["id"], **part}
+    barrier = threading.Barrier(2)
+
+    def ask(key: str) -> Answer:
+        barrier.wait()
+        return Caller(Client(), owner.headers).post("refunds", body, key=key)
+
+    at_once(lambda: ask(keys[0]), lambda: ask(keys[1]))
+
+    assert Refund.objects.count() == refunds
+    assert Payment.objects.get().amount_refunded == 2_500 * refunds
+
+
 @pytest.fixture
 def held_up() -> Iterator[threading.Event]:
     """The provider is slow; set the event to let it answer."""

@@ -201,12 +201,10 @@ class TestWechat:
 def test_what_an_oracle_began_our_channel_finishes(
     ali: AlipayDriver, wx: WechatDriver, alipay_oracle: Any, wechat_oracle: Any
 ) -> None:
-    for driver, begin in (
-        (ali, lambda number: alipay_oracle.api_alipay_trade_precreate("Tea", number, "100.00")),
-        (wx, lambda number: wechat_oracle.pay("Tea", number, {"total": 10_000})),
-    ):
-        start = driver.start_request()
-        begin(start.reference)
+    started = [(ali, ali.start_request()), (wx, wx.start_request())]
+    alipay_oracle.api_alipay_trade_precreate("Tea", started[0][1].reference, "100.00")
+    wechat_oracle.pay("Tea", started[1][1].reference, {"total": 10_000})
+    for driver, start in started:
         driver.customer_pays(start)
         answer = driver.channel.query(driver.movement(start))
         assert (answer.outcome, answer.amount) == (Outcome.SUCCEEDED, start.amount)

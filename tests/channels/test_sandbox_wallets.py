@@ -145,7 +145,7 @@ class TestWechat:
             {"header": 'WECHATPAY2-SHA256-RSA2048 mchid="1"'},
         ],
     )
-    def test_what_proves_nothing(self, wx: WechatDriver, changed: dict[str, str]) -> None:
+    def test_what_proves_nothing(self, wx: WechatDriver, changed: dict[str, Any]) -> None:
         assert self.call(wx, **changed).status_code == 401
 
     def test_a_nonce_is_used_once(self, wx: WechatDriver) -> None:

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from ledger.money import Money
@@ -20,7 +19,7 @@ from payments.channels.contract import (
 from payments.channels.stripe.amounts import AmountNotRepresentable, from_stripe, to_stripe
 from payments.channels.stripe.channel import from_settings
 from tests.channels.drivers.stripe import StripeDriver
-from tests.channels.world import Receiver, Sandbox
+from tests.channels.world import HTTP, Receiver, Sandbox
 
 
 @pytest.fixture(scope="module")
@@ -109,18 +108,18 @@ class TestThreeDSecure:
         request, answer = challenged(stripe)
         assert answer.next_action is not None
         url = answer.next_action.value
-        page = httpx.get(url)
+        page = HTTP.get(url)
         assert "Complete" in page.text and "完成" in page.text and "x-frame-options" not in page.headers
-        back = httpx.post(url + "/pass")
+        back = HTTP.post(url + "/pass")
         assert back.status_code == 303
         assert back.headers["location"].startswith(request.return_url + "?payment_intent=pi_")
-        assert httpx.post(url + "/fail").status_code == 409
+        assert HTTP.post(url + "/fail").status_code == 409
         assert stripe.channel.query(stripe.movement(request, answer)).outcome is Outcome.SUCCEEDED
 
     def test_another_site_can_not_answer_for_the_cardholder(self, stripe: StripeDriver) -> None:
         request, answer = challenged(stripe)
         assert answer.next_action is not None
-        forged = httpx.post(answer.next_action.value + "/pass", headers={"Origin": "http://evil.example"})
+        forged = HTTP.post(answer.next_action.value + "/pass", headers={"Origin": "http://evil.example"})
         assert forged.status_code == 403
         assert stripe.sandbox.payments(request.reference)[0]["captured"] == 0
 

@@ -176,6 +176,7 @@ def test_during_a_rotation_both_secrets_hold(sandbox: Sandbox, receiver: Receive
 
     one = eventually(arrived)[0]
     for secret in (old, new):
-        assert channel(secret, clock=lambda: datetime.now(UTC)).read_notice(one.headers, one.body)
+        notice = channel(secret, clock=lambda: datetime.now(UTC)).read_notice(one.headers, one.body)
+        assert notice.event_id.startswith("evt_")
     with pytest.raises(InvalidSignature):
         channel("whsec_third").read_notice(one.headers, one.body)

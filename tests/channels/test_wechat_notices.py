@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,10 +17,10 @@ from payments.channels import rsa
 from payments.channels.contract import (
     InvalidSignature,
     MalformedNotice,
+    NotForUs,
     Notice,
     NoticeKind,
     NoticeRefused,
-    NotForUs,
     Outcome,
     StaleNotice,
 )
@@ -130,7 +131,8 @@ class TestGenuine:
     def test_the_last_fresh_second(self) -> None:
         body = envelope(PAID)
         for seconds in (-300, 300):
-            assert READER.read(headers(body, at=NOW + timedelta(seconds=seconds)), body)
+            told = READER.read(headers(body, at=NOW + timedelta(seconds=seconds)), body)
+            assert told.reference == "att_1"
 
 
 class TestRefused:
@@ -242,7 +244,7 @@ class TestRefused:
         with pytest.raises(NoticeRefused):
             READER.read({**headers(b"x"), **changed}, body)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(st.data())
     def test_a_genuine_body_with_any_byte_changed(self, data: st.DataObject) -> None:
         body = envelope(PAID)
@@ -258,22 +260,18 @@ class TestRefused:
         max_leaves=8,
     )
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(
         st.dictionaries(st.sampled_from(sorted(PAID)), JSON), st.sampled_from(["TRANSACTION.SUCCESS", "x"])
     )
     def test_anything_that_wechat_could_seal(self, changed: dict[str, Any], event_type: str) -> None:
         plain = json.dumps({**PAID, **changed}).encode()
-        try:
+        with suppress(NoticeRefused):
             read(plain, event_type)
-        except NoticeRefused:
-            pass
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(st.dictionaries(st.sampled_from(["id", "event_type", "resource"]), JSON))
     def test_anything_that_wechat_could_sign(self, changed: dict[str, Any]) -> None:
         body = json.dumps({**json.loads(envelope(PAID)), **changed}).encode()
-        try:
+        with suppress(NoticeRefused):
             READER.read(headers(body), body)
-        except NoticeRefused:
-            pass

@@ -10,8 +10,8 @@ from django.db import connection
 
 from checkout.facts import Address, Client, Item, Viewer
 from checkout.models import Sku, Stock
-from checkout.services.place_order import PlacedOrder, place_order
 from checkout.services.pay_order import pay_order
+from checkout.services.place_order import PlacedOrder, place_order
 from checkout.services.preview import preview
 from payments.channels import registry
 from payments.selectors import PaymentView

@@ -21,7 +21,7 @@ def run(work: Callable[[Any], Any], arguments: Iterable[Any], at_once: int = 16)
     def one(argument: Any) -> Any:
         try:
             return work(argument)
-        except Exception as refusal:
+        except Exception as refusal:  # noqa: BLE001 (the caller judges it)
             return refusal
 
     with ThreadPoolExecutor(threads, initializer=enter) as pool:

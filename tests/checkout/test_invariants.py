@@ -74,23 +74,25 @@ def test_a_sound_shop(shop: dict[str, PlacedOrder]) -> None:
             "UPDATE checkout_order SET state = 'PENDING_PAYMENT', paid_by = '' WHERE state = 'PAID'",
             {"checkout.open_orders_hold_paid_orders_have", "checkout.payment_has_paid_order"},
         ),
-        ("UPDATE checkout_order SET paid_by = 'pay_x' WHERE state = 'PAID'", None),
         (
-            "UPDATE payments_payment SET amount_refunding = 0",
+            "UPDATE checkout_order SET paid_by = 'pay_x' WHERE state = 'PAID'",
             {"checkout.paid_order_has_payment", "checkout.payment_has_paid_order"},
         ),
         (
+            "UPDATE payments_payment SET amount_refunding = 0",
+            {"checkout.paid_order_has_payment"},
+        ),
+        (
             "UPDATE payments_payment SET amount_captured = 1, amount_refunding = 0 WHERE amount_captured > 0",
-            None,
+            {"checkout.paid_order_has_payment"},
         ),
     ],
 )
-def test_what_was_bent_is_named(shop: dict[str, PlacedOrder], offence: str, named: set[str] | None) -> None:
+def test_what_was_bent_is_named(shop: dict[str, PlacedOrder], offence: str, named: set[str]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(offence)
-    found = set(broken())
-    assert found == named if named is not None else "checkout.paid_order_has_payment" in found
+    assert set(broken()) == named
 
 
 def test_the_oversell_check_can_fail(

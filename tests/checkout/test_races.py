@@ -1,6 +1,7 @@
 """Two things at the same moment to the same order: it ends in one piece, whichever comes first."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -43,7 +44,7 @@ def at_once(*moves: Callable[[PlacedOrder], Any]) -> list[PlacedOrder]:
     article(total=ROUNDS)
     orders = [place(Item("tea", 1)) for _ in range(ROUNDS)]
     for placed in orders:
-        for outcome in run(lambda move, placed=placed: move(placed), moves):
+        for outcome in run(lambda move: move(), [partial(move, placed) for move in moves]):
             assert not isinstance(outcome, Exception) or isinstance(outcome, EXPECTED), repr(outcome)
     assert [finding for _, _, findings in check() for finding in findings] == []
     return orders
@@ -83,7 +84,7 @@ def test_money_arriving_while_cancelling(bank: Bank) -> None:
         payment = pay(placed, method="alipay")
         run(
             lambda move: move(),
-            [lambda payment=payment: bank.tell(payment), lambda placed=placed: cancel(placed)],
+            [partial(bank.tell, payment), partial(cancel, placed)],
         )
     assert fates(orders) == {(OrderState.PAID, PaymentState.SUCCEEDED)}
     assert stock_of("tea") == (0, 0)

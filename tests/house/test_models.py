@@ -18,7 +18,7 @@ from payments.models import Payment
 
 _ARROWS = ["ledger", "risk", "payments", "checkout", "reconciliation", "config"]  # from the ground up
 _OURS = [model for model in apps.get_models() if model._meta.app_label in _ARROWS]
-_MONEY = re.compile(r"(^|_)(amount|price|total|balance|fee|payable|cost|tax|discount|shipping)(_|$)")
+_MONEY = re.compile(r"(^|_)(amount|price|balance|fee|payable|cost|tax|discount|shipping)(_|$)")
 _CURRENCY_IS_SAID = {"risk.LimitUse.amount": "limits are defined in CNY"}
 Model = type[models.Model]
 
@@ -59,7 +59,7 @@ def _without_currency(tables: Iterable[Model]) -> Iterator[str]:
         parents = [
             field.related_model for field in table._meta.fields if field.many_to_one and not field.null
         ]
-        above = any("currency" in {field.name for field in parent._meta.fields} for parent in parents)
+        above = any(hasattr(parent, "currency") for parent in parents)
         for field in table._meta.fields:
             if not isinstance(field, models.BigIntegerField) or not _MONEY.search(field.name):
                 continue

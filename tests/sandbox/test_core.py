@@ -9,7 +9,15 @@ import httpx
 import pytest
 
 from payments.channels.contract import Acknowledgement
-from tests.channels.world import Receiver, Sandbox, eventually, free_port, running_receiver, running_sandbox
+from tests.channels.world import (
+    HTTP,
+    Receiver,
+    Sandbox,
+    eventually,
+    free_port,
+    running_receiver,
+    running_sandbox,
+)
 
 VISA = "4242424242424242"
 
@@ -37,10 +45,10 @@ class Shop:
         headers = {"Authorization": f"Bearer {secret or self.keys['secret_key']}"}
         if key:
             headers["Idempotency-Key"] = key
-        return httpx.post(self.url + path, data=data, headers=headers)
+        return HTTP.post(self.url + path, data=data, headers=headers)
 
     def get(self, path: str) -> Any:
-        return httpx.get(
+        return HTTP.get(
             self.url + path, headers={"Authorization": f"Bearer {self.keys['secret_key']}"}
         ).json()
 
@@ -66,12 +74,12 @@ class TestMerchants:
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"name": 7}', b'{"name": ""}'])
     def test_nonsense_is_a_400(self, world: Sandbox, body: bytes) -> None:
-        assert httpx.post(world.url + "/control/merchants", content=body).status_code == 400
+        assert HTTP.post(world.url + "/control/merchants", content=body).status_code == 400
 
     def test_another_sites_page_is_refused(self, world: Sandbox) -> None:
         headers = {"Origin": "http://evil.example"}
         for path in ("/control/merchants", "/control/payments/pi_x/pay", "/payments/pi_x/pay"):
-            assert httpx.post(world.url + path, json={"name": "x"}, headers=headers).status_code == 403
+            assert HTTP.post(world.url + path, json={"name": "x"}, headers=headers).status_code == 403
 
 
 class TestIdempotency:
@@ -115,7 +123,7 @@ class TestRefusals:
         answer = Shop(world).post("payment_intents", {}, secret="sk_test_wrong")
         assert answer.status_code == 401
         assert answer.json()["error"]["message"].startswith("Invalid API Key provided: ")
-        assert httpx.post(world.url + "/stripe/v1/payment_intents").status_code == 401
+        assert HTTP.post(world.url + "/stripe/v1/payment_intents").status_code == 401
 
     def test_the_publishable_key_only_makes_tokens(self, world: Sandbox) -> None:
         shop = Shop(world)
@@ -148,7 +156,7 @@ class TestRefusals:
     @pytest.mark.parametrize("body", [b"\xff", b"a=1&a[b]=2", b"amount[0][1][2]=1", b"%%%", b"{}"])
     def test_no_body_breaks_it(self, world: Sandbox, body: bytes) -> None:
         headers = {"Authorization": f"Bearer {Shop(world).keys['secret_key']}"}
-        answer = httpx.post(world.url + "/stripe/v1/payment_intents", content=body, headers=headers)
+        answer = HTTP.post(world.url + "/stripe/v1/payment_intents", content=body, headers=headers)
         assert answer.status_code == 400
 
 

@@ -30,7 +30,7 @@ FLAGS = [
     "--disable-sync",
 ]
 # What the run's own services put into the environment must not reach the program under test.
-_OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "AUDIT_HMAC_KEY", "QUOTE_KEYS", "PUBLIC_URL", "ALLOWED_HOSTS")
+_OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "AUDIT_HMAC_KEY", "RISK_ENTITY_KEY", "QUOTE_KEYS", "PUBLIC_URL", "ALLOWED_HOSTS")
 READY_SECONDS = 120
 
 

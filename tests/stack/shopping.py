@@ -21,7 +21,8 @@ def sign_in(page: Page, stack: Stack, name: str = "demo") -> None:
 
 def fill_cart(page: Page, sku: str) -> None:
     page.goto("/")
-    page.get_by_test_id(f"add-{sku}").click()
+    with page.expect_response("**/cart/add"):
+        page.get_by_test_id(f"add-{sku}").click()
     page.goto("/cart/")
     page.get_by_test_id("go-to-checkout").click()
 
@@ -38,9 +39,9 @@ def fill_delivery(page: Page, address: dict[str, str], email: str = "lin@example
 def fill_card(page: Page, number: str) -> None:
     page.get_by_test_id("method-card").click()
     fields: FrameLocator = page.frame_locator("#card-fields iframe")
-    fields.get_by_label("Card number").fill(number)
-    fields.get_by_label("Expiry").fill("12/40")
-    fields.get_by_label("CVC").fill("123")
+    fields.locator("[autocomplete=cc-number]").press_sequentially(number)
+    fields.locator("[autocomplete=cc-exp]").press_sequentially("1240")
+    fields.locator("[autocomplete=cc-csc]").press_sequentially("123")
 
 
 def order_by_card(page: Page, sku: str, address: dict[str, str], number: str) -> None:

@@ -59,7 +59,7 @@ def test_large_new_customer_meets_the_bank(
     frame.content_frame.get_by_role("button", name=button).click()
     see(page, result)
     if answer == "fail":
-        expect(page.locator("main")).to_contain_text("No money")
+        expect(page.locator("main")).to_contain_text("Nothing was charged")
     console = payment_in_console(chromium, stack, order_of(page))
     expect(console.locator("body")).to_contain_text("MEDIUM")
 
@@ -73,7 +73,7 @@ def test_cross_border_waits_for_a_person(
     see(page, "review")
     order = order_of(page)
 
-    analyst = as_operator(chromium, stack, "manager")
+    analyst = as_operator(chromium, stack, "analyst")
     analyst.goto("/console/payments/review/")
     analyst.get_by_role("link", name=order).click()
     expect(analyst.locator("body")).to_contain_text("HIGH")

@@ -48,7 +48,7 @@ class PageAnswer(Answer):
 
 
 class CatalogueAnswer(PageAnswer):
-    data = SkuAnswer(many=True)
+    data = SkuAnswer(many=True)  # type: ignore[assignment]
 
 
 class PricedLineAnswer(Answer):
@@ -140,7 +140,7 @@ class OrderSummaryAnswer(Answer):
 
 
 class OrdersAnswer(PageAnswer):
-    data = OrderSummaryAnswer(many=True)
+    data = OrderSummaryAnswer(many=True)  # type: ignore[assignment]
 
 
 class AddressAnswer(Answer):

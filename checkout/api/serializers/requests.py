@@ -28,7 +28,7 @@ class ItemRequest(StrictSerializer):
 
 
 class CartRequest(StrictSerializer):
-    items = ItemRequest(many=True, min_length=1, max_length=2 * MAX_LINES)
+    items = serializers.ListField(child=ItemRequest(), min_length=1, max_length=2 * MAX_LINES)
 
     def validate_items(self, value: list[dict[str, Any]]) -> tuple[Item, ...]:
         return tuple(Item(**item) for item in value)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -33,9 +32,7 @@ class ApiView(APIView):
             raise RateLimited(f"Too many requests. Go on in {wait} seconds.", retry_after=wait)
         refuse_card_numbers(request.headers.get(HEADER, ""), param=HEADER)
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         finished = super().finalize_response(request, response, *args, **kwargs)
         finished["Cache-Control"] = "no-store"
         for name, value in self.standing.headers().items() if self.standing else ():

@@ -22,6 +22,7 @@ from checkout.errors import (
     OrderNotFound,
     OrderRejected,
     OutOfStock,
+    PaymentStillOpen,
     QuoteExpired,
     QuoteReplayed,
     QuoteStale,
@@ -96,7 +97,7 @@ class OrdersView(IdempotentMixin, ApiView):
         )
         return self._placed(placed.order, placed.access_token)
 
-    def recover(self, request: Request, refusal: Refusal) -> Response | None:
+    def recover(self, request: Request, data: dict[str, Any], refusal: Refusal) -> Response | None:
         if not isinstance(refusal, QuoteReplayed):
             return None
         try:
@@ -137,7 +138,13 @@ class OrderCancelView(IdempotentMixin, ApiView):
         request=NothingRequest,
         answer=OrderAnswer,
         moves=True,
-        refusals=(OrderNotFound, OrderNotCancellable, PaymentInProgress, PaymentOutcomeUnknown),
+        refusals=(
+            OrderNotFound,
+            OrderNotCancellable,
+            PaymentStillOpen,
+            PaymentInProgress,
+            PaymentOutcomeUnknown,
+        ),
         examples={"request": {}, "answer": {**ORDER, "state": "CANCELLED"}},
     )
     def post(self, request: Request, **kwargs: Any) -> Any:

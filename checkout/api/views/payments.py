@@ -88,9 +88,9 @@ class PaymentsView(IdempotentMixin, ApiView):
         )
         return self._started(payment)
 
-    def recover(self, request: Request, refusal: Refusal) -> Response | None:
+    def recover(self, request: Request, data: dict[str, Any], refusal: Refusal) -> Response | None:
         stands_in_the_way = refusal.status == HTTPStatus.CONFLICT  # an order has one live payment: this one
-        payment = selectors.live_payment(request.data["order"]) if stands_in_the_way else None
+        payment = selectors.live_payment(data["order"]) if stands_in_the_way else None
         return self._started(payment) if payment else None
 
     def _started(self, payment: selectors.PaymentView) -> Response:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any
 
 import stripe
@@ -30,6 +31,15 @@ _RAW_REFUND = (
     "balance_transaction",
 )
 _RAW_CHARGE = ("id", "outcome", "balance_transaction", "failure_code")
+
+
+class Sending(Enum):
+    """What a refusal can prove depends on whether the same was asked before."""
+
+    FIRST = "first"  # nothing was sent under this key: who is turned away at the door has moved nothing
+    REPEATED = "repeated"  # an earlier request may have gone through: the door proves nothing about it
+    READ = "read"  # a question: a refusal to answer proves nothing at all
+
 
 _INTENT_OUTCOMES = {
     "succeeded": Outcome.SUCCEEDED,
@@ -104,15 +114,13 @@ def of_refund(refund: Mapping[str, Any]) -> Answer:
     )
 
 
-def of_error(error: stripe.StripeError, *, first: bool) -> Answer:
-    """An error as an answer: only what proves that no money moved is a refusal.
-
-    `first` says that nothing was sent under this key before. A repeated request that is turned away at the
-    door (wrong key, too many requests) proves nothing about the earlier one.
-    """
+def of_error(error: stripe.StripeError, sending: Sending) -> Answer:
+    """An error as an answer: only what proves that no money moved is a refusal."""
+    if sending is Sending.READ:
+        return unknown(error.code or type(error).__name__, _message(error))
     if isinstance(error, stripe.CardError):
         return _of_card_error(error)
-    if isinstance(error, (stripe.AuthenticationError, stripe.PermissionError)) and first:
+    if isinstance(error, (stripe.AuthenticationError, stripe.PermissionError)) and sending is Sending.FIRST:
         code = error.code or "not_authorised"
         return Answer(Outcome.ERRORED, code=code, message=_message(error), advice=Advice.STOP)
     if isinstance(error, stripe.InvalidRequestError) and error.http_status in (400, 404):

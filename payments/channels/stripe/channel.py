@@ -26,6 +26,7 @@ from payments.channels.contract import (
 )
 from payments.channels.stripe import answers, notices
 from payments.channels.stripe.amounts import AmountNotRepresentable, to_stripe
+from payments.channels.stripe.answers import Sending
 from payments.channels.transport import checked_url, is_loopback
 
 # Stripe keeps idempotency keys for at least a day; past that a repeated request could charge again.
@@ -75,18 +76,18 @@ class StripeChannel:
             raise ChannelUnavailable("Stripe did not describe the card") from error
 
     def start(self, request: StartRequest) -> Answer:
-        return self._start(request, first=True)
+        return self._start(request, Sending.FIRST)
 
-    def _start(self, request: StartRequest, *, first: bool) -> Answer:
+    def _start(self, request: StartRequest, sending: Sending) -> Answer:
         try:
             params = _start_params(request)
         except AmountNotRepresentable as error:
-            return Answer(Outcome.ERRORED, code="amount_invalid", message=str(error), advice=Advice.STOP)
+            return _not_representable(error)
         return self._intent(
             lambda: self._api.payment_intents.create(params, {"idempotency_key": request.key}),
             reference=request.reference,
+            sending=sending,
             expires_at=request.expires_at,
-            first=first,
         )
 
     def query(self, request: MovementRequest) -> Answer:
@@ -96,11 +97,11 @@ class StripeChannel:
             return self._intent(
                 lambda: self._api.payment_intents.retrieve(request.channel_reference, {"expand": _WHOLE}),
                 reference=request.reference,
+                sending=Sending.READ,
                 expires_at=expires_at,
-                first=False,
             )
         if request.start and self._clock() < request.start.expires_at + _KEY_LIFETIME:
-            return self._start(request.start, first=False)
+            return self._start(request.start, Sending.REPEATED)
         found = self._search(request)
         if found.outcome is Outcome.NOT_FOUND and request.start is None:
             return answers.unknown("start_unknown", "Without the first request an absence proves nothing.")
@@ -116,14 +117,19 @@ class StripeChannel:
             )
             return found.data[0] if found.data else None
 
-        return self._intent(newest, reference=request.reference, first=False)
+        return self._intent(newest, reference=request.reference, sending=Sending.READ)
 
     def capture(self, request: MovementRequest) -> Answer:
-        params: Any = {"amount_to_capture": to_stripe(request.amount or request.total), "expand": _WHOLE}
+        if not request.channel_reference:
+            return answers.unknown("reference_unknown", "Ask what became of the start before it is captured.")
+        try:
+            params: Any = {"amount_to_capture": to_stripe(request.amount or request.total), "expand": _WHOLE}
+        except AmountNotRepresentable as error:
+            return _not_representable(error)
         return self._intent(
             lambda: self._api.payment_intents.capture(request.channel_reference, params, _keyed(request)),
             reference=request.reference,
-            first=True,
+            sending=Sending.REPEATED,
         )
 
     def void(self, request: MovementRequest) -> Answer:
@@ -139,12 +145,12 @@ class StripeChannel:
                 return found
             intent = found.channel_reference
         params: Any = {
-            "cancellation_reason": _CANCEL_REASONS & {request.reason} and request.reason or "abandoned"
+            "cancellation_reason": request.reason if request.reason in _CANCEL_REASONS else "abandoned"
         }
         return self._intent(
             lambda: self._api.payment_intents.cancel(intent, params, _keyed(request)),
             reference=request.reference,
-            first=True,
+            sending=Sending.REPEATED,
         )
 
     def _intent(
@@ -152,7 +158,7 @@ class StripeChannel:
         ask: Callable[[], Any],
         *,
         reference: str,
-        first: bool,
+        sending: Sending,
         expires_at: datetime | None = None,
     ) -> Answer:
         """Call, and translate the payment intent that comes back or stands inside the refusal."""
@@ -162,13 +168,13 @@ class StripeChannel:
                 return Answer(Outcome.NOT_FOUND)
             return _trusted(intent.to_dict(), reference, expires_at)
         except stripe.InvalidRequestError as error:
-            return self._refused(error, reference, first)
+            return self._refused(error, reference, sending)
         except stripe.StripeError as error:
-            return answers.of_error(error, first=first)
+            return answers.of_error(error, sending)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             return answers.unknown("malformed_answer", type(error).__name__)
 
-    def _refused(self, error: stripe.InvalidRequestError, reference: str, first: bool) -> Answer:
+    def _refused(self, error: stripe.InvalidRequestError, reference: str, sending: Sending) -> Answer:
         inside = answers.intent_inside(error)
         if error.code == "payment_intent_unexpected_state" and inside is not None:
             # asked for what is already done, or can not be done any more: its state is the answer
@@ -178,17 +184,21 @@ class StripeChannel:
                 return answers.unknown("malformed_answer", "the intent inside the refusal")
         if error.http_status == 404 and error.code == "resource_missing" and error.param == "intent":
             return Answer(Outcome.NOT_FOUND, code="resource_missing", message=str(error.user_message))
-        return answers.of_error(error, first=first)
+        return answers.of_error(error, sending)
 
     def refund(self, request: MovementRequest) -> Answer:
+        try:
+            amount = to_stripe(request.amount or request.total)
+        except AmountNotRepresentable as error:
+            return _not_representable(error)
         params: Any = {
             "payment_intent": request.channel_reference,
-            "amount": to_stripe(request.amount or request.total),
+            "amount": amount,
             "metadata": {"reference": request.movement_reference, "payment_reference": request.reference},
         }
         if request.reason in _REFUND_REASONS:
             params["reason"] = request.reason
-        return self._refund(lambda: self._api.refunds.create(params, _keyed(request)))
+        return self._refund(lambda: self._api.refunds.create(params, _keyed(request)), Sending.REPEATED)
 
     def query_refund(self, request: MovementRequest) -> Answer:
         def ours() -> Any:
@@ -200,14 +210,14 @@ class StripeChannel:
             )
             return next(matching, None)
 
-        return self._refund(ours)
+        return self._refund(ours, Sending.READ)
 
-    def _refund(self, ask: Callable[[], Any]) -> Answer:
+    def _refund(self, ask: Callable[[], Any], sending: Sending) -> Answer:
         try:
             refund = ask()
             return Answer(Outcome.NOT_FOUND) if refund is None else answers.of_refund(refund.to_dict())
         except stripe.StripeError as error:
-            return answers.of_error(error, first=True)
+            return answers.of_error(error, sending)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             return answers.unknown("malformed_answer", type(error).__name__)
 
@@ -220,6 +230,10 @@ class StripeChannel:
 
     def refuse(self, refusal: NoticeRefused) -> Acknowledgement:
         return Acknowledgement(400, f'{{"code": "{refusal.code}"}}', "application/json")
+
+
+def _not_representable(error: AmountNotRepresentable) -> Answer:
+    return Answer(Outcome.ERRORED, code="amount_invalid", message=str(error), advice=Advice.STOP)
 
 
 def _trusted(intent: Mapping[str, Any], reference: str, expires_at: datetime | None) -> Answer:

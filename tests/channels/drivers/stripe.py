@@ -3,11 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-import httpx
-
 from payments.channels.contract import Challenge, Channel, MovementRequest, StartRequest
 from payments.channels.stripe.channel import from_settings
 from tests.channels.drivers import Driver
+from tests.channels.world import HTTP
 
 VISA = "4242424242424242"
 DECLINED = "4000000000000002"
@@ -39,7 +38,7 @@ class StripeDriver(Driver):
 
     def card(self, number: str) -> str:
         """A payment method token for `number`, made with the publishable key like the card field does."""
-        answer = httpx.post(
+        answer = HTTP.post(
             self.sandbox.url + "/stripe/v1/payment_methods",
             data={
                 "type": "card",

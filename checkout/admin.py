@@ -1,0 +1,300 @@
+"""The console's view of the shop: orders are read, articles and stock change through services."""
+
+from typing import Any, ClassVar, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import models
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, to_locale
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
+
+from checkout.models import Order, OrderLine, Reservation, Sku, Stock
+from checkout.services.adjust_stock import adjust_stock
+from checkout.services.save_sku import save_sku
+from ledger.errors import Refusal
+from ledger.money import Money
+from payments.selectors import payments_of
+
+_STATES = {
+    "PENDING_PAYMENT": "info",
+    "PAID": "success",
+    "FULFILLED": "success",
+    "DONE": "success",
+    "REJECTED": "danger",
+    "CANCELLED_AFTER_PAY": "warning",
+    "RESERVED": "info",
+    "CONFIRMED": "success",
+}
+
+
+def _shown(minor: int, currency: str) -> str:
+    return Money(minor, currency).formatted(to_locale(get_language() or "en"))
+
+
+class _NeverByHand:
+    """What use cases write is not edited, whatever permissions somebody holds."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class _ThroughService(ModelAdmin):  # type: ignore[misc]
+    """A form whose saving is one call of a use case, which has its own transaction and its own audit entry."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Without the admin's own transaction."""
+        return cast(HttpResponse, self._changeform_view(request, object_id, form_url, extra_context))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        try:
+            self.call(obj, form.cleaned_data, f"user:{request.user.pk}")
+        except Refusal as refusal:
+            request.refused = True  # type: ignore[attr-defined]
+            messages.error(request, str(refusal))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Nothing hangs on these rows."""
+
+    def call(self, obj: Any, given: dict[str, Any], actor: str) -> None:
+        raise NotImplementedError
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        return self._without_claiming_success(request) or super().response_add(
+            request, obj, post_url_continue
+        )
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        return self._without_claiming_success(request) or super().response_change(request, obj)
+
+    def _without_claiming_success(self, request: HttpRequest) -> HttpResponse | None:
+        return HttpResponseRedirect(request.path) if hasattr(request, "refused") else None
+
+    def log_addition(self, request: HttpRequest, obj: object, message: object) -> None:
+        """The audit journal has it."""
+
+    def log_change(self, request: HttpRequest, obj: object, message: object) -> None:
+        """The audit journal has it."""
+
+
+class LineInline(_NeverByHand, TabularInline):  # type: ignore[misc]
+    model = OrderLine
+    fields = ("code", "title_en", "quantity", "unit", "off", "sum")
+    readonly_fields = fields
+    ordering = ("code",)
+    extra = 0
+
+    @display(description=_("Unit price"))
+    def unit(self, row: OrderLine) -> str:
+        return _shown(row.unit_price, row.order.currency)
+
+    @display(description=_("Discount"))
+    def off(self, row: OrderLine) -> str:
+        return _shown(row.discount, row.order.currency)
+
+    @display(description=_("Total"))
+    def sum(self, row: OrderLine) -> str:
+        return _shown(row.total, row.order.currency)
+
+
+class ReservationInline(_NeverByHand, TabularInline):  # type: ignore[misc]
+    model = Reservation
+    fields = ("sku", "quantity", "state_badge", "expires_at", "created_at")
+    readonly_fields = fields
+    ordering = ("created_at",)
+    extra = 0
+
+    @display(description=_("State"), label=_STATES)
+    def state_badge(self, row: Reservation) -> str:
+        return str(row.state)
+
+
+@admin.register(Order)
+class OrderAdmin(_NeverByHand, ModelAdmin):  # type: ignore[misc]
+    list_display = ("public_id", "state_badge", "payable_shown", "email", "country", "created_at")
+    list_filter = ("state", "country", "locale")
+    search_fields = ("email__exact", "paid_by__exact")
+    search_help_text = _("e-mail address, or pay_… of the payment that counts")
+    date_hierarchy = "created_at"
+    ordering = ("-id",)
+    list_per_page = 50
+    show_full_result_count = False
+    inlines = (LineInline, ReservationInline)
+    fieldsets: ClassVar = (
+        (
+            None,
+            {"fields": ("public_id", "state_badge", "user", "email", "locale", "created_at", "expires_at")},
+        ),
+        (_("Price"), {"fields": ("payable_shown", "made_of", "quote_id")}),
+        (_("Payments"), {"fields": ("payments",)}),
+        (_("Delivery"), {"fields": ("delivery",)}),
+    )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[Order], search_term: str
+    ) -> tuple[models.QuerySet[Order], bool]:
+        if search_term.strip().startswith("ord_"):
+            try:
+                return queryset & Order.objects.named(search_term.strip()), False
+            except ValueError:
+                return queryset.none(), False
+        found, repeats = super().get_search_results(request, queryset, search_term.lower())
+        return found, bool(repeats)
+
+    @display(description=_("State"), label=_STATES)
+    def state_badge(self, row: Order) -> str:
+        return str(row.state)
+
+    @display(description=_("Payable"), ordering="payable")
+    def payable_shown(self, row: Order) -> str:
+        return _shown(row.payable, row.currency)
+
+    @display(description=_("Made of"))
+    def made_of(self, row: Order) -> SafeString:
+        parts = {
+            _("articles"): row.subtotal,
+            _("discount"): -row.discount,
+            _("tax"): row.tax,
+            _("shipping"): row.shipping,
+            _("tax inside the price"): row.tax_included,
+        }
+        return format_html_join(
+            "", "<div>{}: {}</div>", ((k, _shown(v, row.currency)) for k, v in parts.items())
+        )
+
+    @display(description=_("Payments"))
+    def payments(self, row: Order) -> SafeString | str:
+        listed = reverse("admin:payments_payment_changelist")
+        lines = (
+            (
+                f"{listed}?q={row.public_id}",
+                p.id,
+                p.state,
+                p.amount.formatted(),
+                p.method,
+                p.risk_level or "–",
+            )
+            for p in payments_of(row.public_id)
+        )
+        return format_html_join("", '<div><a href="{}">{}</a> · {} · {} · {} · {}</div>', lines) or "–"
+
+    @display(description=_("To"))
+    def delivery(self, row: Order) -> SafeString:
+        return format_html_join("", "<div>{}</div>", ((part,) for part in row.address.values() if part))
+
+
+class SkuForm(forms.ModelForm):  # type: ignore[type-arg]
+    price = forms.DecimalField(
+        label=_("Price"),
+        widget=UnfoldAdminDecimalFieldWidget,
+        help_text=_("What a customer pays, like 100.00"),
+    )
+
+    class Meta:
+        model = Sku
+        fields = (
+            "code",
+            "title_zh",
+            "title_en",
+            "description_zh",
+            "description_en",
+            "price",
+            "tax_class",
+            "image",
+            "active",
+            "position",
+            "purchase_limit",
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            self.initial["price"] = self.instance.unit_price.major
+
+    def clean_price(self) -> int:
+        try:
+            return Money.from_major(self.cleaned_data["price"], self.instance.currency).minor
+        except ValueError as problem:
+            raise forms.ValidationError(str(problem)) from problem
+
+
+@admin.register(Sku)
+class SkuAdmin(_ThroughService):
+    form = SkuForm
+    list_display = ("code", "title_zh", "title_en", "price_shown", "available", "active", "purchase_limit")
+    list_filter = ("active", "tax_class")
+    search_fields = ("code", "title_zh", "title_en")
+    ordering = ("position", "code")
+    list_select_related = ("stock",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Sku | None = None) -> tuple[str, ...]:
+        return ("code",) if obj else ()
+
+    @display(description=_("Price"), ordering="price")
+    def price_shown(self, row: Sku) -> str:
+        return _shown(row.price, row.currency)
+
+    @display(description=_("Available"))
+    def available(self, row: Sku) -> int:
+        return row.stock.available
+
+    def call(self, obj: Sku, given: dict[str, Any], actor: str) -> None:
+        save_sku(sku=obj.code, says=given, actor=actor, currency=obj.currency)
+
+
+class StockForm(forms.ModelForm):  # type: ignore[type-arg]
+    reason = forms.CharField(max_length=200, label=_("Reason"), widget=UnfoldAdminTextInputWidget)
+
+    class Meta:
+        model = Stock
+        fields = ("total",)
+
+    def _post_clean(self) -> None:
+        """The service judges under the row's lock; what the form was opened with is old by now."""
+
+
+@admin.register(Stock)
+class StockAdmin(_ThroughService):
+    form = StockForm
+    list_display = ("sku", "total", "reserved", "available")
+    readonly_fields = ("sku", "reserved")
+    fields = ("sku", "reserved", "total", "reason")
+    search_fields = ("sku__code",)
+    ordering = ("sku__position", "sku__code")
+    list_select_related = ("sku",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @display(description=_("Available"))
+    def available(self, row: Stock) -> int:
+        return row.available
+
+    def call(self, obj: Stock, given: dict[str, Any], actor: str) -> None:
+        adjust_stock(sku=obj.sku.code, total=given["total"], actor=actor, reason=given["reason"])
