@@ -65,7 +65,6 @@ UNFOLD: dict[str, Any] = {
     ],
     "BORDER_RADIUS": "8px",
     "COLORS": {"primary": _GREEN},
-    "SHOW_LANGUAGES": True,
     "SIDEBAR": {
         "show_search": True,
         "navigation": [
