@@ -42,7 +42,7 @@ def description(article: SkuView) -> str:
 
 @register.filter
 def country(code: str) -> str:
-    return Locale.parse(_locale()).territories.get(code, code)
+    return str(Locale.parse(_locale()).territories.get(code, code))
 
 
 @register.filter

@@ -92,7 +92,7 @@ def result(request: HttpRequest, order_id: str) -> HttpResponse:
 @require_safe
 @never_cache
 @xframe_options_sameorigin
-@csp_replace({"frame-ancestors": ["'self'"]})
+@csp_replace({"frame-ancestors": ["'self'"]})  # type: ignore[arg-type] # says that views take no arguments
 def come_back(request: HttpRequest, order_id: str) -> HttpResponse:
     """Where a provider sends the customer afterwards, on the whole page or inside our frame.
 

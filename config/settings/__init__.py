@@ -4,5 +4,6 @@ from config.settings.background import *  # noqa: F403
 from config.settings.base import *  # noqa: F403
 from config.settings.channels import *  # noqa: F403
 from config.settings.composition import *  # noqa: F403
+from config.settings.console import *  # noqa: F403
 from config.settings.logs import *  # noqa: F403
 from config.settings.security import *  # noqa: F403

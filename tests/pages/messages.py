@@ -32,6 +32,7 @@ def sources() -> list[Path]:
         *sorted(templates.glob("*.html")),
         *sorted((templates / "checkout").rglob("*.html")),
         *sorted((ROOT / "checkout").rglob("*.py")),
+        *sorted((ROOT / "config").rglob("*.py")),
     ]
 
 
