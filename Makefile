@@ -7,9 +7,10 @@ DATA ?= var
 VENV := .venv
 PY := $(VENV)/bin/python
 # Commands that look at the code need settings, and neither a database nor real keys.
-OFFLINE := env SMART_CHECKOUT_DATA=var/offline SECRET_KEY=offline AUDIT_HMAC_KEY=offline QUOTE_KEYS=offline=offline \
-	DATABASE_URL=postgres://offline@127.0.0.1:9/offline REDIS_URL=redis://127.0.0.1:9/0 \
-	PUBLIC_URL=http://127.0.0.1:8000 STRIPE_SECRET_KEY= ALIPAY_APP_ID= WECHAT_MCHID=
+OFFLINE := env SMART_CHECKOUT_DATA=var/offline SECRET_KEY=offline AUDIT_HMAC_KEY=offline RISK_ENTITY_KEY=offline \
+	QUOTE_KEYS=offline=offline DATABASE_URL=postgres://offline@127.0.0.1:9/offline \
+	REDIS_URL=redis://127.0.0.1:9/0 PUBLIC_URL=http://127.0.0.1:8000 \
+	STRIPE_SECRET_KEY= ALIPAY_APP_ID= WECHAT_MCHID=
 
 .PHONY: help setup run test check schema bench drill clean
 

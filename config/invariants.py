@@ -6,8 +6,8 @@ from itertools import groupby
 
 import httpx
 from django.conf import settings
-from ledger.invariants import Finding
 
+from ledger.invariants import Finding
 from payments.selectors import money_by_attempt
 
 NAME = "money at the sandbox equals ours"

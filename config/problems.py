@@ -34,9 +34,11 @@ _ADVICE = {
 _OWN_CODES = {"unknown_field"}
 
 
-def problem(status: int, code: str, detail: str, param: str | None = None, **more: Any) -> dict[str, Any]:
-    """The members of one problem. `more` are extension members."""
-    extensions = {name: value for name, value in more.items() if name not in _RESERVED}
+def problem(
+    status: int, code: str, detail: str, param: str | None = None, more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The members of one problem. `more` are extension members; they never replace a standard one."""
+    extensions = {name: value for name, value in (more or {}).items() if name not in _RESERVED}
     return {
         "type": f"{settings.PUBLIC_URL}/docs/errors#{code}",
         "title": code.replace("_", " ").capitalize(),
@@ -80,10 +82,11 @@ def _answer(members: dict[str, Any], headers: dict[str, str] | None = None) -> R
 
 
 def _refusal(refusal: Refusal) -> Response:
-    more = dict(refusal.context)
-    wait = more.get("retry_after")
+    wait = refusal.context.get("retry_after")
     headers = {"Retry-After": str(wait)} if wait is not None else None
-    return _answer(problem(refusal.status, refusal.code, str(refusal), refusal.param, **more), headers)
+    return _answer(
+        problem(refusal.status, refusal.code, str(refusal), refusal.param, refusal.context), headers
+    )
 
 
 def _invalid(error: exceptions.ValidationError) -> Response:
@@ -93,7 +96,7 @@ def _invalid(error: exceptions.ValidationError) -> Response:
     ]
     first = errors[0] if errors else {"param": None, "code": "invalid", "detail": "Invalid input."}
     code = first["code"] if first["code"] in _OWN_CODES else "invalid"
-    return _answer(problem(400, str(code), str(first["detail"]), first["param"], errors=errors))
+    return _answer(problem(400, str(code), str(first["detail"]), first["param"], {"errors": errors}))
 
 
 def _leaves(detail: Any, path: str = "") -> Iterator[tuple[str, exceptions.ErrorDetail]]:

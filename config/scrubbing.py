@@ -64,4 +64,4 @@ def _scrub_named(name: str, value: Any) -> Any:
 
 def scrub(logger: object, method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """A structlog processor; the last before rendering."""
-    return {name: _scrub_named(name, value) for name, value in event.items()}
+    return {scrub_text(name): _scrub_named(name, value) for name, value in event.items()}

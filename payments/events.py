@@ -71,8 +71,8 @@ class PaymentFailed(PaymentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentCancelled(PaymentEvent):
-    """Closed or voided: no money was kept. `reason`: "customer", "expired", "replaced", "review_rejected", "review_expired", "risk_rejected",
-    "late_authorization"."""
+    """Closed or voided: no money was kept. `reason`: "customer", "expired", "replaced",
+    "review_rejected", "review_expired", "risk_rejected" or "late_authorization"."""
 
     name: ClassVar[str] = "payment.cancelled"
     reason: str

@@ -49,6 +49,11 @@ async def asked_json(request: Request) -> dict[str, Any]:
 
 
 def routes(world: World) -> list[BaseRoute]:
+    table = [*_payment_table(world), *_delivery_table(world), *_world_table(world)]
+    return [Route(path, _guarded(handler), methods=[method]) for method, path, handler in table]
+
+
+def _world_table(world: World) -> list[tuple[str, str, Handler]]:
     async def health(request: Request) -> Response:
         return JSONResponse({"status": "ok", "channels": sorted(world.providers)})
 
@@ -58,6 +63,26 @@ def routes(world: World) -> list[BaseRoute]:
             return refused(400, "name must be a text that is not empty")
         return JSONResponse(merchants.onboard(world, asked["name"], asked))
 
+    async def plan_fault(request: Request) -> Response:
+        asked = {
+            "method": "",
+            "path": "/",
+            "kind": "",
+            "seconds": 0.0,
+            "times": 1,
+            **await asked_json(request),
+        }
+        faults.plan_fault(world, **asked)
+        return JSONResponse({"planned": asked})
+
+    return [
+        ("GET", "/control/health", health),
+        ("POST", "/control/merchants", create_merchant),
+        ("POST", "/control/faults", plan_fault),
+    ]
+
+
+def _payment_table(world: World) -> list[tuple[str, str, Handler]]:
     async def list_payments(request: Request) -> Response:
         asked = request.query_params.get
         found = payments.find_payments(
@@ -79,6 +104,14 @@ def routes(world: World) -> list[BaseRoute]:
         )
         return JSONResponse({"movements": [dict(row) for row in moved]})
 
+    return [
+        ("GET", "/control/payments", list_payments),
+        ("POST", "/control/payments/{payment}/{action}", act_on_payment),
+        ("GET", "/control/ground-truth", ground_truth),
+    ]
+
+
+def _delivery_table(world: World) -> list[tuple[str, str, Handler]]:
     async def list_deliveries(request: Request) -> Response:
         found = deliveries.newest_deliveries(world)
         return JSONResponse({"deliveries": [delivery_json(delivery) for delivery in found]})
@@ -86,29 +119,10 @@ def routes(world: World) -> list[BaseRoute]:
     async def resend(request: Request) -> Response:
         return JSONResponse(delivery_json(deliveries.resend(world, request.path_params["delivery"])))
 
-    async def plan_fault(request: Request) -> Response:
-        asked = {
-            "method": "",
-            "path": "/",
-            "kind": "",
-            "seconds": 0.0,
-            "times": 1,
-            **await asked_json(request),
-        }
-        faults.plan_fault(world, **asked)
-        return JSONResponse({"planned": asked})
-
-    table: list[tuple[str, str, Handler]] = [
-        ("GET", "/control/health", health),
-        ("POST", "/control/merchants", create_merchant),
-        ("GET", "/control/payments", list_payments),
-        ("POST", "/control/payments/{payment}/{action}", act_on_payment),
-        ("GET", "/control/ground-truth", ground_truth),
+    return [
         ("GET", "/control/deliveries", list_deliveries),
         ("POST", "/control/deliveries/{delivery}/resend", resend),
-        ("POST", "/control/faults", plan_fault),
     ]
-    return [Route(path, _guarded(handler), methods=[method]) for method, path, handler in table]
 
 
 def _guarded(handler: Handler) -> Handler:

@@ -20,7 +20,7 @@ _WORKER = "PYTEST_XDIST_WORKER"
 _REDIS_BASE = "SMART_CHECKOUT_TEST_REDIS"
 
 # Keys of the tests only: everything that `manage.py up` would have generated.
-_TEST_KEYS = {
+TEST_KEYS = {
     "SECRET_KEY": "only-for-tests-" + "s" * 40,
     "RISK_ENTITY_KEY": "only-for-tests-" + "r" * 40,
     "AUDIT_HMAC_KEY": "only-for-tests-" + "a" * 40,
@@ -55,9 +55,10 @@ def provide() -> Services:
         os.environ["REDIS_URL"] = re.sub(r"/\d*$", f"/{number}", os.environ[_REDIS_BASE])
         return services
     services.directory = Path(tempfile.mkdtemp(prefix="smart-checkout-tests-"))
-    os.environ.update(_TEST_KEYS)
+    os.environ.update(TEST_KEYS)
     # An empty data folder: settings must not pick up the keys of a running demo.
     os.environ["SMART_CHECKOUT_DATA"] = str(services.directory / "data")
+    (services.directory / "data" / "static").mkdir(parents=True)
     compile_into(Path(__file__).parent.parent / "config" / "locale", services.directory / "data" / "locale")
     if "DATABASE_URL" not in os.environ:
         _start_postgres(services, services.directory)

@@ -14,7 +14,7 @@ from ledger.money import Money
 # of their key (no deadlock between carts), each is judged as it is after the lock, and either all of them move or
 # none does.
 _MOVE = """
-WITH wanted (sku_id, total, reserved) AS (SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[])),
+WITH wanted (sku_id, total, reserved) AS (SELECT * FROM unnest(%s::uuid[], %s::int[], %s::int[])),
 held AS (
     SELECT stock.sku_id, wanted.total, wanted.reserved,
            stock.reserved + wanted.reserved BETWEEN 0 AND stock.total + wanted.total AS fits
@@ -110,8 +110,8 @@ class Stock(models.Model):
     """How many there are (`total`) and how many of these are held for orders that are not paid (`reserved`)."""
 
     sku = models.OneToOneField(Sku, primary_key=True, on_delete=models.PROTECT, related_name="stock")
-    total = models.BigIntegerField(default=0)
-    reserved = models.BigIntegerField(default=0)
+    total = models.IntegerField(default=0)
+    reserved = models.IntegerField(default=0)
 
     objects = StockQuerySet.as_manager()
 

@@ -5,17 +5,12 @@ from typing import Any
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
-from config.settings.environment import BASE_DIR, DATA_DIR, env
+from config.settings.environment import BASE_DIR, DATA_DIR, REQUIRED, env
 
 # Django's generic classes take type parameters at run time too.
 django_stubs_ext.monkeypatch()
 
-_missing = [
-    name
-    for name in ("SECRET_KEY", "AUDIT_HMAC_KEY", "RISK_ENTITY_KEY", "QUOTE_KEYS", "DATABASE_URL", "REDIS_URL")
-    if not env.str(name, default="")
-]
-if _missing:
+if _missing := [name for name in REQUIRED if not env.str(name, default="")]:
     raise ImproperlyConfigured(
         f"{', '.join(_missing)} not set: set them in the environment, or start once with `make run`, "
         f"which writes them to {DATA_DIR / 'environment'}."

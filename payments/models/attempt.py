@@ -13,9 +13,26 @@ from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
 from payments.channels.contract import Answer, MovementRequest, NextAction, StartRequest
 from payments.models.payment import Payment
-from payments.states import AttemptKind, AttemptState as S
+from payments.states import AttemptKind
+from payments.states import AttemptState as S
 
 OPEN = [S.CREATED, S.SENT, S.UNKNOWN]
+_CHANGING = [
+    "payment",
+    "state",
+    "channel_reference",
+    "request",
+    "action_kind",
+    "action_value",
+    "action_expires_at",
+    "three_d_secure",
+    "answer",
+    "code",
+    "message",
+    "next_check_at",
+    "sent_at",
+    "answered_at",
+]
 # Seconds to the next question, by how many were asked.
 _BACK_OFF = (5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 # A call that has neither answered nor timed out by then was cut off with its process.
@@ -51,7 +68,7 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
         """The same, SENT: its call follows once this transaction is committed."""
         attempt = self.begin(payment, kind, **fields)
         attempt.send()
-        attempt.save(update_fields=["state", "sent_at", "next_check_at"])
+        attempt.store()
         return attempt
 
     def claim_due(self, now: datetime, limit: int) -> list["Attempt"]:
@@ -69,7 +86,7 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
         return claimed
 
 
-class Attempt(FSMModelMixin, models.Model):  # type: ignore[misc]
+class Attempt(FSMModelMixin, models.Model):
     """`request` keeps what was sent, so that it can be sent again unchanged; it holds tokens, never card numbers."""
 
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
@@ -119,6 +136,10 @@ class Attempt(FSMModelMixin, models.Model):  # type: ignore[misc]
 
     def __str__(self) -> str:
         return f"{self.public_id} {self.kind} {self.state}"
+
+    def store(self) -> None:
+        """Write all that may change after creation; the row must be locked."""
+        self.save(update_fields=_CHANGING)
 
     @property
     def public_id(self) -> str:

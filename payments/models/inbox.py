@@ -29,7 +29,7 @@ class InboxQuerySet(models.QuerySet["InboxEvent"]):
         return self.filter(state__in=WAITING, next_try_at__lte=now).order_by("next_try_at")
 
 
-class InboxEvent(FSMModelMixin, models.Model):  # type: ignore[misc]
+class InboxEvent(FSMModelMixin, models.Model):
     """`notice` is the verified notification in our words, so that it can be applied later than its signature holds."""
 
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
@@ -59,6 +59,10 @@ class InboxEvent(FSMModelMixin, models.Model):  # type: ignore[misc]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.event_id} {self.state}"
+
+    def store(self) -> None:
+        """Write all that may change after creation; the row must be locked."""
+        self.save(update_fields=["state", "tries", "next_try_at", "error", "applied_at"])
 
     @transition(field=state, source=WAITING, target=S.APPLIED)
     def apply(self) -> None:

@@ -14,6 +14,31 @@ from payments.states import PaymentState as S
 # A provider's success is believed whatever we thought before: the money is there.
 _MAY_STILL_SUCCEED = [S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN, S.AUTHORIZED, S.FAILED, S.CANCELLED]
 
+_CHANGING = [
+    "state",
+    "method",
+    "channel",
+    "amount_authorized",
+    "amount_captured",
+    "amount_refunding",
+    "amount_refunded",
+    "surplus",
+    "decision",
+    "risk_level",
+    "case",
+    "review_pending",
+    "decide_by",
+    "failure_code",
+    "failure_message",
+    "advice",
+    "instrument",
+    "return_url",
+    "device",
+    "client_ip",
+    "expires_at",
+    "updated_at",
+]
+
 
 class PaymentQuerySet(models.QuerySet["Payment"]):
     def locked(self) -> Self:
@@ -24,7 +49,7 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
         return self.filter(pk=decode("pay", public_id))
 
 
-class Payment(FSMModelMixin, models.Model):  # type: ignore[misc]
+class Payment(FSMModelMixin, models.Model):
     """One payment per reference; a refused one is tried again under the same row.
 
     Amounts are minor units of `currency`. Sums stand beside the state: a refund never hides a success.
@@ -101,6 +126,10 @@ class Payment(FSMModelMixin, models.Model):  # type: ignore[misc]
     @property
     def public_id(self) -> str:
         return encode("pay", self.id)
+
+    def store(self) -> None:
+        """Write all that may change after creation; the row must be locked."""
+        self.save(update_fields=_CHANGING)
 
     def money(self, minor: int) -> Money:
         return Money(minor, self.currency)

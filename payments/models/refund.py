@@ -15,6 +15,7 @@ from payments.models.payment import Payment
 from payments.states import RefundState as S
 
 UNDER_WAY = [S.REQUESTED, S.PROCESSING, S.UNKNOWN]
+_CHANGING = ["state", "channel_reference", "answer", "code", "message", "next_check_at", "updated_at"]
 _BACK_OFF = (5, 15, 60, 300, 900, 3600)
 
 
@@ -36,7 +37,7 @@ class RefundQuerySet(models.QuerySet["Refund"]):
         return claimed
 
 
-class Refund(FSMModelMixin, models.Model):  # type: ignore[misc]
+class Refund(FSMModelMixin, models.Model):
     """`business_key` is the caller's name for this refund: asking twice under it is asking once."""
 
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
@@ -68,6 +69,10 @@ class Refund(FSMModelMixin, models.Model):  # type: ignore[misc]
 
     def __str__(self) -> str:
         return f"{self.public_id} {self.state}"
+
+    def store(self) -> None:
+        """Write all that may change after creation; the row must be locked."""
+        self.save(update_fields=_CHANGING)
 
     @property
     def public_id(self) -> str:

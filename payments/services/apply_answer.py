@@ -17,7 +17,7 @@ from payments.events import (
     PaymentSucceeded,
 )
 from payments.models import Attempt, Payment
-from payments.services.close_review import close_review
+from payments.services.end_without_money import end_without_money
 from payments.services.queue_refund import queue_refund
 from payments.states import AttemptKind, AttemptState, PaymentState
 
@@ -41,9 +41,9 @@ def apply_answer(*, attempt: Attempt, answer: Answer, source: str) -> list[Event
         attempt.note(answer)
     events = _BY_KIND[AttemptKind(attempt.kind)](payment, attempt, answer, source)
     if payment.state in (PaymentState.FAILED, PaymentState.CANCELLED):
-        close_review(payment=payment)
-    attempt.save()
-    payment.save()
+        end_without_money(payment=payment)
+    attempt.store()
+    payment.store()
     for event in events:
         outbox.publish(event)
     if payment.surplus and payment.refundable:
@@ -56,24 +56,28 @@ def _start(payment: Payment, attempt: Attempt, answer: Answer, source: str) -> l
         return _started_with_money(payment, attempt, answer, source)
     if not attempt.is_open:
         return []
-    if answer.outcome == Outcome.NOT_FOUND and attempt.action_kind:
-        # A wallet's trade exists only once its QR was scanned.
-        attempt.wait()
-    elif answer.outcome in _REFUSED:
+    # A wallet's trade exists only once its QR was scanned.
+    not_scanned_yet = answer.outcome == Outcome.NOT_FOUND and attempt.action_kind
+    if answer.outcome in _REFUSED and not not_scanned_yet:
         return _refused(payment, attempt, answer)
-    elif answer.outcome == Outcome.ACTION_REQUIRED:
-        attempt.wait()
-        if payment.state in (PaymentState.PROCESSING, PaymentState.UNKNOWN):
-            payment.require_action()
-            expires_at = attempt.action_expires_at or payment.expires_at
-            return [PaymentActionRequired(**payment.told(), expires_at=expires_at.isoformat())]
-    elif answer.outcome == Outcome.PENDING or attempt.action_kind:
+    if answer.outcome == Outcome.ACTION_REQUIRED:
+        return _with_the_customer(payment, attempt)
+    if answer.outcome == Outcome.PENDING or attempt.action_kind:
         attempt.wait()
     else:
         attempt.lose_sight()
         if payment.state == PaymentState.PROCESSING:
             payment.lose_sight()
     return []
+
+
+def _with_the_customer(payment: Payment, attempt: Attempt) -> list[Event]:
+    attempt.wait()
+    if payment.state not in (PaymentState.PROCESSING, PaymentState.UNKNOWN):
+        return []
+    payment.require_action()
+    expires_at = attempt.action_expires_at or payment.expires_at
+    return [PaymentActionRequired(**payment.told(), expires_at=expires_at.isoformat())]
 
 
 def _started_with_money(payment: Payment, attempt: Attempt, answer: Answer, source: str) -> list[Event]:
@@ -97,7 +101,7 @@ def _started_with_money(payment: Payment, attempt: Attempt, answer: Answer, sour
             payment, AttemptKind.VOID, channel=attempt.channel, request={"reason": "late_authorization"}
         )
     elif payment.review_pending:
-        payment.save()
+        payment.store()
         payment.hold_for_review()
         return [PaymentHeldForReview(**payment.told(), decide_by=payment.expires_at.isoformat())]
     return []
@@ -127,7 +131,7 @@ def _void(payment: Payment, attempt: Attempt, answer: Answer, source: str) -> li
         start = _start_of(payment)
         start.note(answer)
         events = _started_with_money(payment, start, answer, source)
-        start.save()
+        start.store()
         return events
     if answer.outcome == Outcome.CANCELLED:
         attempt.succeed()
@@ -148,7 +152,7 @@ def _given_up(payment: Payment, reason: str) -> list[Event]:
     start = _start_of(payment)
     if start.state != AttemptState.CANCELLED:
         start.cancel()
-        start.save()
+        start.store()
     if payment.state == PaymentState.CANCELLED:
         return []
     payment.cancel(reason)
@@ -166,7 +170,7 @@ def _captured(payment: Payment, attempt: Attempt, answer: Answer) -> list[Event]
     """Book the money and say so; money for what another payment already paid is surplus and goes back."""
     if payment.state == PaymentState.IN_REVIEW:
         payment.release_from_review()
-        payment.save()
+        payment.store()
     if payment.state == PaymentState.CANCELLED and _another_counts(payment):
         payment.surplus = True
     payment.succeed(attempt.amount)
@@ -241,7 +245,7 @@ def _surplus_beside(payment: Payment, attempt: Attempt) -> list[Event]:
     beside.process()
     attempt.payment = beside
     _captured(beside, attempt, Answer(Outcome.SUCCEEDED))
-    beside.save()
+    beside.store()
     _send_back(beside)
     return []
 

@@ -23,7 +23,7 @@ def apply_notice(*, inbox: InboxEvent) -> NoticeRefused | None:
             if row.state in (InboxState.APPLIED, InboxState.IGNORED):
                 return None
             refusal = _apply(row, notice_from_json(row.notice))
-            row.save()
+            row.store()
             return refusal
     except Exception as error:
         _remember_failure(inbox, error)
@@ -73,4 +73,4 @@ def _remember_failure(inbox: InboxEvent, error: Exception) -> None:
             row.bury(repr(error))
         else:
             row.fail(repr(error))
-        row.save()
+        row.store()

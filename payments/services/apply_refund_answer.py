@@ -30,8 +30,8 @@ def apply_refund_answer(*, refund: Refund, answer: Answer) -> list[Event]:
         row.wait()
     else:
         row.lose_sight()
-    row.save()
-    payment.save(update_fields=["amount_refunding", "amount_refunded", "updated_at"])
+    row.store()
+    payment.store()
     for event in events:
         outbox.publish(event)
     return events

@@ -6,7 +6,7 @@ from payments.errors import PaymentAlreadySucceeded, PaymentInProgress, PaymentO
 from payments.events import PaymentCancelled
 from payments.models import Attempt, Payment
 from payments.selectors import PaymentView
-from payments.services.close_review import close_review
+from payments.services.end_without_money import end_without_money
 from payments.services.send_attempt import send_attempt
 from payments.states import AttemptKind, AttemptState, PaymentState
 
@@ -53,8 +53,8 @@ def _begin(payment: Payment, reason: str) -> Attempt | None:
 def _cancel_here(payment: Payment, start: Attempt | None, reason: str) -> None:
     if start and start.is_open:
         start.cancel()
-        start.save()
+        start.store()
     payment.cancel(reason)
-    close_review(payment=payment)
-    payment.save()
+    end_without_money(payment=payment)
+    payment.store()
     outbox.publish(PaymentCancelled(**payment.told(), reason=reason))

@@ -18,7 +18,7 @@ def carry_out_refund(*, refund: str) -> None:
         first_try = row.state == RefundState.REQUESTED
         if first_try:
             row.process()
-            row.save(update_fields=["state", "next_check_at", "updated_at"])
+            row.store()
         elif row.state not in (RefundState.PROCESSING, RefundState.UNKNOWN) or not row.checks:
             # Settled, or another process is in the middle of the first call.
             return

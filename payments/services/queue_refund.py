@@ -31,7 +31,7 @@ def queue_refund(*, payment: str, amount: Money | None, reason: str, actor: str,
         left = row.money(row.refundable)
         raise RefundExceedsCaptured(f"At most {left.major} {left.currency} can be refunded.", param="amount")
     row.amount_refunding += wanted.minor
-    row.save(update_fields=["amount_refunding", "updated_at"])
+    row.store()
     refund = Refund.objects.create(
         payment=row,
         business_key=key,

@@ -9,6 +9,7 @@ from payments.errors import ReviewNotFound, ReviewNotReady
 from payments.events import PaymentCancelled
 from payments.models import Attempt, Payment
 from payments.selectors import PaymentView
+from payments.services.end_without_money import end_without_money
 from payments.services.send_attempt import send_attempt
 from payments.states import AttemptKind, PaymentState
 from risk.services.decide_case import decide_case
@@ -21,7 +22,8 @@ def resolve_review(*, case: str, approve: bool, actor: str, reason: str) -> Paym
     """This will close the risk case and move its payment: approve captures or goes on, reject voids.
 
     Opens its own transactions: case and payment change in one, under the payment's lock; the channel is called
-    after it. Raises `ReviewNotFound`, `ReviewNotReady` and what `risk.services.decide_case` raises (decided already, held by another).
+    after it. Raises `ReviewNotFound`, `ReviewNotReady` and what `risk.services.decide_case` raises (decided
+    already, held by another).
     """
     with transaction.atomic(durable=True):
         attribute(actor=actor, reason=reason)
@@ -46,24 +48,25 @@ def _move(payment: Payment, approve: bool) -> Attempt | None:
     assert start is not None, "a held payment has the attempt that it was held with"
     if approve and payment.amount_authorized:
         payment.release_from_review()
-        payment.save()
+        payment.store()
         return Attempt.objects.begin_and_send(payment, AttemptKind.CAPTURE, channel=start.channel)
     if approve:
         payment.expires_at = timezone.now() + TIME_TO_PAY
         payment.process()
-        payment.save()
+        payment.store()
         start.request["expires_at"] = payment.expires_at.isoformat()
         start.send()
-        start.save(update_fields=["state", "request", "sent_at", "next_check_at"])
+        start.store()
         return start
-    payment.save()
+    payment.store()
     if payment.amount_authorized:
         return Attempt.objects.begin_and_send(
             payment, AttemptKind.VOID, channel=start.channel, request={"reason": "review_rejected"}
         )
     start.cancel()
-    start.save(update_fields=["state"])
+    start.store()
     payment.cancel("review_rejected")
-    payment.save()
+    end_without_money(payment=payment)
+    payment.store()
     outbox.publish(PaymentCancelled(**payment.told(), reason="review_rejected"))
     return None

@@ -20,9 +20,10 @@ from payments.models import Attempt, Payment
 from payments.routing import Route, route
 from payments.selectors import PaymentView
 from payments.services.cancel_payment import cancel_payment
+from payments.services.end_without_money import end_without_money
 from payments.services.send_attempt import send_attempt
 from payments.states import AttemptKind, PaymentMethod, PaymentState
-from risk.facts import InstrumentFacts, Verdict
+from risk.facts import InstrumentFacts, PaymentFacts, Verdict
 from risk.services.assess import assess
 
 
@@ -120,27 +121,28 @@ def _open(plan: _Plan) -> tuple[Payment, Attempt | None]:
             review_pending=verdict.action == "review",
             instrument=_kept(plan.instrument),
         )
-        payment.save()
+        payment.store()
         return payment, _act_on(verdict, payment, plan)
 
 
 def _act_on(verdict: Verdict, payment: Payment, plan: _Plan) -> Attempt | None:
     if verdict.action == "reject":
         payment.cancel("risk_rejected")
-        payment.save()
+        end_without_money(payment=payment)
+        payment.store()
         outbox.publish(PaymentCancelled(**payment.told(), reason="risk_rejected"))
         return None
     attempt = _attempt(payment, plan, verdict)
     if payment.review_pending and plan.instrument is None:
         # A wallet takes the money at once, so the person decides before the wallet is asked.
         payment.hold_for_review()
-        payment.save()
+        payment.store()
         outbox.publish(PaymentHeldForReview(**payment.told(), decide_by=payment.expires_at.isoformat()))
         return None
     payment.process()
-    payment.save()
+    payment.store()
     attempt.send()
-    attempt.save()
+    attempt.store()
     return attempt
 
 
@@ -165,7 +167,10 @@ def _payment_for(plan: _Plan) -> Payment:
     payment.device = intent.device
     payment.client_ip = intent.client_ip
     payment.expires_at = intent.expires_at
-    payment.save()
+    if payment._state.adding:
+        payment.save(force_insert=True)
+    else:
+        payment.store()
     return payment
 
 
@@ -191,7 +196,7 @@ def _attempt(payment: Payment, plan: _Plan, verdict: Verdict) -> Attempt:
     )
 
 
-def _facts(plan: _Plan, payment: Payment):  # type: ignore[no-untyped-def]
+def _facts(plan: _Plan, payment: Payment) -> PaymentFacts:
     card = plan.instrument
     return replace(
         plan.intent.facts,

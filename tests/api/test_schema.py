@@ -82,7 +82,7 @@ def real(merchant: Caller, transactional_db: None) -> dict[str, Any]:
     suppress_health_check=list(HealthCheck),
 )
 def test_nothing_that_the_document_allows_breaks_the_server(
-    case: schemathesis.Case, real: dict[str, Any]
+    case: "schemathesis.Case[Any]", real: dict[str, Any]
 ) -> None:
     if next(real["turn"]) % 2:
         for name in case.path_parameters or {}:

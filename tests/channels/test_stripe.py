@@ -123,6 +123,11 @@ class TestThreeDSecure:
         assert forged.status_code == 403
         assert stripe.sandbox.payments(request.reference)[0]["captured"] == 0
 
+    def test_given_up_by_the_provider_it_is_cancelled(self, stripe: StripeDriver) -> None:
+        request, answer = challenged(stripe)
+        stripe.sandbox.act(request.reference, "expire")
+        assert stripe.channel.query(stripe.movement(request, answer)).outcome is Outcome.CANCELLED
+
     def test_a_card_without_it_pays_without(self, stripe: StripeDriver) -> None:
         _, answer = challenged(stripe, "378282246310005")
         assert (answer.outcome, answer.three_d_secure) == (Outcome.SUCCEEDED, None)

@@ -30,7 +30,7 @@ def test_two_hundred_buyers_for_one_unit_make_one_order() -> None:
     article("watch", total=1)
     quotes = [quoted(Item("watch", 1)) for _ in range(BUYERS)]
 
-    outcomes = run(lambda quote: place(Item("watch", 1), quote=quote), quotes)
+    outcomes = run(lambda quote: place(Item("watch", 1), quote=quote), quotes, at_once=50)
 
     assert sum(isinstance(outcome, PlacedOrder) for outcome in outcomes) == 1
     refusals = [outcome for outcome in outcomes if isinstance(outcome, OutOfStock)]
@@ -63,7 +63,7 @@ def buy_unguarded(_: int) -> bool:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("unguarded")
 def test_the_same_crowd_without_the_guard_oversells() -> None:
-    outcomes = run(buy_unguarded, range(BUYERS))
+    outcomes = run(buy_unguarded, range(BUYERS), at_once=50)
 
     assert outcomes.count(True) > 1, "the race that the guard closes did not show"
     with connection.cursor() as cursor:

@@ -32,7 +32,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def credentials(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, live_server: Any) -> dict[str, Any]:
+def credentials(
+    sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, live_server: Any
+) -> dict[str, Any]:
     """Settings of the three channels for one merchant, whose notifications go to the live server."""
     keys = tmp_path_factory.mktemp("keys")
     public = {name: _new_key(keys / f"{name}.pem") for name in ("alipay", "wechat")}
@@ -151,11 +153,8 @@ class Till:
         self.sandbox.act(self.attempt(payment), action)
 
     def wait_for(self, payment: PaymentView, *states: str) -> PaymentView:
-        def look() -> PaymentView | None:
-            now = selectors.payment(payment.id)
-            return now if now.state in states else None
-
-        return eventually(look)
+        eventually(lambda: selectors.payment(payment.id).state in states)
+        return selectors.payment(payment.id)
 
     def at_provider(self, payment: PaymentView) -> dict[str, Any]:
         found: dict[str, Any] = self.sandbox.payments(self.attempt(payment))[0]

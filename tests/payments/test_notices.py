@@ -1,7 +1,6 @@
 """What providers tell us, over HTTP: genuine news is applied once, everything else changes nothing."""
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,6 +15,7 @@ from payments.channels.contract import Answer, Notice, NoticeKind, Outcome
 from payments.models import InboxEvent, OutboxEvent, Payment
 from payments.selectors import PaymentView
 from payments.services import apply_notice as applying
+from payments.services.cancel_payment import cancel_payment
 from payments.tasks import retry_inbox
 from tests.channels.world import eventually
 from tests.payments.conftest import Till
@@ -31,7 +31,9 @@ def moved() -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("channel", ["stripe", "alipay", "wechat"])
-@pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[]", b"\xff\xfe", b"sign=x&out_trade_no=y", b"{" * 5000])
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"null", b"[]", b"\xff\xfe", b"sign=x&out_trade_no=y", b"{" * 5000]
+)
 def test_garbage_is_a_client_error(till: Till, live_server: Any, channel: str, body: bytes) -> None:
     waiting = till.pay("alipay")
     before = moved()
@@ -65,7 +67,7 @@ def test_the_same_notification_five_times_at_once_is_applied_once(
 
 
 @pytest.fixture
-def told(till: Till, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def told(till: Till, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Deliver a notification that verifies and says what the test wants; the signature itself is tested elsewhere."""
 
     def deliver(live_server: Any, notice: Notice) -> httpx.Response:
@@ -73,7 +75,7 @@ def told(till: Till, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setattr(type(alipay), "read_notice", lambda *_: notice)
         return httpx.post(f"{live_server.url}/webhooks/alipay", content=b"signed")
 
-    yield deliver
+    return deliver
 
 
 def paid_notice(reference: str, amount: Money, event: str = "e1") -> Notice:
@@ -93,7 +95,10 @@ def test_another_amount_or_currency_is_never_applied(
     assert selectors.payment(payment.id).state == "REQUIRES_ACTION"
     assert transactions_of(payment.reference) == []
     [mismatch] = OutboxEvent.objects.filter(name="payment.mismatched")
-    assert (mismatch.payload["told_amount"], mismatch.payload["told_currency"]) == (amount.minor, amount.currency)
+    assert (mismatch.payload["told_amount"], mismatch.payload["told_currency"]) == (
+        amount.minor,
+        amount.currency,
+    )
 
 
 @pytest.mark.parametrize("reference", ["att_" + "0" * 26, "order-17", ""])
@@ -115,8 +120,6 @@ def test_a_refusal_after_the_success_changes_nothing(till: Till, live_server: An
 
 
 def test_a_success_after_the_close_is_believed(till: Till, live_server: Any, told: Any) -> None:
-    from payments.services.cancel_payment import cancel_payment
-
     payment = till.pay("alipay")
     cancel_payment(payment=payment.id, actor="cus_1", reason="customer")
     assert told(live_server, paid_notice(till.attempt(payment), payment.amount)).status_code == 200

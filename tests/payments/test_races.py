@@ -33,9 +33,13 @@ def at_once(work: Callable[[int], Any]) -> list[Any]:
 def test_without_the_constraint_one_order_gets_several_payments(till: Till) -> None:
     """The race itself: eight clicks, each finding nothing yet."""
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE payments_payment DROP CONSTRAINT IF EXISTS payment_one_live_per_reference")
+        cursor.execute(
+            "ALTER TABLE payments_payment DROP CONSTRAINT IF EXISTS payment_one_live_per_reference"
+        )
         cursor.execute("DROP INDEX IF EXISTS payment_one_live_per_reference")
-        cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'payments_payment_business_key%%'")
+        cursor.execute(
+            "SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'payments_payment_business_key%%'"
+        )
     try:
         intents = [till.intent("alipay", reference="ord_race") for _ in range(AT_ONCE)]
         at_once(lambda n: unguarded_insert(intents[n], n))

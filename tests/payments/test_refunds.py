@@ -63,7 +63,9 @@ def test_refusals_move_nothing(till: Till) -> None:
 
     for amount in (yuan("60.01"), Money(0, "CNY"), Money(-1, "CNY"), Money(100, "USD")):
         with pytest.raises(RefundExceedsCaptured):
-            request_refund(payment=paid.id, amount=amount, reason="More", actor="user:1", key=f"k{amount.minor}")
+            request_refund(
+                payment=paid.id, amount=amount, reason="More", actor="user:1", key=f"k{amount.minor}"
+            )
     with pytest.raises(PaymentNotRefundable):
         request_refund(payment=qr.id, amount=None, reason="Unpaid", actor="user:1", key="unpaid")
     with pytest.raises(RefundKeyReused):

@@ -1,5 +1,6 @@
 """What a person decides: the money is held while they think, and moves only as they say."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,9 @@ from payments.selectors import PaymentView
 from payments.services.cancel_payment import cancel_payment
 from payments.services.expire_reviews import expire_reviews
 from payments.services.resolve_review import resolve_review
+from payments.services.start_payment import start_payment
 from risk.errors import CaseAlreadyDecided
+from risk.facts import DeviceFacts
 from risk.selectors import case_of
 from tests.payments.conftest import CHINESE_VISA, Till
 
@@ -78,9 +81,10 @@ def test_the_customer_gives_up_while_it_waits(till: Till, held: PaymentView) -> 
 
 
 def test_a_wallet_is_not_asked_before_the_person_said_yes(till: Till) -> None:
-    held = till.pay("alipay", fen=4_000_000, paid_orders=0, to="US")
-    if held.state != "IN_REVIEW":
-        pytest.skip("the starting policy accepts this wallet payment")
+    intent = till.intent("alipay", fen=800_000, paid_orders=0)
+    risky = replace(intent, facts=replace(intent.facts, device=DeviceFacts(is_proxy=True)))
+    held = start_payment(intent=risky)
+    assert held.state == "IN_REVIEW"
     assert till.sandbox.payments(till.attempt(held)) == []
 
     shown = resolve_review(case=held.case, approve=True, actor="user:7", reason="Phoned them")
@@ -88,3 +92,14 @@ def test_a_wallet_is_not_asked_before_the_person_said_yes(till: Till) -> None:
     assert shown.state == "REQUIRES_ACTION"
     till.customer(shown, "pay")
     till.wait_for(shown, "SUCCEEDED")
+
+
+def test_a_wallet_that_was_refused_is_never_asked(till: Till) -> None:
+    intent = till.intent("wechat_pay", fen=800_000, paid_orders=0)
+    risky = replace(intent, facts=replace(intent.facts, device=DeviceFacts(is_proxy=True)))
+    held = start_payment(intent=risky)
+
+    ended = resolve_review(case=held.case, approve=False, actor="user:7", reason="Proxy")
+
+    assert (ended.state, ended.failure_code) == ("CANCELLED", "review_rejected")
+    assert till.sandbox.payments(till.attempt(held)) == []

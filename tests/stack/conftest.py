@@ -18,6 +18,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests import services
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -30,7 +32,7 @@ FLAGS = [
     "--disable-sync",
 ]
 # What the run's own services put into the environment must not reach the program under test.
-_OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "AUDIT_HMAC_KEY", "RISK_ENTITY_KEY", "QUOTE_KEYS", "PUBLIC_URL", "ALLOWED_HOSTS")
+_OURS = {*services.TEST_KEYS, "DATABASE_URL", "REDIS_URL"}
 READY_SECONDS = 120
 
 
@@ -106,6 +108,7 @@ class Stack:
     def manage(self, *arguments: str, check: bool = True) -> str:
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
+            check=False,
             cwd=ROOT,
             env=self.environment,
             text=True,
@@ -155,7 +158,9 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium: Browser, stack: Stack) -> Iterator[Page]:
     """A fresh person at a desktop, reading English; anything the page logs as an error fails the test."""
-    context = chromium.new_context(base_url=stack.url, locale="en-GB", viewport={"width": 1280, "height": 900})
+    context = chromium.new_context(
+        base_url=stack.url, locale="en-GB", viewport={"width": 1280, "height": 900}
+    )
     page = context.new_page()
     page.set_default_timeout(15_000)
     wrong: list[str] = []

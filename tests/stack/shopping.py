@@ -7,8 +7,20 @@ from tests.stack.conftest import Stack
 CHINESE_CARD = "4000 0015 6000 0002"
 AMERICAN_CARD = "4242 4242 4242 4242"
 
-CHINA = {"country": "CN", "line1": "1 Wenyi Road", "city": "Hangzhou", "region": "Zhejiang", "postal_code": "310000"}
-AMERICA = {"country": "US", "line1": "1 Main Street", "city": "Seattle", "region": "WA", "postal_code": "98101"}
+CHINA = {
+    "country": "CN",
+    "line1": "1 Wenyi Road",
+    "city": "Hangzhou",
+    "region": "Zhejiang",
+    "postal_code": "310000",
+}
+AMERICA = {
+    "country": "US",
+    "line1": "1 Main Street",
+    "city": "Seattle",
+    "region": "WA",
+    "postal_code": "98101",
+}
 
 
 def sign_in(page: Page, stack: Stack, name: str = "demo") -> None:

@@ -77,7 +77,9 @@ def test_cross_border_waits_for_a_person(
     analyst.goto("/console/payments/review/")
     analyst.get_by_role("link", name=order).click()
     expect(analyst.locator("body")).to_contain_text("HIGH")
-    analyst.fill("[name=reason]", "Called the customer" if decision == "approve" else "Address is a forwarder")
+    analyst.fill(
+        "[name=reason]", "Called the customer" if decision == "approve" else "Address is a forwarder"
+    )
     analyst.get_by_test_id(decision).click()
 
     page.goto(f"/pay/{order}/")

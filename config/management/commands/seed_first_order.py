@@ -8,7 +8,9 @@ from config.first_order import ensure_first_order
 
 
 class Command(BaseCommand):
-    help = "Buy a packet of tea as the demo customer, unless they have paid for something before (sandbox only)."
+    help = (
+        "Buy a packet of tea as the demo customer, unless they have paid for something before (sandbox only)."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         ensure_first_order("demo")

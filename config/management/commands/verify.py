@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils.module_loading import import_string
+
 from ledger.invariants import Finding
 
 _SHOWN = 20  # broken rows per check, in words; --json names all

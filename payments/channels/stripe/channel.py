@@ -289,9 +289,7 @@ def from_settings(settings: Mapping[str, Any]) -> StripeChannel:
         key,
         base_addresses={"api": base},
         max_network_retries=0,
-        http_client=stripe.RequestsClient(
-            timeout=float(settings.get("timeout_seconds", 10.0)), session=session
-        ),
+        http_client=stripe.RequestsClient(timeout=settings.get("timeout_seconds", 10.0), session=session),
     )
     return StripeChannel(
         client=client,

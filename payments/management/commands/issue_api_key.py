@@ -24,6 +24,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         issued = issue_api_key(
-            name=options["name"], scopes=options["scope"] or Scope, actor="command line", live=options["live"]
+            name=options["name"],
+            scopes=options["scope"] or Scope,
+            actor="command:issue_api_key",
+            live=options["live"],
         )
         self.stdout.write(issued.secret)
