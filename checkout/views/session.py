@@ -109,7 +109,7 @@ def _mark(fresh: Preview, items: Iterable[Item], viewer: Viewer) -> list[Any]:
 
 
 def remember_order(request: HttpRequest, quote: str, placed: PlacedOrder) -> None:
-    """Keep the guest's proof, empty the cart, and save: the customer may be back before the provider answers."""
+    """Keep the guest's proof, empty the cart, save at once: the customer may be back before the provider answers."""
     session = request.session
     if placed.access_token:
         session[_TOKENS] = [*session.get(_TOKENS, ()), placed.access_token][-_REMEMBERED_ORDERS:]
