@@ -62,16 +62,7 @@ class RefundInline(ReadOnly, TabularInline):  # type: ignore[misc]
 
 @admin.register(Payment)
 class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
-    list_display = (
-        "public_id",
-        "reference",
-        "state_badge",
-        "amount_shown",
-        "method",
-        "channel",
-        "risk_level",
-        "created_at",
-    )
+    list_display = ("shown_id", "reference", "state_badge", "amount_shown", "way", "risk_level", "created_at")
     list_filter = ("state", "method", "channel", "risk_level")
     search_fields = ("reference", "attempts__channel_reference")
     date_hierarchy = "created_at"
@@ -88,6 +79,14 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         ("Refusal", {"fields": ("failure_code", "failure_message", "advice")}),
         ("Customer", {"fields": ("card", "device", "client_ip", "expires_at", "created_at")}),
     )
+
+    @display(description="Payment")
+    def shown_id(self, row: Payment) -> str:
+        return row.public_id
+
+    @display(description="By", ordering="method")
+    def way(self, row: Payment) -> str:
+        return row.method if row.method in (row.channel, "") else f"{row.method} ({row.channel})"
 
     @display(description="State", label=_COLOURS)
     def state_badge(self, row: Payment) -> str:
