@@ -71,6 +71,17 @@ class Stack:
         return f"http://127.0.0.1:{self.port + 1}"
 
     @property
+    def kept(self) -> dict[str, str]:
+        """Addresses and secrets that the first start wrote down."""
+        lines = (self.data / "environment").read_text().splitlines()
+        pairs = (line.partition("=") for line in lines if not line.startswith("#"))
+        return {name: value.strip("'\"") for name, _, value in pairs}
+
+    @property
+    def database_url(self) -> str:
+        return self.kept["DATABASE_URL"]
+
+    @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in _OURS}
         return kept | {"SMART_CHECKOUT_DATA": str(self.data)}
