@@ -180,7 +180,7 @@ def _attempt(payment: Payment, plan: _Plan, verdict: Verdict) -> Attempt:
         payment,
         AttemptKind.START,
         channel=plan.channel,
-        route=plan.route.record(plan.channel),
+        route={**plan.route.record(plan.channel), "method": intent.method},
         request={
             "description": payment.description,
             "notify_url": registry.notify_url(plan.channel),
