@@ -85,7 +85,7 @@ class PaymentMismatched(PaymentEvent):
     name: ClassVar[str] = "payment.mismatched"
     told_amount: int
     told_currency: str
-    source: str  # "notice", "query" or "answer"
+    source: str  # "notice", "query", "answer"; "refund" when one that was refused is said to have happened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
