@@ -72,7 +72,7 @@ class PaymentFailed(PaymentEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentCancelled(PaymentEvent):
     """Closed or voided: no money was kept. `reason`: "customer", "expired", "replaced",
-    "review_rejected", "review_expired", "risk_rejected" or "late_authorization"."""
+    "review_rejected", "review_expired", "risk_rejected", "late_authorization" or "capture_refused"."""
 
     name: ClassVar[str] = "payment.cancelled"
     reason: str
@@ -85,7 +85,7 @@ class PaymentMismatched(PaymentEvent):
     name: ClassVar[str] = "payment.mismatched"
     told_amount: int
     told_currency: str
-    source: str  # "notice", "query" or "answer"
+    source: str  # "notice", "query", "answer"; "refund" when one that was refused is said to have happened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

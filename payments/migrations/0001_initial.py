@@ -275,6 +275,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='attempt',
+            constraint=models.UniqueConstraint(condition=models.Q(('kind', payments.states.AttemptKind['START']), ('state', payments.states.AttemptState['SUCCEEDED'])), fields=('payment',), name='attempt_one_start_brings_the_money'),
+        ),
+        migrations.AddConstraint(
+            model_name='attempt',
             constraint=models.UniqueConstraint(condition=models.Q(('kind', payments.states.AttemptKind['START']), models.Q(('channel_reference', ''), _negated=True)), fields=('channel', 'channel_reference'), name='attempt_channel_reference'),
         ),
         pgtrigger.migrations.AddTrigger(

@@ -49,6 +49,10 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
     def open(self) -> Self:
         return self.filter(state__in=OPEN)
 
+    def may_bring_money(self) -> Self:
+        """The tries that took or hold the money, or may still."""
+        return self.filter(kind=AttemptKind.START, state__in=[*OPEN, S.SUCCEEDED])
+
     def latest_start(self) -> "Attempt | None":
         """The newest attempt to be paid; captures and voids act on it."""
         return self.filter(kind=AttemptKind.START).order_by("-sequence").first()
@@ -126,6 +130,11 @@ class Attempt(FSMModelMixin, models.Model):
             models.UniqueConstraint(fields=["payment", "kind", "sequence"], name="attempt_sequence"),
             models.UniqueConstraint(
                 fields=["payment", "kind"], condition=Q(state__in=OPEN), name="attempt_one_open_per_kind"
+            ),
+            models.UniqueConstraint(
+                fields=["payment"],
+                condition=Q(kind=AttemptKind.START, state=S.SUCCEEDED),
+                name="attempt_one_start_brings_the_money",
             ),
             models.UniqueConstraint(
                 fields=["channel", "channel_reference"],

@@ -103,3 +103,13 @@ class Refund(FSMModelMixin, models.Model):
     @transition(field=state, source=[S.PROCESSING, S.UNKNOWN], target=S.FAILED)
     def fail(self, code: str, message: str) -> None:
         self.code, self.message = code[:80], message[:300]
+
+    @transition(field=state, source=S.SUCCEEDED, target=S.FAILED)
+    def come_back(self, code: str, message: str) -> None:
+        """The bank could not take the money, and the channel returned it to us."""
+        self.code, self.message = code[:80], message[:300]
+
+    @transition(field=state, source=S.FAILED, target=S.UNKNOWN)
+    def doubt(self) -> None:
+        """Refused, and now it is said to have happened: the channel is asked."""
+        self.next_check_at = timezone.now()

@@ -17,9 +17,11 @@ from payments.events import (
     PaymentSucceeded,
 )
 from payments.models import Attempt, Payment
+from payments.models.payment import PaymentQuerySet
 from payments.services.end_without_money import end_without_money
 from payments.services.queue_refund import queue_refund
 from payments.states import AttemptKind, AttemptState, PaymentState
+from risk.services.expire_case import expire_case
 
 _MONEY = {Outcome.SUCCEEDED, Outcome.AUTHORIZED}
 _REFUSED = {Outcome.DECLINED, Outcome.ERRORED, Outcome.CANCELLED, Outcome.NOT_FOUND}
@@ -34,10 +36,8 @@ def apply_answer(*, attempt: Attempt, answer: Answer, source: str) -> list[Event
     Returns the events it published.
     """
     assert connection.in_atomic_block, "apply_answer() is an operation"
-    payment = Payment.objects.locked().get(pk=attempt.payment_id)
-    attempt = Attempt.objects.locked().get(pk=attempt.pk)
-    attempt.payment = payment
-    if attempt.is_open or answer.outcome in _MONEY:
+    payment, attempt = _locked(attempt)
+    if attempt.is_open or (answer.outcome in _MONEY and answer.amount == attempt.money):
         attempt.note(answer)
     events = _BY_KIND[AttemptKind(attempt.kind)](payment, attempt, answer, source)
     if payment.state in (PaymentState.FAILED, PaymentState.CANCELLED):
@@ -49,6 +49,16 @@ def apply_answer(*, attempt: Attempt, answer: Answer, source: str) -> list[Event
     if payment.surplus and payment.refundable:
         _send_back(payment)
     return events
+
+
+def _locked(attempt: Attempt) -> tuple[Payment, Attempt]:
+    """Both rows; the attempt may have moved beside another payment since the caller read it."""
+    payment = Payment.objects.locked().get(pk=attempt.payment_id)
+    row = Attempt.objects.locked().get(pk=attempt.pk)
+    if row.payment_id != payment.pk:
+        return _locked(row)
+    row.payment = payment
+    return payment, row
 
 
 def _start(payment: Payment, attempt: Attempt, answer: Answer, source: str) -> list[Event]:
@@ -87,24 +97,35 @@ def _started_with_money(payment: Payment, attempt: Attempt, answer: Answer, sour
     if known and (answer.outcome == Outcome.AUTHORIZED or payment.amount_captured):
         return []
     if not known:
+        if payment.attempts.may_bring_money().exclude(pk=attempt.pk).exists():
+            return _beside(payment, attempt, answer)
         attempt.succeed()
-        if payment.state == PaymentState.SUCCEEDED:
-            return _surplus_beside(payment, attempt)
-    if answer.outcome == Outcome.SUCCEEDED:
-        return _captured(payment, attempt, answer)
-    was_cancelled = payment.state == PaymentState.CANCELLED
-    payment.surplus = payment.surplus or (was_cancelled and _another_counts(payment))
+    return (
+        _captured(payment, attempt, answer)
+        if answer.outcome == Outcome.SUCCEEDED
+        else _held(payment, attempt)
+    )
+
+
+def _held(payment: Payment, attempt: Attempt) -> list[Event]:
+    late = payment.state in (PaymentState.FAILED, PaymentState.CANCELLED)
+    payment.surplus = payment.surplus or _live_others(payment).exists()
     payment.authorize(attempt.amount)
-    if was_cancelled:
-        # For a payment that was given up: the janitor sends the void.
-        Attempt.objects.begin_and_send(
-            payment, AttemptKind.VOID, channel=attempt.channel, request={"reason": "late_authorization"}
-        )
+    payment.store()
+    if late:
+        _let_go(payment, attempt, "late_authorization")
     elif payment.review_pending:
-        payment.store()
         payment.hold_for_review()
         return [PaymentHeldForReview(**payment.told(), decide_by=payment.expires_at.isoformat())]
     return []
+
+
+def _let_go(payment: Payment, start: Attempt, reason: str) -> None:
+    """Nobody wants what is held any more: the janitor sends the void, if none is on its way."""
+    if not payment.attempts.open().filter(kind=AttemptKind.VOID).exists():
+        Attempt.objects.begin_and_send(
+            payment, AttemptKind.VOID, channel=start.channel, request={"reason": reason}
+        )
 
 
 def _capture(payment: Payment, attempt: Attempt, answer: Answer, source: str) -> list[Event]:
@@ -117,13 +138,30 @@ def _capture(payment: Payment, attempt: Attempt, answer: Answer, source: str) ->
     if not attempt.is_open:
         return []
     if answer.outcome in _REFUSED:
-        return _refused(payment, attempt, answer)
+        return _not_captured(payment, attempt, answer)
     attempt.lose_sight()
     return []
 
 
+def _not_captured(payment: Payment, attempt: Attempt, answer: Answer) -> list[Event]:
+    start = _start_of(payment)
+    if answer.outcome == Outcome.ERRORED and payment.state == PaymentState.AUTHORIZED:
+        # Only our request was refused: the money is held still.
+        attempt.error()
+        _let_go(payment, start, "capture_refused")
+        return []
+    if start.state == AttemptState.SUCCEEDED:
+        start.cancel()
+        start.store()
+    return _refused(payment, attempt, answer)
+
+
 def _void(payment: Payment, attempt: Attempt, answer: Answer, source: str) -> list[Event]:
     if not attempt.is_open:
+        return []
+    if payment.state == PaymentState.SUCCEEDED:
+        # The news of the money was faster than this answer: there is nothing to close any more.
+        attempt.error()
         return []
     if answer.outcome == Outcome.SUCCEEDED:
         # The customer was faster: there is nothing to void, the money is there.
@@ -141,16 +179,17 @@ def _void(payment: Payment, attempt: Attempt, answer: Answer, source: str) -> li
         # The payment is given up now; should money come after all, it is booked, and returned when not owed.
         attempt.wait()
         return _given_up(payment, attempt.request["reason"])
-    if answer.outcome in (Outcome.DECLINED, Outcome.ERRORED):
+    if answer.outcome in (Outcome.DECLINED, Outcome.ERRORED) and not payment.amount_authorized:
         attempt.error()
     else:
+        # What is held must be let go, so a refusal is not the end of it either.
         attempt.lose_sight()
     return []
 
 
 def _given_up(payment: Payment, reason: str) -> list[Event]:
     start = _start_of(payment)
-    if start.state != AttemptState.CANCELLED:
+    if start.is_open or start.state == AttemptState.SUCCEEDED:
         start.cancel()
         start.store()
     if payment.state == PaymentState.CANCELLED:
@@ -171,10 +210,14 @@ def _captured(payment: Payment, attempt: Attempt, answer: Answer) -> list[Event]
     if payment.state == PaymentState.IN_REVIEW:
         payment.release_from_review()
         payment.store()
-    if payment.state == PaymentState.CANCELLED and _another_counts(payment):
-        payment.surplus = True
+    if payment.review_pending:
+        payment.review_pending = False
+        expire_case(case=payment.case, reason="the money was taken first")
+    if payment.state == PaymentState.CANCELLED:
+        payment.surplus = payment.surplus or not _counts(payment)
+    # An earlier try, by another method perhaps, may be the one that paid.
+    payment.channel, payment.method = attempt.channel, attempt.route.get("method", payment.method)
     payment.succeed(attempt.amount)
-    payment.review_pending = False
     post(
         business_key=f"{payment.public_id}:capture:1",
         reference=payment.reference,
@@ -223,17 +266,35 @@ def _mismatched(payment: Payment, attempt: Attempt, answer: Answer, source: str)
     ]
 
 
-def _another_counts(payment: Payment) -> bool:
+def _live_others(payment: Payment) -> PaymentQuerySet:
+    """The other payment that counts for the same reference, if there is one."""
     others = Payment.objects.filter(reference=payment.reference, surplus=False).exclude(pk=payment.pk)
-    return others.exclude(state=PaymentState.CANCELLED).exists()
+    return others.exclude(state=PaymentState.CANCELLED)
 
 
-def _surplus_beside(payment: Payment, attempt: Attempt) -> list[Event]:
-    """A second attempt of a paid payment brought money too: give it a payment of its own, and send it back."""
+def _counts(payment: Payment) -> bool:
+    """Whether money for a payment that was given up pays its reference after all.
+
+    Not while another payment took or may still take it. One that was refused makes way.
+    """
+    other = _live_others(payment).locked().first()
+    if other is None:
+        return True
+    if other.state != PaymentState.FAILED:
+        return False
+    other.cancel("replaced")
+    end_without_money(payment=other)
+    other.store()
+    outbox.publish(PaymentCancelled(**other.told(), reason="replaced"))
+    return True
+
+
+def _beside(payment: Payment, attempt: Attempt, answer: Answer) -> list[Event]:
+    """Another try of this payment took the money or may still: this one's gets a payment of its own and goes back."""
     beside = Payment.objects.create(
         reference=payment.reference,
         business_key=f"{payment.reference}:surplus:{attempt.public_id}",
-        method=payment.method,
+        method=attempt.route.get("method", payment.method),
         channel=attempt.channel,
         currency=attempt.currency,
         amount=attempt.amount,
@@ -243,8 +304,14 @@ def _surplus_beside(payment: Payment, attempt: Attempt) -> list[Event]:
     )
     beside.check_risk(risk_level=payment.risk_level, decision=payment.decision)
     beside.process()
+    attempt.succeed()
     attempt.payment = beside
-    _captured(beside, attempt, Answer(Outcome.SUCCEEDED))
+    if answer.outcome == Outcome.AUTHORIZED:
+        beside.authorize(attempt.amount)
+        beside.store()
+        _let_go(beside, attempt, "late_authorization")
+        return []
+    _captured(beside, attempt, answer)
     beside.store()
     _send_back(beside)
     return []

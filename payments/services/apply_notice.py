@@ -7,7 +7,7 @@ from payments.events import PaymentMismatched
 from payments.models import Attempt, InboxEvent, Refund
 from payments.services.apply_answer import apply_answer
 from payments.services.apply_refund_answer import apply_refund_answer
-from payments.states import InboxState
+from payments.states import AttemptKind, InboxState
 
 
 def apply_notice(*, inbox: InboxEvent) -> NoticeRefused | None:
@@ -36,7 +36,8 @@ def _apply(row: InboxEvent, notice: Notice) -> NoticeRefused | None:
     if notice.kind == NoticeKind.OTHER:
         row.ignore()
         return None
-    refusal = _apply_payment(notice) if notice.kind == NoticeKind.PAYMENT else _apply_refund(notice)
+    apply = _apply_payment if notice.kind == NoticeKind.PAYMENT else _apply_refund
+    refusal = apply(row.channel, notice)
     if refusal:
         row.bury(refusal.code)
     else:
@@ -44,9 +45,9 @@ def _apply(row: InboxEvent, notice: Notice) -> NoticeRefused | None:
     return refusal
 
 
-def _apply_payment(notice: Notice) -> NoticeRefused | None:
+def _apply_payment(channel: str, notice: Notice) -> NoticeRefused | None:
     try:
-        attempt = Attempt.objects.by_reference(notice.reference).get()
+        attempt = Attempt.objects.by_reference(notice.reference).get(channel=channel, kind=AttemptKind.START)
     except (MalformedIdentifier, Attempt.DoesNotExist):
         return UnknownReference(notice.reference)
     events = apply_answer(attempt=attempt, answer=notice.answer, source="notice")
@@ -55,14 +56,16 @@ def _apply_payment(notice: Notice) -> NoticeRefused | None:
     return None
 
 
-def _apply_refund(notice: Notice) -> NoticeRefused | None:
+def _apply_refund(channel: str, notice: Notice) -> NoticeRefused | None:
     try:
-        refund = Refund.objects.by_public_id(notice.movement_reference).get()
+        refund = Refund.objects.by_public_id(notice.movement_reference).get(payment__channel=channel)
     except (MalformedIdentifier, Refund.DoesNotExist):
         return UnknownReference(notice.movement_reference)
     if notice.answer.amount not in (None, refund.money):
         return AmountMismatch(notice.movement_reference)
-    apply_refund_answer(refund=refund, answer=notice.answer)
+    events = apply_refund_answer(refund=refund, answer=notice.answer)
+    if any(isinstance(event, PaymentMismatched) for event in events):
+        return AmountMismatch(notice.movement_reference)
     return None
 
 

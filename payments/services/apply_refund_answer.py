@@ -1,9 +1,13 @@
+from datetime import datetime
+
 from django.db import connection
 
-from ledger.services.post import Entry, post
+from ledger.selectors import entries_by_key
+from ledger.services.post import Entry, PostedTransaction, post
+from ledger.services.reverse import reverse
 from payments import outbox
 from payments.channels.contract import Answer, Outcome
-from payments.events import Event, RefundFailed, RefundSucceeded
+from payments.events import Event, PaymentMismatched, RefundFailed, RefundSucceeded
 from payments.models import Payment, Refund
 from payments.states import RefundState
 
@@ -12,24 +16,15 @@ def apply_refund_answer(*, refund: Refund, answer: Answer) -> list[Event]:
     """This will move the refund to what the provider said and post the money that went back.
 
     An operation: needs an open transaction; locks payment, then refund. Old or repeated answers change nothing.
-    A success over another amount than ours leaves the refund UNKNOWN, for a person. Returns what it published.
+    A success over another amount than ours leaves the refund UNKNOWN, for a person. A refusal after the success is
+    believed (the bank sent the money back); a success after a refusal is doubted, and the channel is asked. Returns
+    what it published.
     """
     assert connection.in_atomic_block, "apply_refund_answer() is an operation"
     payment = Payment.objects.locked().get(pk=refund.payment_id)
     row = Refund.objects.locked().get(pk=refund.pk)
-    if row.state not in (RefundState.PROCESSING, RefundState.UNKNOWN):
-        return []
-    row.answer = dict(answer.raw)
-    row.channel_reference = answer.channel_reference or row.channel_reference
-    events: list[Event] = []
-    if answer.outcome == Outcome.SUCCEEDED and answer.amount in (None, row.money):
-        events = _returned(payment, row, answer)
-    elif answer.outcome in (Outcome.DECLINED, Outcome.ERRORED, Outcome.CANCELLED):
-        events = _not_returned(payment, row, answer)
-    elif answer.outcome in (Outcome.PENDING, Outcome.NOT_FOUND, Outcome.ACTION_REQUIRED):
-        row.wait()
-    else:
-        row.lose_sight()
+    under_way = row.state in (RefundState.PROCESSING, RefundState.UNKNOWN)
+    events = _settled(payment, row, answer) if under_way else _contradicted(payment, row, answer)
     row.store()
     payment.store()
     for event in events:
@@ -37,20 +32,57 @@ def apply_refund_answer(*, refund: Refund, answer: Answer) -> list[Event]:
     return events
 
 
-def _returned(payment: Payment, refund: Refund, answer: Answer) -> list[Event]:
-    refund.succeed()
-    payment.amount_refunding -= refund.amount
-    payment.amount_refunded += refund.amount
-    post(
-        business_key=f"{refund.public_id}:refund",
+def _settled(payment: Payment, row: Refund, answer: Answer) -> list[Event]:
+    row.answer = dict(answer.raw)
+    row.channel_reference = answer.channel_reference or row.channel_reference
+    if answer.outcome == Outcome.SUCCEEDED and answer.amount in (None, row.money):
+        return _returned(payment, row, answer)
+    if answer.outcome in (Outcome.DECLINED, Outcome.ERRORED, Outcome.CANCELLED):
+        return _not_returned(payment, row, answer)
+    if answer.outcome in (Outcome.PENDING, Outcome.NOT_FOUND, Outcome.ACTION_REQUIRED):
+        row.wait()
+    else:
+        row.lose_sight()
+    return []
+
+
+def _contradicted(payment: Payment, row: Refund, answer: Answer) -> list[Event]:
+    if row.state == RefundState.SUCCEEDED and answer.outcome == Outcome.DECLINED:
+        return _came_back(payment, row, answer)
+    fits = answer.outcome == Outcome.SUCCEEDED and answer.amount in (None, row.money)
+    # What was posted and came back has ended: that success is the older news.
+    if row.state != RefundState.FAILED or not fits or entries_by_key([_key(row)]):
+        return []
+    if payment.refundable < row.amount:
+        told = {"told_amount": row.amount, "told_currency": row.currency, "source": "refund"}
+        return [PaymentMismatched(**payment.told(), **told)]
+    row.doubt()
+    payment.amount_refunding += row.amount
+    return []
+
+
+def _key(refund: Refund) -> str:
+    return f"{refund.public_id}:refund"
+
+
+def _posted(payment: Payment, refund: Refund, happened_at: datetime | None) -> PostedTransaction:
+    return post(
+        business_key=_key(refund),
         reference=payment.reference,
         description=f"Refunded by {payment.channel}",
         entries=[
             Entry("customer_prepayments", refund.money),
             Entry(f"receivable:{payment.channel}", -refund.money),
         ],
-        happened_at=answer.happened_at,
+        happened_at=happened_at,
     )
+
+
+def _returned(payment: Payment, refund: Refund, answer: Answer) -> list[Event]:
+    refund.succeed()
+    payment.amount_refunding -= refund.amount
+    payment.amount_refunded += refund.amount
+    _posted(payment, refund, answer.happened_at)
     return [
         RefundSucceeded(
             **payment.told(),
@@ -59,6 +91,17 @@ def _returned(payment: Payment, refund: Refund, answer: Answer) -> list[Event]:
             refunded_total=payment.amount_refunded,
         )
     ]
+
+
+def _came_back(payment: Payment, refund: Refund, answer: Answer) -> list[Event]:
+    refund.come_back(answer.code or answer.outcome.value, answer.message)
+    payment.amount_refunded -= refund.amount
+    reverse(
+        business_key=f"{_key(refund)}:returned",
+        of=_posted(payment, refund, None).id,
+        reason="The customer's bank did not take the refund",
+    )
+    return [RefundFailed(**payment.told(), refund=refund.public_id, code=refund.code)]
 
 
 def _not_returned(payment: Payment, refund: Refund, answer: Answer) -> list[Event]:

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from ledger.audit import attribute
 from payments import outbox, selectors
-from payments.errors import ReviewNotFound, ReviewNotReady
+from payments.errors import PaymentInProgress, ReviewNotFound, ReviewNotReady
 from payments.events import PaymentCancelled
 from payments.models import Attempt, Payment
 from payments.selectors import PaymentView
@@ -22,8 +22,8 @@ def resolve_review(*, case: str, approve: bool, actor: str, reason: str) -> Paym
     """This will close the risk case and move its payment: approve captures or goes on, reject voids.
 
     Opens its own transactions: case and payment change in one, under the payment's lock; the channel is called
-    after it. Raises `ReviewNotFound`, `ReviewNotReady` and what `risk.services.decide_case` raises (decided
-    already, held by another).
+    after it. Raises `ReviewNotFound`, `ReviewNotReady`, `PaymentInProgress` and what `risk.services.decide_case`
+    raises (decided already, held by another).
     """
     with transaction.atomic(durable=True):
         attribute(actor=actor, reason=reason)
@@ -34,6 +34,8 @@ def resolve_review(*, case: str, approve: bool, actor: str, reason: str) -> Paym
             raise ReviewNotReady(
                 "The customer is still with their bank; decide when the money is authorised."
             )
+        if payment.attempts.open().exclude(kind=AttemptKind.START).exists():
+            raise PaymentInProgress("This payment is being captured or closed; wait for the result.")
         decide_case(case=case, approve=approve, actor=actor, reason=reason)
         attempt = _move(payment, approve)
     if attempt:

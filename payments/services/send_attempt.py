@@ -40,8 +40,15 @@ def _ask_again(attempt: Attempt) -> Answer:
             {Outcome.AUTHORIZED, Outcome.ACTION_REQUIRED, Outcome.PENDING, Outcome.NOT_FOUND}
         ),
     }
+    # A wallet that waits for the customer says so without the code: nobody could pay what only it knows.
+    code_is_lost = (
+        attempt.kind == AttemptKind.START
+        and answer.outcome == Outcome.ACTION_REQUIRED
+        and not (answer.next_action or attempt.action_kind)
+    )
     # The same key again: what was not done is done now, what was done is answered again.
-    return _ask(attempt) if answer.outcome in not_done_yet[AttemptKind(attempt.kind)] else answer
+    again = code_is_lost or answer.outcome in not_done_yet[AttemptKind(attempt.kind)]
+    return _ask(attempt) if again else answer
 
 
 def _start_of(attempt: Attempt) -> Attempt:

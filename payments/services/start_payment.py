@@ -153,6 +153,9 @@ def _payment_for(plan: _Plan) -> Payment:
     payment = rows.filter(surplus=False).exclude(state=PaymentState.CANCELLED).locked().first()
     if payment and payment.state not in (PaymentState.INIT, PaymentState.FAILED):
         raise PaymentInProgress("A payment for this order has just begun; wait for its result.")
+    if payment and payment.attempts.open().exists():
+        # Closes act on the latest try: the answer to this one must not hit the next.
+        raise PaymentInProgress("The earlier try is being closed; try again in a moment.")
     if payment is None:
         payment = Payment(
             reference=intent.reference,
@@ -180,7 +183,7 @@ def _attempt(payment: Payment, plan: _Plan, verdict: Verdict) -> Attempt:
         payment,
         AttemptKind.START,
         channel=plan.channel,
-        route=plan.route.record(plan.channel),
+        route={**plan.route.record(plan.channel), "method": intent.method},
         request={
             "description": payment.description,
             "notify_url": registry.notify_url(plan.channel),

@@ -109,6 +109,18 @@ def test_a_payment_that_we_never_asked_for(till: Till, live_server: Any, told: A
     assert not Payment.objects.exists()
 
 
+def test_one_providers_word_about_anothers_payment_is_not_believed(
+    till: Till, live_server: Any, told: Any
+) -> None:
+    shown = till.pay("wechat_pay")
+
+    answer = told(live_server, paid_notice(till.attempt(shown), shown.amount))
+
+    assert (answer.status_code, InboxEvent.objects.get().state) == (404, "DEAD")
+    assert selectors.payment(shown.id).state == "REQUIRES_ACTION"
+    assert transactions_of(shown.reference) == []
+
+
 def test_a_refusal_after_the_success_changes_nothing(till: Till, live_server: Any, told: Any) -> None:
     payment = till.pay("alipay")
     reference = till.attempt(payment)

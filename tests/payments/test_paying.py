@@ -8,12 +8,20 @@ import pytest
 from ledger.money import Money
 from ledger.selectors import balance, transactions_of
 from payments import selectors
-from payments.errors import InstrumentInvalid, MethodUnavailable, PaymentAlreadySucceeded
+from payments.channels.contract import Outcome
+from payments.errors import (
+    InstrumentInvalid,
+    MethodUnavailable,
+    PaymentAlreadySucceeded,
+    PaymentInProgress,
+)
 from payments.models import Attempt, OutboxEvent, Payment
 from payments.services.cancel_payment import cancel_payment
 from payments.services.refresh_payment import refresh_payment
 from payments.services.start_payment import start_payment
+from payments.states import AttemptKind
 from tests.payments.conftest import AMERICAN_VISA, DECLINED, Till
+from tests.payments.desk import movement, now, tell
 
 WALLETS = ("alipay", "wechat_pay")
 
@@ -116,3 +124,20 @@ def test_three_d_secure_stands_between_a_risky_card_and_its_money(till: Till) ->
     assert payment.state == "REQUIRES_ACTION"
     assert payment.next_action is not None and payment.next_action.kind == "three_d_secure"
     assert transactions_of(payment.reference) == []
+
+
+def test_nothing_new_begins_while_the_close_of_a_refused_try_is_on_its_way(till: Till) -> None:
+    """The bank refused while we were cancelling: the answer to our close must not hit the next try."""
+    refused = till.pay("card", fen=800_000, paid_orders=0, instrument=till.card(AMERICAN_VISA))
+    start = Attempt.objects.get()
+    void = movement(start, AttemptKind.VOID)
+    tell(start, Outcome.DECLINED)
+    assert now(start)[0] == "FAILED"
+
+    with pytest.raises(PaymentInProgress):
+        till.pay("card", reference=refused.reference, fen=800_000)
+    assert Attempt.objects.count() == 2
+
+    tell(void, Outcome.CANCELLED)
+    again = till.pay("card", reference=refused.reference, fen=800_000)
+    assert again.id != refused.id

@@ -3,17 +3,21 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from ledger.errors import Refusal
 from ledger.money import Money
 from ledger.selectors import balance
 from payments import selectors
+from payments.channels.contract import Answer, Outcome
 from payments.errors import PaymentNotRefundable, RefundExceedsCaptured, RefundKeyReused
-from payments.models import Refund
+from payments.models import OutboxEvent, Refund
+from payments.services.apply_refund_answer import apply_refund_answer
 from payments.services.carry_out_refund import carry_out_refund
+from payments.services.queue_refund import queue_refund
 from payments.services.request_refund import request_refund
 from tests.payments.conftest import Till
+from tests.payments.desk import broken
 
 
 def yuan(amount: str) -> Money:
@@ -125,3 +129,71 @@ def test_the_table_refuses_more_than_was_captured_even_without_the_service(till:
     with pytest.raises(Exception, match="payment_refunds_within_captured"), connection.cursor() as cursor:
         cursor.execute("UPDATE payments_payment SET amount_refunding = 10001")
     assert selectors.payment(paid.id).refundable == paid.amount
+
+
+@pytest.fixture
+def refunded(till: Till) -> Refund:
+    """40 of 100 yuan, done."""
+    paid = till.pay("card")
+    request_refund(payment=paid.id, amount=yuan("40"), reason="Part", actor="user:1", key="r1")
+    return Refund.objects.get()
+
+
+def told(refund: Refund, outcome: Outcome) -> None:
+    with transaction.atomic():
+        apply_refund_answer(refund=refund, answer=Answer(outcome, code="lost_or_stolen_card"))
+
+
+def test_a_refund_that_the_bank_sends_back_later_did_not_happen(refunded: Refund) -> None:
+    """Stripe says "succeeded", and days later that the bank could not take it: the money is ours again."""
+    for _ in range(2):
+        told(refunded, Outcome.DECLINED)
+
+    payment = selectors.payment(refunded.payment.public_id)
+    assert selectors.refund(refunded.public_id).state == "FAILED"
+    assert (payment.refunded, payment.refundable) == (yuan("0"), yuan("100"))
+    assert balance("receivable:stripe", "CNY") == yuan("100")
+    assert OutboxEvent.objects.filter(name="refund.failed").count() == 1
+    assert broken() == []
+
+    told(refunded, Outcome.SUCCEEDED)
+    assert selectors.refund(refunded.public_id).state == "FAILED", "the older news, late"
+    again = request_refund(payment=payment.id, amount=yuan("60"), reason="Again", actor="user:1", key="r2")
+    assert (again.state, broken()) == ("SUCCEEDED", [])
+
+
+def refused(till: Till) -> Refund:
+    """A refund that its channel refused, as it seemed."""
+    paid = till.pay("card")
+    with transaction.atomic():
+        queue_refund(payment=paid.id, amount=yuan("40"), reason="Part", actor="user:1", key="r1")
+        refund = Refund.objects.get()
+        refund.process()
+        refund.store()
+        apply_refund_answer(refund=refund, answer=Answer(Outcome.ERRORED, code="busy"))
+    assert selectors.refund(refund.public_id).state == "FAILED"
+    return refund
+
+
+def test_a_success_after_a_refusal_is_asked_about_before_the_money_is_promised_again(till: Till) -> None:
+    refund = refused(till)
+
+    told(refund, Outcome.SUCCEEDED)
+
+    assert selectors.refund(refund.public_id).state == "UNKNOWN"
+    assert selectors.payment(refund.payment.public_id).refundable == yuan("60")
+    till_done(refund.public_id)
+    assert selectors.payment(refund.payment.public_id).refunded == yuan("40")
+    assert broken() == []
+
+
+def test_a_success_after_a_refusal_when_the_money_was_returned_in_another_way(till: Till) -> None:
+    refund = refused(till)
+    request_refund(payment=refund.payment.public_id, amount=None, reason="Again", actor="user:1", key="r2")
+
+    told(refund, Outcome.SUCCEEDED)
+
+    assert selectors.refund(refund.public_id).state == "FAILED"
+    [mismatch] = OutboxEvent.objects.filter(name="payment.mismatched")
+    assert (mismatch.payload["told_amount"], mismatch.payload["source"]) == (4_000, "refund")
+    assert broken() == []

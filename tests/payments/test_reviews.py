@@ -8,17 +8,20 @@ from django.utils import timezone
 
 from ledger.selectors import audit_trail, transactions_of
 from payments import selectors
-from payments.errors import ReviewNotFound
-from payments.models import Payment
+from payments.channels.contract import Outcome
+from payments.errors import PaymentInProgress, ReviewNotFound
+from payments.models import Attempt, Payment
 from payments.selectors import PaymentView
 from payments.services.cancel_payment import cancel_payment
 from payments.services.expire_reviews import expire_reviews
 from payments.services.resolve_review import resolve_review
 from payments.services.start_payment import start_payment
-from risk.errors import CaseAlreadyDecided
+from payments.states import AttemptKind
+from risk.errors import CaseAlreadyDecided, CaseExpired
 from risk.facts import DeviceFacts
 from risk.selectors import case_of
 from tests.payments.conftest import CHINESE_VISA, Till
+from tests.payments.desk import movement, now, tell
 
 
 @pytest.fixture
@@ -103,3 +106,27 @@ def test_a_wallet_that_was_refused_is_never_asked(till: Till) -> None:
 
     assert (ended.state, ended.failure_code) == ("CANCELLED", "review_rejected")
     assert till.sandbox.payments(till.attempt(held)) == []
+
+
+@pytest.mark.parametrize("approve", [True, False])
+def test_nobody_decides_while_the_customers_cancellation_is_on_its_way(
+    till: Till, held: PaymentView, approve: bool
+) -> None:
+    start = Attempt.objects.get()
+    void = movement(start, AttemptKind.VOID)
+
+    with pytest.raises(PaymentInProgress):
+        resolve_review(case=held.case, approve=approve, actor="user:7", reason="At the same moment")
+
+    assert (now(start)[0], case_of(held.case).state) == ("IN_REVIEW", "OPEN")
+    tell(void, Outcome.CANCELLED)
+    assert (now(start)[0], case_of(held.case).state) == ("CANCELLED", "EXPIRED")
+
+
+def test_money_that_was_taken_elsewhere_leaves_nothing_to_decide(till: Till, held: PaymentView) -> None:
+    """Somebody captured it on the provider's own pages."""
+    tell(Attempt.objects.get(), Outcome.SUCCEEDED, amount=held.amount)
+
+    assert (selectors.payment(held.id).state, case_of(held.case).state) == ("SUCCEEDED", "EXPIRED")
+    with pytest.raises(CaseExpired):
+        resolve_review(case=held.case, approve=True, actor="user:7", reason="Too late")

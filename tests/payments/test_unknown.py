@@ -1,6 +1,7 @@
 """No clear answer is a state of its own, and the provider is asked before anything else happens."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -19,7 +20,8 @@ from tests.payments.conftest import Till
 CREATE = "/stripe/v1/payment_intents"
 
 
-def test_a_time_out_after_charging_is_unknown_and_then_found_charged_once(till: Till) -> None:
+def test_a_time_out_after_charging_is_unknown_and_then_found_charged_once(till: Till, settings: Any) -> None:
+    settings.ROOT_URLCONF = "tests.payments.nowhere"  # or the notification would be quicker than we look
     intent = till.intent()
     till.sandbox.fault(CREATE, "drop_after", method="POST")
     lost = start_payment(intent=intent)
@@ -116,6 +118,21 @@ def test_a_qr_past_its_time_is_closed_at_the_provider(till: Till, method: str) -
     closed = selectors.payment(payment.id)
     assert (closed.state, closed.failure_code) == ("CANCELLED", "expired")
     assert transactions_of(payment.reference) == []
+
+
+@pytest.mark.parametrize("method", ["alipay", "wechat_pay"])
+def test_a_qr_whose_answer_was_lost_can_be_scanned_or_is_tried_again(till: Till, method: str) -> None:
+    path = {"alipay": "/alipay/gateway.do", "wechat_pay": "/wechat/v3/pay/transactions/native"}[method]
+    till.sandbox.fault(path, "drop_after", method="POST")
+    lost = till.pay(method)
+    assert lost.state == "UNKNOWN"
+
+    settle_attempt(attempt=till_reference(lost.id))
+
+    shown = till.pay(method, reference=lost.reference)
+    assert (shown.id, shown.state, shown.next_action is not None) == (lost.id, "REQUIRES_ACTION", True)
+    till.customer(shown, "pay")
+    till.wait_for(shown, "SUCCEEDED")
 
 
 def till_reference(payment: str) -> str:
