@@ -144,7 +144,6 @@ def test_worker_relay_and_web_server_are_killed_in_the_middle(stack: Stack) -> N
 def print_figures(guests: list[Guest], met: dict[str, Any], paid: float, settled: float) -> None:
     print(f"\nin flight when killed: { {part: dict(waiting) for part, waiting in met.items()} }")
     print(f"requests without an answer: {sum(guest.unanswered for guest in guests)}")
-    print(f"orders whose token was lost: {sum(guest.orders_lost for guest in guests)}")
     again = [guest.payments for guest in guests if len(guest.payments) > 1]
     print(f"payments that had to be asked for again: {again}")
     print(f"all paid after {paid:.1f} s, all settled after {settled:.1f} s")
