@@ -106,6 +106,7 @@ class Guest:
                 self.unanswered += 1
                 time.sleep(0.3)
                 continue
+            assert answer.status_code != 500, answer.text
             in_flight = answer.status_code == 409 and answer.json()["code"] == "idempotency_key_in_flight"
             if answer.status_code < 500 and not in_flight:
                 return answer
