@@ -111,11 +111,16 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def journal(self, row: Payment) -> str:
         """What was posted for the order, a line an entry."""
         lines = [
-            (posted.happened_at, posted.description, entry.account, entry.amount.formatted())
+            (
+                f"{posted.happened_at:%Y-%m-%d %H:%M:%S}",
+                posted.description,
+                entry.account,
+                entry.amount.formatted(),
+            )
             for posted in transactions_of(row.reference)
             for entry in posted.entries
         ]
-        return format_html_join(mark_safe("<br>"), "{:%Y-%m-%d %H:%M:%S} {}: {} {}", lines) or "–"
+        return format_html_join(mark_safe("<br>"), "{} {}: {} {}", lines) or "–"
 
     @display(description="Events")
     def told(self, row: Payment) -> str:

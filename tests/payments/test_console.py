@@ -23,7 +23,13 @@ def test_payment_journal_and_event_stand_on_one_page(till: Till, console: Client
 
     page = console.get(f"/console/payments/payment/{row.pk}/change/").content.decode()
 
-    for words in ("receivable:stripe", "customer_prepayments", "payment.succeeded (waiting)", "visa ····0002", "Broken"):
+    for words in (
+        "receivable:stripe",
+        "customer_prepayments",
+        "payment.succeeded (waiting)",
+        "visa ····0002",
+        "Broken",
+    ):
         assert words in page
     assert paid.reference in console.get("/console/payments/payment/").content.decode()
     assert "Broken" in console.get("/console/payments/refund/").content.decode()
@@ -40,7 +46,9 @@ def test_nothing_is_edited_by_hand(till: Till, console: Client) -> None:
 
 
 def test_a_notification_shows_without_its_body(console: Client) -> None:
-    InboxEvent.objects.create(channel="alipay", event_id="n1", notice={"kind": "other"}, body=b"buyer=somebody")
+    InboxEvent.objects.create(
+        channel="alipay", event_id="n1", notice={"kind": "other"}, body=b"buyer=somebody"
+    )
     row = InboxEvent.objects.get()
     page = console.get(f"/console/payments/inboxevent/{row.pk}/change/").content.decode()
     assert "n1" in page
