@@ -43,7 +43,8 @@ def payment_started(event: PaymentStarted) -> None:
 
 def payment_action_required(event: PaymentActionRequired) -> None:
     until = datetime.fromisoformat(event.expires_at) + _GRACE
-    extend_hold(order=event.reference, until=until, longest=LONGEST_WITH_CUSTOMER)
+    longest = LONGEST_IN_REVIEW if event.reviewed else LONGEST_WITH_CUSTOMER
+    extend_hold(order=event.reference, until=until, longest=longest)
 
 
 def payment_held_for_review(event: PaymentHeldForReview) -> None:

@@ -48,10 +48,14 @@ class PaymentHeldForReview(PaymentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentActionRequired(PaymentEvent):
-    """The customer is with the provider (3-D Secure, QR) until `expires_at` (ISO 8601)."""
+    """The customer is with the provider (3-D Secure, QR) until `expires_at` (ISO 8601).
+
+    `reviewed` when a person let it go on: the time that this took is not the customer's.
+    """
 
     name: ClassVar[str] = "payment.action_required"
     expires_at: str
+    reviewed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

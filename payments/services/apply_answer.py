@@ -87,7 +87,8 @@ def _with_the_customer(payment: Payment, attempt: Attempt) -> list[Event]:
         return []
     payment.require_action()
     expires_at = attempt.action_expires_at or payment.expires_at
-    return [PaymentActionRequired(**payment.told(), expires_at=expires_at.isoformat())]
+    reviewed = bool(payment.case)
+    return [PaymentActionRequired(**payment.told(), expires_at=expires_at.isoformat(), reviewed=reviewed)]
 
 
 def _started_with_money(payment: Payment, attempt: Attempt, answer: Answer, source: str) -> list[Event]:

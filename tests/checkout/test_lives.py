@@ -213,10 +213,11 @@ def test_waiting_for_the_customer_or_a_reviewer_keeps_the_stock_for_a_while(plac
         "channel": "",
     }
 
-    def action(minutes: int) -> timedelta:
+    def action(minutes: int, reviewed: bool = False) -> timedelta:
         until = (start + timedelta(minutes=minutes)).isoformat()
+        told = PaymentActionRequired(**fields, expires_at=until, reviewed=reviewed)  # type: ignore[arg-type]
         with transaction.atomic():
-            handlers.payment_action_required(PaymentActionRequired(**fields, expires_at=until))  # type: ignore[arg-type]
+            handlers.payment_action_required(told)
         return now(placed).expires_at - start
 
     assert action(5) == timedelta(minutes=15)
@@ -226,6 +227,8 @@ def test_waiting_for_the_customer_or_a_reviewer_keeps_the_stock_for_a_while(plac
         decide_by = (start + timedelta(minutes=60)).isoformat()
         handlers.payment_held_for_review(PaymentHeldForReview(**fields, decide_by=decide_by))  # type: ignore[arg-type]
     assert now(placed).expires_at - start == timedelta(minutes=62)
+    assert action(75, reviewed=True) == timedelta(minutes=77), "the code shown after an approval can be paid"
+    assert action(500, reviewed=True) == timedelta(minutes=120)
     assert Reservation.objects.get().expires_at == now(placed).expires_at
 
 

@@ -10,7 +10,7 @@ from ledger.selectors import audit_trail, transactions_of
 from payments import selectors
 from payments.channels.contract import Outcome
 from payments.errors import PaymentInProgress, ReviewNotFound
-from payments.models import Attempt, Payment
+from payments.models import Attempt, OutboxEvent, Payment
 from payments.selectors import PaymentView
 from payments.services.cancel_payment import cancel_payment
 from payments.services.expire_reviews import expire_reviews
@@ -93,6 +93,8 @@ def test_a_wallet_is_not_asked_before_the_person_said_yes(till: Till) -> None:
     shown = resolve_review(case=held.case, approve=True, actor="user:7", reason="Phoned them")
 
     assert shown.state == "REQUIRES_ACTION"
+    [told] = OutboxEvent.objects.filter(name="payment.action_required")
+    assert (told.payload["reviewed"], told.payload["expires_at"]) == (True, shown.expires_at.isoformat())
     till.customer(shown, "pay")
     till.wait_for(shown, "SUCCEEDED")
 

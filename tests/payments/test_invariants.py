@@ -1,0 +1,161 @@
+"""`verify` says nothing of sound payments, and names whatever is bent behind the services' back."""
+
+from collections import Counter
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from payments.channels.contract import Answer, Outcome
+from payments.invariants import check
+from payments.models import Attempt, Payment, Refund
+from payments.services.apply_refund_answer import apply_refund_answer
+from payments.services.queue_refund import queue_refund
+from payments.states import AttemptKind
+from tests.payments.desk import FEN, again, movement, opened, tell
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NAMES = {
+    "payments.one_open_attempt",
+    "payments.somebody_ends_it",
+    "payments.attempts_ask_for_it",
+    "payments.one_start_brought_it",
+    "payments.success_was_published",
+    "payments.refund_sums",
+    "payments.surplus_goes_back",
+    "payments.captures_in_journal",
+    "payments.refunds_in_journal",
+}
+
+
+def broken() -> Counter[str]:
+    found = [finding for _, _, findings in check() for finding in findings]
+    assert all(finding.subject and finding.detail for finding in found)
+    return Counter(finding.check for finding in found)
+
+
+def bend(offence: str) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(offence)
+
+
+def refund(payment: Payment, minor: int, key: str, outcome: Outcome) -> None:
+    with transaction.atomic():
+        queue_refund(
+            payment=payment.public_id, amount=payment.money(minor), reason="x", actor="system", key=key
+        )
+        row = Refund.objects.get(business_key=key)
+        row.process()
+        row.store()
+        apply_refund_answer(refund=row, answer=Answer(outcome, code="x"))
+
+
+@pytest.fixture(autouse=True)
+def till_roll(settings: Any) -> dict[str, Attempt]:
+    """One payment of each fate; the paid one is partly refunded, and once in vain."""
+    settings.EVENT_HANDLERS = {}
+    fates = {
+        "paid": Outcome.SUCCEEDED,
+        "failed": Outcome.DECLINED,
+        "waiting": Outcome.ACTION_REQUIRED,
+        "unknown": Outcome.UNKNOWN,
+        "closed": Outcome.ACTION_REQUIRED,
+    }
+    rows = {fate: opened() for fate in fates}
+    for fate, outcome in fates.items():
+        tell(rows[fate], outcome)
+    tell(movement(rows["closed"], AttemptKind.VOID), Outcome.CANCELLED)
+    # A hold that is being captured, and one that nobody wants: the void is on its way.
+    rows["captured"] = opened()
+    tell(rows["captured"], Outcome.AUTHORIZED)
+    movement(rows["captured"], AttemptKind.CAPTURE)
+    rows["dropped"] = opened()
+    tell(rows["dropped"], Outcome.DECLINED)
+    tell(rows["dropped"], Outcome.AUTHORIZED)
+    # Paid twice: the second money is on its way back.
+    rows["twice"] = opened()
+    tell(rows["twice"], Outcome.DECLINED)
+    tell(again(rows["twice"].payment), Outcome.SUCCEEDED)
+    tell(rows["twice"], Outcome.SUCCEEDED)
+    paid = Payment.objects.get(attempts=rows["paid"])
+    refund(paid, 3_000, "r1", Outcome.SUCCEEDED)
+    refund(paid, 2_000, "r2", Outcome.ERRORED)
+    refund(paid, 1_000, "r3", Outcome.SUCCEEDED)
+    with transaction.atomic():
+        returned = Refund.objects.get(business_key="r3")
+        apply_refund_answer(refund=returned, answer=Answer(Outcome.DECLINED, code="sent_back"))
+    return rows
+
+
+def test_sound_payments(till_roll: dict[str, Attempt]) -> None:
+    assert broken() == {}
+    assert {name for name, _, _ in check()} == NAMES
+    assert all(count for _, count, _ in check())
+
+
+PAID = "payment_id IN (SELECT payment_id FROM payments_refund WHERE business_key = 'r1')"
+PLANTED = [
+    (
+        "UPDATE payments_attempt SET state = 'DECLINED' WHERE state = 'SENT' AND kind = 'START'",
+        "one_open_attempt",
+    ),
+    ("UPDATE payments_payment SET state = 'FAILED' WHERE state = 'UNKNOWN'", "one_open_attempt"),
+    (
+        "UPDATE payments_attempt SET state = 'ERRORED' WHERE state = 'SENT' AND kind = 'CAPTURE'",
+        "somebody_ends_it",
+    ),
+    (
+        "UPDATE payments_attempt SET state = 'ERRORED' WHERE state = 'SENT' AND kind = 'VOID'",
+        "somebody_ends_it",
+    ),
+    ("UPDATE payments_payment SET state = 'IN_REVIEW' WHERE state = 'REQUIRES_ACTION'", "one_open_attempt"),
+    ("UPDATE payments_attempt SET next_check_at = NULL", "somebody_ends_it"),
+    ("UPDATE payments_attempt SET amount = amount - 1 WHERE state = 'SENT'", "attempts_ask_for_it"),
+    ("UPDATE payments_attempt SET currency = 'USD' WHERE state = 'DECLINED'", "attempts_ask_for_it"),
+    ("UPDATE payments_payment SET amount = amount + 1 WHERE state = 'FAILED'", "attempts_ask_for_it"),
+    (f"UPDATE payments_attempt SET state = 'DECLINED' WHERE {PAID}", "one_start_brought_it"),
+    (f"UPDATE payments_attempt SET channel = 'alipay' WHERE {PAID}", "one_start_brought_it"),
+    (
+        "UPDATE payments_payment SET amount_captured = amount - 1 WHERE amount_refunded > 0",
+        "one_start_brought_it",
+    ),
+    ("DELETE FROM payments_outboxevent WHERE name = 'payment.succeeded'", "success_was_published"),
+    ("UPDATE payments_payment SET amount_refunded = 0", "refund_sums"),
+    ("UPDATE payments_payment SET amount_refunding = 1 WHERE amount_refunded > 0", "refund_sums"),
+    ("DELETE FROM payments_refund", "refund_sums"),
+    ("UPDATE payments_refund SET state = 'PROCESSING' WHERE state = 'SUCCEEDED'", "refund_sums"),
+    ("UPDATE payments_payment SET amount_refunding = 0 WHERE surplus", "surplus_goes_back"),
+    ("DELETE FROM ledger_transaction WHERE business_key LIKE '%:capture:1'", "captures_in_journal"),
+    ("UPDATE ledger_entry SET amount = amount * 2", "captures_in_journal"),
+    (
+        (
+            "UPDATE payments_payment SET state = 'CANCELLED', amount_captured = 0, amount_refunded = 0,"
+            " amount_refunding = 0 WHERE amount_captured > 0"
+        ),
+        "captures_in_journal",
+    ),
+    ("DELETE FROM ledger_transaction WHERE business_key LIKE '%:refund'", "refunds_in_journal"),
+    ("DELETE FROM ledger_transaction WHERE business_key LIKE '%:returned'", "refunds_in_journal"),
+    ("UPDATE payments_refund SET amount = amount + 1 WHERE state = 'SUCCEEDED'", "refunds_in_journal"),
+    ("UPDATE payments_refund SET state = 'FAILED' WHERE state = 'SUCCEEDED'", "refunds_in_journal"),
+]
+
+
+@pytest.mark.parametrize(("offence", "named"), PLANTED)
+def test_what_was_bent_is_named(till_roll: dict[str, Attempt], offence: str, named: str) -> None:
+    bend(offence)
+    assert f"payments.{named}" in broken()
+
+
+def test_the_command_fails_and_says_which(till_roll: dict[str, Attempt]) -> None:
+    bend("DELETE FROM ledger_transaction WHERE business_key LIKE '%:capture:1'")
+    out = StringIO()
+    with pytest.raises((CommandError, SystemExit)):
+        call_command("verify", stdout=out, stderr=out)
+    paid = Payment.objects.get(attempts=till_roll["paid"])
+    assert paid.public_id in out.getvalue() and "payments.captures_in_journal" in out.getvalue()
+    assert str(FEN) in out.getvalue()
