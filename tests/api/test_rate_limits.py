@@ -33,7 +33,7 @@ def test_the_first_requests_of_a_process_may_come_together(eager_threads: None) 
         together.wait(10)
         return rate_limits.count(request)
 
-    for _ in range(5):
+    for _ in range(20):
         rate_limits._redis.cache_clear()
         together = threading.Barrier(THREADS)
         with ThreadPoolExecutor(THREADS) as pool:
