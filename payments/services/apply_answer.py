@@ -118,6 +118,9 @@ def _held(payment: Payment, attempt: Attempt) -> list[Event]:
     elif payment.review_pending:
         payment.hold_for_review()
         return [PaymentHeldForReview(**payment.told(), decide_by=payment.expires_at.isoformat())]
+    else:
+        # Held where we asked for the money at once: nobody has to decide.
+        Attempt.objects.begin_and_send(payment, AttemptKind.CAPTURE, channel=attempt.channel)
     return []
 
 

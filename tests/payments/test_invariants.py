@@ -72,7 +72,6 @@ def till_roll(settings: Any) -> dict[str, Attempt]:
     # A hold that is being captured, and one that nobody wants: the void is on its way.
     rows["captured"] = opened()
     tell(rows["captured"], Outcome.AUTHORIZED)
-    movement(rows["captured"], AttemptKind.CAPTURE)
     rows["dropped"] = opened()
     tell(rows["dropped"], Outcome.DECLINED)
     tell(rows["dropped"], Outcome.AUTHORIZED)

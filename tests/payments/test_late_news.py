@@ -169,9 +169,16 @@ def test_a_hold_that_could_not_be_let_go_is_asked_about_again(refusal: Outcome) 
 
 
 def held_and_approved() -> tuple[Attempt, Attempt]:
-    start = opened(review_pending=False)
+    start = opened()
     tell(start, Outcome.AUTHORIZED)
-    return start, movement(start, CAPTURE)
+    return start, Attempt.objects.get(kind=CAPTURE)
+
+
+def test_a_hold_that_nobody_asked_for_is_captured() -> None:
+    start, capture = held_and_approved()
+    assert (now(start)[0], broken()) == ("AUTHORIZED", [])
+    tell(capture, Outcome.SUCCEEDED)
+    assert (now(start)[0], broken()) == ("SUCCEEDED", [])
 
 
 @pytest.mark.parametrize("refusal", [Outcome.CANCELLED, Outcome.DECLINED])

@@ -1,0 +1,185 @@
+"""Whatever order news comes in, and however often: no error, sound books, one capture, and the same end."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ledger.errors import Refusal
+from ledger.money import Money
+from ledger.selectors import transactions_of
+from payments.channels.contract import Outcome
+from payments.models import Attempt, Payment, Refund
+from payments.services import cancel_payment as cancelling
+from payments.services.cancel_payment import cancel_payment
+from payments.states import AttemptKind
+from tests.payments.desk import FEN, again, broken, opened, tell
+
+pytestmark = pytest.mark.django_db
+
+
+def bounded(examples: int) -> settings:
+    ignored = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    return settings(max_examples=examples, deadline=None, suppress_health_check=ignored)
+
+
+NEWS = (
+    Outcome.ACTION_REQUIRED,
+    Outcome.PENDING,
+    Outcome.DECLINED,
+    Outcome.SUCCEEDED,
+    Outcome.UNKNOWN,
+)
+# What may be said of a close of ours that is under way; nothing is said of one that was not asked for.
+OF_THE_CLOSE = (Outcome.PENDING, Outcome.CANCELLED, Outcome.UNKNOWN, Outcome.ERRORED)
+CANCEL = "cancel"
+
+
+@pytest.fixture(autouse=True)
+def nobody_listens_or_is_called(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.EVENT_HANDLERS = {}
+    monkeypatch.setattr(cancelling, "send_attempt", lambda **_: None)
+
+
+def cancel(start: Attempt) -> bool:
+    """Whether we may close it now: the call is on its way then, or was not needed."""
+    payment = Attempt.objects.get(pk=start.pk).payment
+    try:
+        cancel_payment(payment=payment.public_id, actor="user:1", reason="customer")
+    except Refusal:
+        return False
+    return True
+
+
+def of_the_close(start: Attempt, outcome: Outcome) -> None:
+    for void in Attempt.objects.open().filter(payment__attempts=start.pk, kind=AttemptKind.VOID):
+        tell(void, outcome)
+
+
+def captures(reference: str) -> int:
+    return sum("Captured" in posted.description for posted in transactions_of(reference))
+
+
+def consistent() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+    assert broken() == []
+
+
+steps = st.one_of(
+    st.sampled_from(NEWS), st.just(CANCEL), st.sampled_from(OF_THE_CLOSE).map(lambda one: ("close", one))
+)
+
+
+@bounded(100)
+@given(st.lists(steps, max_size=8))
+def test_one_try_ends_as_the_provider_says(news: list[Any]) -> None:
+    """A success counts whenever it comes; without one, what we closed is closed and the rest has failed."""
+    with transaction.atomic():
+        start = opened()
+    closed = False
+    for one in news:
+        if one == CANCEL:
+            closed = cancel(start) or closed
+        elif isinstance(one, tuple):
+            of_the_close(start, one[1])
+        else:
+            tell(start, one)
+
+    # The last word of the provider, which the janitor asks for; a close that it refused is asked for no more.
+    of_the_close(start, Outcome.CANCELLED)
+    tell(start, Outcome.DECLINED)
+
+    payment = Payment.objects.get(attempts=start.pk)
+    paid = Outcome.SUCCEEDED in news
+    assert payment.state == "SUCCEEDED" if paid else payment.state in ("CANCELLED", "FAILED")
+    if payment.state == "CANCELLED":
+        assert closed
+    elif closed and not paid:
+        assert ("close", Outcome.ERRORED) in news, "it was closed, and did not end so"
+    assert captures(payment.reference) == int(paid)
+    assert not Refund.objects.filter(payment=payment).exists()
+    consistent()
+
+
+@bounded(40)
+@given(st.lists(st.sampled_from(NEWS), max_size=5), st.data())
+def test_every_order_of_the_same_news_has_the_same_end(news: list[Outcome], data: st.DataObject) -> None:
+    news = [*news, data.draw(st.sampled_from((Outcome.SUCCEEDED, Outcome.DECLINED)))]
+    ends = set()
+    for order in (news, data.draw(st.permutations(news)), [*reversed(news), *news]):
+        start = opened()
+        for outcome in order:
+            tell(start, outcome)
+        row = Attempt.objects.select_related("payment").get(pk=start.pk)
+        ends.add((row.payment.state, row.state, row.payment.amount_captured, captures(row.payment.reference)))
+    assert len(ends) == 1
+    consistent()
+
+
+class Desk:
+    """Two tries of one payment and a second payment of the same order, and all that may be said of them."""
+
+    def __init__(self) -> None:
+        self.starts = [opened()]
+        self.reference = self.starts[0].payment.reference
+        self.paid: set[Any] = set()
+
+    def try_again(self, which: int) -> None:
+        """As the customer would: under the same payment when it was refused, beside it when it was closed."""
+        live = Payment.objects.filter(reference=self.reference, surplus=False).exclude(state="CANCELLED")
+        payment = live.first()
+        if payment is None:
+            self.starts.append(opened("alipay", reference=self.reference))
+        elif payment.state == "FAILED" and not payment.attempts.open().exists():
+            self.starts.append(again(payment, "wechat_pay"))
+
+    def hear(self, which: int, outcome: Outcome) -> None:
+        start = self.starts[which % len(self.starts)]
+        if outcome == Outcome.SUCCEEDED:
+            self.paid.add(start.pk)
+        tell(start, outcome)
+
+    def hear_another_sum(self, which: int) -> None:
+        tell(self.starts[which % len(self.starts)], Outcome.SUCCEEDED, amount=Money(1, "CNY"))
+
+    def close(self, which: int) -> None:
+        cancel(self.starts[which % len(self.starts)])
+
+    def hear_of_close(self, which: int, outcome: Outcome) -> None:
+        of_the_close(self.starts[which % len(self.starts)], outcome)
+
+
+HEARD = (*NEWS, Outcome.AUTHORIZED, Outcome.CANCELLED, Outcome.NOT_FOUND, Outcome.ERRORED)
+moves: st.SearchStrategy[tuple[str, tuple[Any, ...]]] = st.one_of(
+    st.tuples(st.just("hear"), st.tuples(st.integers(0, 2), st.sampled_from(HEARD))),
+    st.tuples(st.just("try_again"), st.tuples(st.just(0))),
+    st.tuples(st.just("close"), st.tuples(st.integers(0, 2))),
+    st.tuples(st.just("hear_of_close"), st.tuples(st.integers(0, 2), st.sampled_from(OF_THE_CLOSE))),
+    st.tuples(st.just("hear_another_sum"), st.tuples(st.integers(0, 2))),
+)
+
+
+@bounded(150)
+@given(st.lists(moves, max_size=12))
+def test_no_news_of_several_tries_loses_or_doubles_money(told: list[tuple[str, tuple[Any, ...]]]) -> None:
+    desk = Desk()
+    for name, arguments in told:
+        move: Callable[..., None] = getattr(desk, name)
+        move(*arguments)
+    consistent()
+
+    payments = Payment.objects.filter(reference=desk.reference, amount_captured__gt=0)
+    assert sum(payment.amount_captured for payment in payments) == FEN * len(desk.paid)
+    assert captures(desk.reference) == len(desk.paid)
+    kept = [payment for payment in payments if payment.refundable]
+    assert len(kept) == (1 if desk.paid else 0) or _still_may_pay(desk.reference)
+
+
+def _still_may_pay(reference: str) -> bool:
+    """What came beside another try goes back, while that one may still bring the money."""
+    live = Payment.objects.filter(reference=reference, surplus=False).exclude(state="CANCELLED")
+    return live.exists() or not Payment.objects.filter(reference=reference, surplus=False).exists()
