@@ -8,7 +8,8 @@ from config.proof import prove
 log = structlog.get_logger(__name__)
 
 
-@shared_task(soft_time_limit=3600, time_limit=3660)
+# Acknowledged at once: it may run for longer than the broker waits before it hands a task to another worker.
+@shared_task(acks_late=False, soft_time_limit=3600, time_limit=3660)
 def prove_the_books() -> int:
     """Every night: the same as `manage.py verify`; each broken row is an error in the log. Returns how many."""
     broken = 0
