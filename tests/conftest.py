@@ -31,6 +31,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     _services.stop()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long groups first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("stack") is None)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--nothing-skipped", action="store_true", help="fail when a test was skipped or no browser ran"

@@ -11,8 +11,9 @@ from django.utils import timezone
 from ledger.errors import Refusal
 from payments.models.idempotency import IdempotencyKey
 
-# Longer than a request can live on the web server, so that only a dead worker's key runs out.
-LEASE = timedelta(seconds=60)
+# Longer than a request waits for its provider, so that only a dead worker's key runs out. Should a slower one still
+# be at work when its key is taken over, the durable keys below (one payment per order, one refund per key) hold.
+LEASE = timedelta(seconds=30)
 
 
 class IdempotencyKeyReused(Refusal):
