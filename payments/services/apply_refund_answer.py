@@ -54,8 +54,9 @@ def _contradicted(payment: Payment, row: Refund, answer: Answer) -> list[Event]:
     if row.state != RefundState.FAILED or not fits or entries_by_key([_key(row)]):
         return []
     if payment.refundable < row.amount:
+        # Returned twice: for a person. `amount` is what could still go back.
         told = {"told_amount": row.amount, "told_currency": row.currency, "source": "refund"}
-        return [PaymentMismatched(**payment.told(), **told)]
+        return [PaymentMismatched(**{**payment.told(), "amount": payment.refundable}, **told)]
     row.doubt()
     payment.amount_refunding += row.amount
     return []
