@@ -12,7 +12,7 @@ OFFLINE := env SMART_CHECKOUT_DATA=var/offline SECRET_KEY=offline AUDIT_HMAC_KEY
 	REDIS_URL=redis://127.0.0.1:9/0 PUBLIC_URL=http://127.0.0.1:8000 \
 	STRIPE_SECRET_KEY= ALIPAY_APP_ID= WECHAT_MCHID=
 
-.PHONY: help setup run test check schema bench drill clean
+.PHONY: help setup run test check schema clean
 
 help: ## this list
 	@echo "Smart Checkout"
@@ -40,12 +40,6 @@ check: $(VENV)/.development ## lint, types, import contracts, migrations, API sc
 
 schema: $(VENV)/.development ## write docs/openapi.yaml anew
 	@$(OFFLINE) $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
-
-bench: $(VENV)/.development ## every benchmark, or one: NAME=orders
-	@exec $(PY) -m bench $(NAME)
-
-drill: $(VENV)/.development ## load, kills and faults, then verify: SEED=7 PAYMENTS=500
-	@exec $(PY) -m bench.drill $(if $(SEED),--seed $(SEED)) $(if $(PAYMENTS),--payments $(PAYMENTS))
 
 clean: ## remove .venv and what tools left; data in var/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

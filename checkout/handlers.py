@@ -25,7 +25,7 @@ from payments.events import (
     RefundSucceeded,
 )
 
-_REFUSED_FOR_GOOD = {"review_rejected", "risk_rejected"}
+_REFUSED_FOR_GOOD = {"review_rejected", "review_expired", "risk_rejected"}
 # A result that was on its way when the time ran out still finds its stock.
 _GRACE = timedelta(minutes=2)
 

@@ -7,9 +7,15 @@ from typing import Any
 CARD = "[card number]"
 SECRET = "[secret]"
 
-_DIGITS = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.])")
+# Not inside a longer number or a fraction; the full stop of a sentence may follow.
+_DIGITS = re.compile(r"(?<!\d)(?<!\d\.)\d(?:[ -]?\d){12,18}(?!\d)(?!\.\d)")
+_SECURITY_CODE = re.compile(
+    r"((?:cvc|cvv2?|csc|security[ _-]?code)(?:[\"'\]\\\s:=]|%[0-9a-f]{2}){1,9})\d{3,4}(?![\w-])",
+    re.IGNORECASE,
+)
 _SECRET_NAME = re.compile(
-    r"secret|password|passwd|authorization|cookie|private_?key|api_?v?3?_?key|access_token|client_secret|^token$",
+    r"secret|password|passwd|authorization|cookie|private_?key|api_?v?3?_?key|access_token|client_secret|^token$"
+    r"|^(?:card_?)?(?:cvc|cvv2?|csc|security_?code)$",
     re.IGNORECASE,
 )
 _SECRET_VALUES = (
@@ -39,7 +45,7 @@ def _hide_card(match: re.Match[str]) -> str:
 def scrub_text(text: str) -> str:
     for pattern in _SECRET_VALUES:
         text = pattern.sub(SECRET, text)
-    return _DIGITS.sub(_hide_card, text)
+    return _SECURITY_CODE.sub(rf"\1{SECRET}", _DIGITS.sub(_hide_card, text))
 
 
 def scrub_value(value: Any) -> Any:

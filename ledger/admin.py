@@ -1,5 +1,6 @@
 """The console's view of the books: read-only. What is wrong in them is corrected by a reversal."""
 
+from collections import defaultdict
 from typing import Any
 
 from django.contrib import admin
@@ -53,14 +54,33 @@ class EntryInline(TabularInline):  # type: ignore[misc]
 
 @admin.register(Transaction)
 class TransactionAdmin(ReadOnlyAdmin):
-    list_display = ("public_id", "description", "reference", "business_key", "happened_at", "is_reversal")
+    list_display = ("public_id", "description", "moved", "reference", "happened_at", "is_reversal")
     search_fields = ("reference", "business_key")
     search_help_text = _("order, refund, … or business key")
     date_hierarchy = "happened_at"
     ordering = ("-id",)
-    fields = ("public_id", *list_display[1:5], "created_at", "reverses")
+    fields = (
+        "public_id",
+        "description",
+        "reference",
+        "business_key",
+        "happened_at",
+        "created_at",
+        "reverses",
+    )
     readonly_fields = fields
     inlines = (EntryInline,)
+
+    @admin.display(description=_("amount"))
+    def moved(self, row: Transaction) -> str:
+        """The debits, per currency."""
+        sums: dict[str, int] = defaultdict(int)
+        for line in row.lines():
+            sums[line.amount.currency] += max(line.amount.minor, 0)
+        return ", ".join(Money(total, currency).formatted() for currency, total in sums.items())
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Transaction]:
+        return Transaction.objects.with_entries()
 
     @admin.display(description=_("reversal"), boolean=True)
     def is_reversal(self, row: Transaction) -> bool:

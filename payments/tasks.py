@@ -8,6 +8,7 @@ from payments.models import Attempt, InboxEvent, Refund
 from payments.services.apply_notice import apply_notice
 from payments.services.carry_out_refund import carry_out_refund
 from payments.services.expire_reviews import expire_reviews
+from payments.services.forget_idempotency_keys import forget_idempotency_keys
 from payments.services.settle_attempt import settle_attempt
 
 log = structlog.get_logger(__name__)
@@ -53,6 +54,11 @@ def retry_inbox() -> int:
         except Exception:
             log.exception("inbox.retry_failed", channel=row.channel, event_id=row.event_id)
     return applied
+
+
+@shared_task
+def forget_old_idempotency_keys() -> int:
+    return forget_idempotency_keys(now=timezone.now())
 
 
 @shared_task

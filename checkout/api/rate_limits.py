@@ -45,8 +45,10 @@ def count(request: Request) -> Standing | None:
     now = time.time()
     window = int(now // WINDOW_SECONDS)
     name = f"api:requests:{_caller(request)}:{window}"
+    # Held on to: of two clients made at once only one is kept, and one that is let go of closes its connections.
+    client = _redis()
     try:
-        with _redis().pipeline(transaction=False) as pipeline:
+        with client.pipeline(transaction=False) as pipeline:
             pipeline.incr(name)
             pipeline.expire(name, WINDOW_SECONDS + 1)
             used = int(pipeline.execute()[0])

@@ -1,7 +1,7 @@
 """Reads of checkout: frozen dataclasses, never rows."""
 
 from checkout.selectors.customers import CustomerHistory, customer_history
-from checkout.selectors.orders import OrderLineView, OrderSummary, OrderView, order, orders_of
+from checkout.selectors.orders import OrderLineView, OrderSummary, OrderView, guest_token, order, orders_of
 from checkout.selectors.skus import SkuView, catalogue, sku
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "SkuView",
     "catalogue",
     "customer_history",
+    "guest_token",
     "order",
     "orders_of",
     "sku",

@@ -1,10 +1,13 @@
 """Orders as their customers and operators see them."""
 
+import base64
 import hashlib
+import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
@@ -118,6 +121,12 @@ def shown(order_id: str) -> OrderView:
     """The order as it is now, for this app's use cases, which have asked `find` before."""
     row = Order.objects.named(order_id).get()
     return view_of(row, list(row.lines.order_by("code")), payments_of(order_id))
+
+
+def guest_token(order_id: str) -> str:
+    """The token that opens a guest's order. Derived, so that an answer which was lost can be given again."""
+    digest = hmac.digest(settings.SECRET_KEY.encode(), f"checkout.order:{order_id}".encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def token_hash(token: str) -> str:

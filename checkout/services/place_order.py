@@ -1,6 +1,5 @@
 """Place an order."""
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -17,7 +16,7 @@ from checkout.facts import Address, Client, Item, Viewer, merge, storable
 from checkout.models import Order, OrderLine
 from checkout.selectors import OrderView
 from checkout.selectors.carts import PricedCart, price_cart, quote_keys
-from checkout.selectors.orders import token_hash, view_of
+from checkout.selectors.orders import guest_token, token_hash, view_of
 from checkout.selectors.purchases import require_within_limits
 from checkout.selectors.screening import facts_about
 from checkout.services.extend_hold import HOLD
@@ -55,10 +54,8 @@ def place_order(
     now = timezone.now()
     cart_items = merge(items)
     terms = quotes.verify(quote, items=cart_items, now=now, keys=quote_keys())
-    token = "" if viewer.user_id is not None else secrets.token_urlsafe(32)
     order = Order(
         user_id=viewer.user_id,
-        access_token_hash=token_hash(token) if token else "",
         email=_clean_email(email),
         address=asdict(address),
         country=address.country,
@@ -70,6 +67,8 @@ def place_order(
         opened_at=now,
         expires_at=now + HOLD,
     )
+    token = "" if viewer.user_id is not None else guest_token(order.public_id)
+    order.access_token_hash = token_hash(token) if token else ""
     try:
         with transaction.atomic(durable=True):
             attribute(actor=viewer.actor, reason="placing an order")

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from celery.schedules import crontab
+
 from config.settings.base import REDIS_URL
 
 CELERY_BROKER_URL = REDIS_URL
@@ -35,4 +37,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "ledger: seal the audit journal": {"task": "ledger.tasks.seal_audit", "schedule": 5.0},
     "ledger: snapshots of balances": {"task": "ledger.tasks.take_snapshots", "schedule": 300.0},
+    "payments: forget old idempotency keys": {
+        "task": "payments.tasks.forget_old_idempotency_keys",
+        "schedule": crontab(minute="17"),
+    },
+    "every night: prove the books": {
+        "task": "config.tasks.prove_the_books",
+        "schedule": crontab(hour="18", minute="30"),  # UTC: 02:30 in China
+    },
 }

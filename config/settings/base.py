@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "checkout.middleware.DeviceCookieMiddleware",
     "checkout.middleware.RefusalPageMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "config.middleware.RequestIdMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -3,11 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from ledger.money import Money
+from ledger.selectors import transactions_of
 from payments.models import Attempt, InboxEvent, OutboxEvent, Payment, Refund
 
 _COLOURS = {
@@ -38,19 +40,10 @@ class ReadOnly:
 
 class AttemptInline(ReadOnly, TabularInline):  # type: ignore[misc]
     model = Attempt
-    fields = (
-        "public_id",
-        "kind",
-        "state",
-        "channel",
-        "channel_reference",
-        "code",
-        "message",
-        "sent_at",
-        "answered_at",
-    )
+    fields = ("public_id", "kind", "state", "channel", "channel_reference", "code", "answered_at")
     readonly_fields = fields
     extra = 0
+    hide_title = True
 
 
 class RefundInline(ReadOnly, TabularInline):  # type: ignore[misc]
@@ -58,20 +51,12 @@ class RefundInline(ReadOnly, TabularInline):  # type: ignore[misc]
     fields = ("public_id", "state", "money", "reason", "requested_by", "code", "created_at")
     readonly_fields = fields
     extra = 0
+    hide_title = True
 
 
 @admin.register(Payment)
 class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
-    list_display = (
-        "public_id",
-        "reference",
-        "state_badge",
-        "amount_shown",
-        "method",
-        "channel",
-        "risk_level",
-        "created_at",
-    )
+    list_display = ("shown_id", "reference", "state_badge", "amount_shown", "way", "risk_level", "created_at")
     list_filter = ("state", "method", "channel", "risk_level")
     search_fields = ("reference", "attempts__channel_reference")
     date_hierarchy = "created_at"
@@ -82,12 +67,21 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         (None, {"fields": ("public_id", "reference", "state_badge", "method", "channel", "description")}),
         (
             "Money",
-            {"fields": ("amount_shown", "authorized_shown", "captured_shown", "refunded_shown", "surplus")},
+            {"fields": ("amount_shown", "authorized_shown", "captured_shown", "refunded_shown", "counts")},
         ),
+        ("Journal and events", {"fields": ("journal", "told")}),
         ("Risk", {"fields": ("risk_level", "decision", "case", "decide_by")}),
         ("Refusal", {"fields": ("failure_code", "failure_message", "advice")}),
         ("Customer", {"fields": ("card", "device", "client_ip", "expires_at", "created_at")}),
     )
+
+    @display(description="Payment")
+    def shown_id(self, row: Payment) -> str:
+        return row.public_id
+
+    @display(description="By", ordering="method")
+    def way(self, row: Payment) -> str:
+        return row.method if row.method in (row.channel, "") else f"{row.method} ({row.channel})"
 
     @display(description="State", label=_COLOURS)
     def state_badge(self, row: Payment) -> str:
@@ -108,6 +102,32 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     @display(description="Refunded")
     def refunded_shown(self, row: Payment) -> str:
         return _shown(row, row.amount_refunded)
+
+    @display(description="Counts for its order")
+    def counts(self, row: Payment) -> str:
+        return "no: another payment did, so this money goes back" if row.surplus else "yes"
+
+    @display(description="Journal")
+    def journal(self, row: Payment) -> str:
+        """What was posted for the order, a line an entry."""
+        lines = [
+            (
+                f"{posted.happened_at:%Y-%m-%d %H:%M:%S}",
+                posted.description,
+                entry.account,
+                entry.amount.formatted(),
+            )
+            for posted in transactions_of(row.reference)
+            for entry in posted.entries
+        ]
+        return format_html_join(mark_safe("<br>"), "{} {}: {} {}", lines) or "–"
+
+    @display(description="Events")
+    def told(self, row: Payment) -> str:
+        """What was published for the order, oldest first, and whether it was delivered."""
+        events = OutboxEvent.objects.filter(subject=row.reference).order_by("pk")
+        lines = [(event.name, "delivered" if event.delivered_at else "waiting") for event in events]
+        return format_html_join(mark_safe("<br>"), "{} ({})", lines) or "–"
 
     @display(description="Card")
     def card(self, row: Payment) -> str:

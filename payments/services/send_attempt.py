@@ -31,8 +31,10 @@ def _ask_again(attempt: Attempt) -> Answer:
     start = attempt if attempt.kind == AttemptKind.START else _start_of(attempt)
     channel = registry.channel(attempt.channel)
     answer = channel.query(attempt.movement(start, registry.notify_url(attempt.channel)))
+    # Who was never told what to do can not do it; the same request again is answered with the same QR.
+    lost_its_action = not (attempt.action_kind or answer.next_action)
     not_done_yet = {
-        AttemptKind.START: frozenset[Outcome](),
+        AttemptKind.START: frozenset({Outcome.ACTION_REQUIRED} if lost_its_action else ()),
         AttemptKind.CAPTURE: frozenset({Outcome.AUTHORIZED}),
         AttemptKind.VOID: frozenset(
             {Outcome.AUTHORIZED, Outcome.ACTION_REQUIRED, Outcome.PENDING, Outcome.NOT_FOUND}

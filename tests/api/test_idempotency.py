@@ -226,6 +226,25 @@ def test_an_order_is_found_again_after_its_worker_died(customer: Caller) -> None
     assert customer.post("orders", wish, key=KEY).raw == recovered.raw
 
 
+def test_a_guest_who_lost_the_answer_still_gets_the_token(guest: Caller) -> None:
+    wish = guest.wish()
+    died_before_answering(guest, "orders", wish)
+    before = moved()
+    recovered = guest.post("orders", wish, key=KEY)
+
+    assert (recovered.status, moved()) == (201, before)
+    order = recovered.body["id"]
+    assert guest.get(f"orders/{order}").status == 404
+    assert guest.holding(recovered).get(f"orders/{order}").body["id"] == order
+
+
+def test_a_quote_of_somebody_else_does_not_open_their_order(guest: Caller) -> None:
+    wish = guest.wish()
+    assert guest.post("orders", wish, key=KEY).status == 201
+    stolen = guest.post("orders", wish, key="another-" + KEY)
+    assert (stolen.status, stolen.code, "order_token" in stolen.body) == (409, "quote_replayed", False)
+
+
 def test_a_payment_is_found_again_after_its_worker_died(guest: Caller) -> None:
     placed = guest.order()
     owner = guest.holding(placed)

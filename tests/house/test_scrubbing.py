@@ -28,12 +28,36 @@ def test_card_numbers_are_hidden_wherever_they_stand(card: str) -> None:
     assert card.replace(" ", "").replace("-", "") not in told
 
 
+@pytest.mark.parametrize("text", ["It was {}.", "card.{}", "n={}&x=1", "{}, {}."])
+def test_card_numbers_are_hidden_beside_punctuation(text: str) -> None:
+    told = scrub(None, "info", {"event": text.format(CARDS[0], CARDS[1])})
+    assert told["event"] == text.format(CARD, CARD)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/pay?cvc={}&x=1",
+        "card[cvc]={}",
+        "card%5Bcvc%5D={}",
+        '{{"cvv": "{}"}}',
+        '{{\\"csc\\": {}}}',
+        "CVC {}.",
+    ],
+)
+def test_security_codes_are_hidden(text: str) -> None:
+    told = scrub(None, "info", {"event": text.format("737"), "cvc": "737", "card": {"security_code": "737"}})
+    assert told == {"event": text.format(SECRET), "cvc": SECRET, "card": {"security_code": SECRET}}
+
+
 def test_what_only_looks_like_one_stays() -> None:
     event = {
         "order": "ord_01jd4zy6m0e5w9v8q3t7r2k1xc",
         "amount": 1234567890123456,
         "phone": "+8613800138000",
         "at": "2026-11-21T00:14:05.171762Z",
+        "seconds": "0.4242424242424242 s, 4242424242424242.5 s",
+        "checks": {"cvc_check": "pass", "sku": "csc-1234-x"},
         "zeros": "0000000000000000",
         "long": "42000022220000123412341234",
     }

@@ -90,6 +90,24 @@ def test_a_lost_qr_that_nobody_saw_fails_and_may_be_tried_again(till: Till, meth
     assert (again.id, again.state) == (lost.id, "REQUIRES_ACTION")
 
 
+def test_a_qr_whose_answer_was_lost_is_shown_after_all(till: Till) -> None:
+    """WeChat Pay knows an order that nobody was shown the code of; asked again, it names the same code."""
+    till.sandbox.fault("/wechat/v3/pay/transactions/native", "drop_after", method="POST")
+    lost = till.pay("wechat_pay")
+    assert (lost.state, lost.next_action) == ("UNKNOWN", None)
+
+    settle_attempt(attempt=till.attempt(lost))
+
+    shown = selectors.payment(lost.id)
+    [known] = till.sandbox.payments(till.attempt(lost))
+    assert shown.state == "REQUIRES_ACTION"
+    assert shown.next_action
+    assert (shown.next_action.kind, shown.next_action.value) == ("qr", known["scan_url"])
+    till.customer(shown, "pay")
+    till.wait_for(shown, "SUCCEEDED")
+    assert till.at_provider(shown)["captured"] == 10_000
+
+
 @pytest.mark.parametrize("method", ["alipay", "wechat_pay"])
 def test_a_qr_past_its_time_is_closed_at_the_provider(till: Till, method: str) -> None:
     payment = till.pay(method)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -37,8 +38,8 @@ READY_SECONDS = 120
 
 
 def free_ports() -> int:
-    """The first of four free ports in a row."""
-    for base in range(20_000 + os.getpid() % 10_000, 60_000, 4):
+    """The first of four free ports in a row, below those that the kernel hands out, where chance keeps copies apart."""
+    for base in random.sample(range(20_000, 32_000, 4), 500):
         probes = []
         try:
             for port in range(base, base + 4):
@@ -68,6 +69,17 @@ class Stack:
     @property
     def sandbox(self) -> str:
         return f"http://127.0.0.1:{self.port + 1}"
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """Addresses and secrets that the first start wrote down."""
+        lines = (self.data / "environment").read_text().splitlines()
+        pairs = (line.partition("=") for line in lines if not line.startswith("#"))
+        return {name: value.strip("'\"") for name, _, value in pairs}
+
+    @property
+    def database_url(self) -> str:
+        return self.kept["DATABASE_URL"]
 
     @property
     def environment(self) -> dict[str, str]:

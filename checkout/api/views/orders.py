@@ -1,5 +1,6 @@
 """Orders: placed from a quote, looked at, cancelled."""
 
+from dataclasses import replace
 from typing import Any
 
 from rest_framework.request import Request
@@ -100,9 +101,14 @@ class OrdersView(IdempotentMixin, ApiView):
     def recover(self, request: Request, data: dict[str, Any], refusal: Refusal) -> Response | None:
         if not isinstance(refusal, QuoteReplayed):
             return None
+        placed = refusal.context["order"]
+        viewer = viewer_of(request)
+        # The one who began under this key asks again: a guest's token went with the lost answer.
+        token = "" if viewer.user_id is not None else selectors.guest_token(placed)
+        opened = replace(viewer, order_tokens=viewer.order_tokens | {token})
         try:
-            return self._placed(selectors.order(refusal.context.get("order", ""), viewer_of(request)), "")
-        except OrderNotFound:  # a guest, whose token went with the lost answer
+            return self._placed(selectors.order(placed, opened), token)
+        except OrderNotFound:
             return None
 
     def _placed(self, order: selectors.OrderView, token: str) -> Response:

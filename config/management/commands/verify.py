@@ -2,18 +2,15 @@
 
 import json
 from argparse import ArgumentParser
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from django.conf import settings
-from django.core.management.base import BaseCommand
-from django.utils.module_loading import import_string
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
-from ledger.invariants import Finding
+from config.proof import Outcome, prove
 
 _SHOWN = 20  # broken rows per check, in words; --json names all
-
-Outcome = tuple[str, int, list[Finding]]
 
 
 class Command(BaseCommand):
@@ -23,7 +20,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object instead of words")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        outcomes = list(_run(settings.INVARIANTS))
+        try:
+            outcomes = list(prove())
+        except OperationalError as error:
+            raise CommandError(f"the database can not be read: {str(error).splitlines()[0]}") from error
         broken = any(findings for _, _, findings in outcomes)
         if options["json"]:
             self.stdout.write(_as_json(outcomes))
@@ -32,12 +32,6 @@ class Command(BaseCommand):
                 self.stdout.write(line)
         if broken:
             raise SystemExit(1)
-
-
-def _run(paths: Iterable[str]) -> Iterator[Outcome]:
-    for path in paths:
-        for name, rows, findings in import_string(path)():
-            yield name, rows, list(findings)
 
 
 def _as_json(outcomes: list[Outcome]) -> str:
