@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import connection
@@ -54,8 +55,11 @@ def _contradicted(payment: Payment, row: Refund, answer: Answer) -> list[Event]:
     if row.state != RefundState.FAILED or not fits or entries_by_key([_key(row)]):
         return []
     if payment.refundable < row.amount:
-        told = {"told_amount": row.amount, "told_currency": row.currency, "source": "refund"}
-        return [PaymentMismatched(**payment.told(), **told)]
+        twice = PaymentMismatched(
+            **payment.told(), told_amount=row.amount, told_currency=row.currency, source="refund"
+        )
+        # Returned twice: for a person. Ours is what could still go back.
+        return [replace(twice, amount=payment.refundable)]
     row.doubt()
     payment.amount_refunding += row.amount
     return []

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import Refusal
@@ -76,6 +76,8 @@ steps = st.one_of(
 
 @bounded(100)
 @given(st.lists(steps, max_size=8))
+@example([Outcome.ACTION_REQUIRED, CANCEL, Outcome.DECLINED])
+@example([Outcome.PENDING, CANCEL, Outcome.SUCCEEDED, ("close", Outcome.PENDING)])
 def test_one_try_ends_as_the_provider_says(news: list[Any]) -> None:
     """A success counts whenever it comes; without one, what we closed is closed and the rest has failed."""
     with transaction.atomic():

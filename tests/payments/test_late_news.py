@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from ledger.money import Money
@@ -232,4 +233,15 @@ def test_late_money_pays_when_the_other_payment_was_refused() -> None:
     assert (now(code)[0], now(card)[0]) == ("SUCCEEDED", "CANCELLED")
     assert not Refund.objects.exists()
     assert OutboxEvent.objects.filter(name="payment.succeeded").count() == 1
+    assert broken() == []
+
+
+def test_the_table_refuses_two_tries_that_both_brought_the_money() -> None:
+    first = opened()
+    tell(first, Outcome.DECLINED)
+    tell(again(first.payment), Outcome.SUCCEEDED)
+
+    with pytest.raises(IntegrityError, match="attempt_one_start_brings_the_money"), transaction.atomic():
+        Attempt.objects.filter(pk=first.pk).update(state="SUCCEEDED")
+
     assert broken() == []

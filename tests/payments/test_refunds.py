@@ -1,6 +1,7 @@
 """Money back: never more than came, by the way it came, once per key."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
@@ -16,6 +17,7 @@ from payments.services.apply_refund_answer import apply_refund_answer
 from payments.services.carry_out_refund import carry_out_refund
 from payments.services.queue_refund import queue_refund
 from payments.services.request_refund import request_refund
+from reconciliation.models import Discrepancy
 from tests.payments.conftest import Till
 from tests.payments.desk import broken
 
@@ -187,7 +189,10 @@ def test_a_success_after_a_refusal_is_asked_about_before_the_money_is_promised_a
     assert broken() == []
 
 
-def test_a_success_after_a_refusal_when_the_money_was_returned_in_another_way(till: Till) -> None:
+def test_a_success_after_a_refusal_when_the_money_was_returned_in_another_way(
+    till: Till, settings: Any
+) -> None:
+    settings.EVENT_HANDLERS = {"payment.mismatched": ["reconciliation.handlers.payment_mismatched"]}
     refund = refused(till)
     request_refund(payment=refund.payment.public_id, amount=None, reason="Again", actor="user:1", key="r2")
 
@@ -196,4 +201,5 @@ def test_a_success_after_a_refusal_when_the_money_was_returned_in_another_way(ti
     assert selectors.refund(refund.public_id).state == "FAILED"
     [mismatch] = OutboxEvent.objects.filter(name="payment.mismatched")
     assert (mismatch.payload["told_amount"], mismatch.payload["source"]) == (4_000, "refund")
+    assert Discrepancy.objects.get().amount_at_risk == 4_000
     assert broken() == []
