@@ -4,6 +4,7 @@ Django would TRUNCATE every table: the books refuse it, what migrations have see
 Here only the tables that have rows are emptied, with triggers off, and the seeded rows are put back.
 """
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,11 @@ from django.test import TransactionTestCase
 
 _SEEDS = "as_migrated"
 _KEPT = "django_migrations"
+_PATIENCE = 100
+_OTHERS_AT_WORK = """
+SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND backend_type = 'client backend' AND state <> 'idle')
+"""
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +30,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     plain = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def put_back(_: TransactionTestCase) -> None:
+        _wait_for_others()
         try:
             _put_back(tables, seeded)
         except OperationalError:
@@ -42,6 +49,16 @@ def _remember(tables: list[str]) -> list[str]:
         for table in seeded:
             cursor.execute(f'CREATE TABLE {_SEEDS}."{table}" AS TABLE public."{table}"')
     return seeded
+
+
+def _wait_for_others() -> None:
+    """The live server may still be applying a notification: rows that it adds behind our back would stay for good."""
+    with connection.cursor() as cursor:
+        for _ in range(_PATIENCE):
+            cursor.execute(_OTHERS_AT_WORK)
+            if not cursor.fetchone()[0]:
+                return
+            time.sleep(0.02)
 
 
 def _put_back(tables: list[str], seeded: list[str]) -> None:
