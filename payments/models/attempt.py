@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone
 from django_fsm import FSMField, FSMModelMixin, transition
 
@@ -59,10 +59,12 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
 
     def begin(self, payment: Payment, kind: AttemptKind, **fields: Any) -> "Attempt":
         """A new CREATED attempt, next in its payment's sequence; the payment must be locked."""
+        # Not a count: an attempt may have been put beside its payment.
+        last = payment.attempts.filter(kind=kind).aggregate(last=Max("sequence"))["last"]
         return self.create(
             payment=payment,
             kind=kind,
-            sequence=payment.attempts.filter(kind=kind).count() + 1,
+            sequence=(last or 0) + 1,
             currency=payment.currency,
             amount=payment.amount,
             **fields,

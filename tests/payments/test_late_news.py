@@ -113,6 +113,19 @@ def test_money_of_an_earlier_try_while_the_next_one_is_under_way(outcome: Outcom
     assert broken() == []
 
 
+def test_a_payment_is_tried_again_after_an_earlier_try_was_put_beside_it() -> None:
+    first = opened()
+    tell(first, Outcome.DECLINED)
+    second = again(first.payment)
+    tell(first, Outcome.SUCCEEDED)
+    tell(second, Outcome.DECLINED)
+
+    third = again(second.payment)
+
+    tell(third, Outcome.SUCCEEDED)
+    assert (now(third), broken()) == (("SUCCEEDED", "SUCCEEDED"), [])
+
+
 def test_late_money_of_another_channel_is_booked_and_refunded_there() -> None:
     first = opened("alipay")
     tell(first, Outcome.CANCELLED)

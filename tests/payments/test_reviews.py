@@ -114,7 +114,7 @@ def test_a_wallet_that_was_refused_is_never_asked(till: Till) -> None:
 def test_nobody_decides_while_the_customers_cancellation_is_on_its_way(
     till: Till, held: PaymentView, approve: bool
 ) -> None:
-    start = Attempt.objects.get()
+    start = Attempt.objects.get(kind=AttemptKind.START)
     void = movement(start, AttemptKind.VOID)
 
     with pytest.raises(PaymentInProgress):
@@ -127,7 +127,7 @@ def test_nobody_decides_while_the_customers_cancellation_is_on_its_way(
 
 def test_money_that_was_taken_elsewhere_leaves_nothing_to_decide(till: Till, held: PaymentView) -> None:
     """Somebody captured it on the provider's own pages."""
-    tell(Attempt.objects.get(), Outcome.SUCCEEDED, amount=held.amount)
+    tell(Attempt.objects.get(kind=AttemptKind.START), Outcome.SUCCEEDED, amount=held.amount)
 
     assert (selectors.payment(held.id).state, case_of(held.case).state) == ("SUCCEEDED", "EXPIRED")
     with pytest.raises(CaseExpired):
