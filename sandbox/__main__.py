@@ -1,6 +1,8 @@
 """`python -m sandbox --data DIR --port P`: serve the outside world on 127.0.0.1 until told to stop."""
 
 import argparse
+import socket
+import sys
 from pathlib import Path
 
 import uvicorn
@@ -18,14 +20,21 @@ def main() -> None:
     asked = parser.parse_args()
     world = build_world(asked.data, asked.public_url or f"http://127.0.0.1:{asked.port}")
     # faults cut connections on purpose, and uvicorn would print a line for each
-    uvicorn.run(
-        build_app(world),
-        host="127.0.0.1",
-        port=asked.port,
-        log_level="critical",
-        access_log=False,
-        timeout_graceful_shutdown=3,
+    config = uvicorn.Config(
+        build_app(world), log_level="critical", access_log=False, timeout_graceful_shutdown=3
     )
+    uvicorn.Server(config).run(sockets=[listening(asked.port)])
+
+
+def listening(port: int) -> socket.socket:
+    """A socket on 127.0.0.1, or the reason why not and the end."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        sys.exit(f"sandbox: port {port} can not be used: {error.strerror}")
+    return listener
 
 
 if __name__ == "__main__":

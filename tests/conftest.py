@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import django
 import pytest
 from django.conf import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import services
 
@@ -31,10 +32,26 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     _services.stop()
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long groups first, so that no worker is left alone with one at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("stack") is None)
+# Where tests lie → what they share: whole copies of the program, a browser.
+_TOGETHER = {
+    "tests/stack/": "copies",
+    "tests/house/test_up.py": "copies",
+    "tests/channels/test_card_field.py": "card field",
+}
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests that share something slow to start run on one worker, one after the other; the rest anywhere.
+
+    (xdist's own groups rename tests, which pytest no longer allows.)
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((name for path, name in _TOGETHER.items() if nodeid.startswith(path)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    return Scheduling(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,18 +9,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from config.embedded import ports, process
+from config.embedded import process
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 120.0
-
-
-def four_ports() -> int:
-    """The first of four free ports in a row."""
-    while True:
-        first = ports.any_free()[0]
-        if first < 65_000 and all(ports.is_free(port) for port in range(first, first + 4)):
-            return first
 
 
 def copy_project(target: Path) -> Path:

@@ -12,7 +12,6 @@ import pytest
 from tests.house.rules import ROOT
 
 # One copy of the project serves all.
-pytestmark = pytest.mark.xdist_group("contracts")
 
 _SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
 _CONTRACTS: list[str] = [contract["id"] for contract in _SETTINGS["contracts"]]

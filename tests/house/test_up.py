@@ -15,9 +15,10 @@ import httpx
 import pytest
 
 from config.embedded.process import Account
-from tests.house.copies import Copy, copy_project, four_ports
+from tests.house.copies import Copy, copy_project
+from tests.ports import four_ports
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("up")]
+pytestmark = [pytest.mark.stack]
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,8 @@
 
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +18,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests import services
+from tests.ports import four_ports
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -35,24 +34,6 @@ FLAGS = [
 # What the run's own services put into the environment must not reach the program under test.
 _OURS = {*services.TEST_KEYS, "DATABASE_URL", "REDIS_URL"}
 READY_SECONDS = 120
-
-
-def free_ports() -> int:
-    """The first of four free ports in a row, below those that the kernel hands out, where chance keeps copies apart."""
-    for base in random.sample(range(20_000, 32_000, 4), 500):
-        probes = []
-        try:
-            for port in range(base, base + 4):
-                probe = socket.socket()
-                probes.append(probe)
-                probe.bind(("127.0.0.1", port))
-            return base
-        except OSError:
-            continue
-        finally:
-            for probe in probes:
-                probe.close()
-    raise AssertionError("no four free ports in a row")
 
 
 @dataclass
@@ -151,13 +132,14 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    running = Stack(tmp_path_factory.mktemp("stack") / "data", free_ports())
+    running = Stack(tmp_path_factory.mktemp("stack") / "data", four_ports())
     running.start()
     yield running
     running.stop()
 
 
-@pytest.fixture(scope="session")
+# Of a module and no longer: while Playwright runs, its thread counts as an event loop, and Django refuses the database.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")

@@ -16,7 +16,7 @@ from tests.stack.shopping import (
     sign_in,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
 
 def payment_in_console(chromium: Browser, stack: Stack, order: str) -> Page:

@@ -14,7 +14,7 @@ from tests.stack import processes
 from tests.stack.conftest import Stack
 from tests.stack.guests import Guest, wait_until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.stack]
 
 PAYMENTS = 20
 AT_ONCE = 5

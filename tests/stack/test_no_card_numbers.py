@@ -28,7 +28,7 @@ from tests.stack.shopping import (
     see,
 )
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.stack]
 
 NUMBER = CHINESE_CARD.replace(" ", "")
 DECLINED = "4000000000000002"
