@@ -13,8 +13,8 @@ from payments.errors import ChannelNotFound
 
 @cache
 def channel(code: str) -> Channel:
-    """The channel called `code`. Raises `ChannelNotFound`."""
-    if code not in settings.CHANNELS:
+    """The channel called `code`. Raises `ChannelNotFound`, also for one that has no credentials."""
+    if code not in configured():
         raise ChannelNotFound(f"There is no channel {code[:40]!r}.", param="channel")
     configuration: Mapping[str, Any] = getattr(settings, code.upper())
     build = import_string(settings.CHANNELS[code])

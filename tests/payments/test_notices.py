@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.test import Client
 
 from ledger.money import Money
 from ledger.selectors import transactions_of
@@ -41,6 +42,11 @@ def test_garbage_is_a_client_error(till: Till, live_server: Any, channel: str, b
     assert 400 <= answer.status_code < 500, answer.text
     assert moved() == before
     assert selectors.payment(waiting.id).state == "REQUIRES_ACTION"
+
+
+def test_a_channel_without_credentials_is_none(client: Client) -> None:
+    answer = client.post("/webhooks/wechat", b"{}", content_type="application/json")
+    assert (answer.status_code, answer.json()) == (404, {"code": "channel_not_found"})
 
 
 def test_a_channel_that_is_none(till: Till, live_server: Any) -> None:

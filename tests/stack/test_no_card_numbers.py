@@ -108,12 +108,20 @@ def assert_nowhere(stack: Stack) -> None:
     assert not found, found
 
 
+def contents(path: Path) -> bytes:
+    """Nothing, for a file that the database has removed since it was listed."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 def files_with(stack: Stack, number: str) -> set[str]:
     """Files with this very number in any of their bytes: the database's journal keeps what was ever written."""
     groups = [number[start : start + 4] for start in range(0, 16, 4)]
     written = [between.join(groups).encode() for between in ("", " ", "-", "+", "%20")]
     files = [path for path in stack.data.rglob("*") if path.is_file()]
-    found = [path for path in files if any(text in path.read_bytes() for text in written)]
+    found = [path for path in files if any(text in contents(path) for text in written)]
     return {path.relative_to(stack.data).parts[0] for path in found}
 
 
