@@ -5,6 +5,8 @@ SHELL := /bin/sh
 PORT ?= 8000
 DATA ?= var
 VENV := .venv
+# Compiled modules are kept: without them every process compiles every module again at its start.
+unexport PYTHONDONTWRITEBYTECODE
 PY := $(VENV)/bin/python
 # Commands that look at the code need settings, and neither a database nor real keys.
 OFFLINE := env SMART_CHECKOUT_DATA=var/offline SECRET_KEY=offline AUDIT_HMAC_KEY=offline RISK_ENTITY_KEY=offline \

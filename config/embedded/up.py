@@ -152,7 +152,9 @@ class Copy:
 
     def _start_all(self, supervisor: Supervisor) -> None:
         own = {"SMART_CHECKOUT_DATA": str(self.folder.path), "PYTHONUNBUFFERED": "1"}
-        programs = parts.Programs(BASE, {**os.environ, **own}, self.bind, self.port)
+        # Compiled modules are kept: without them every part compiles every module again at its start.
+        ours = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        programs = parts.Programs(BASE, ours | own, self.bind, self.port)
         self._start_services(supervisor)
         if live := onboarding.live_credentials():
             say(f"Live credentials are set ({', '.join(live)}): the sandbox stays off.")
