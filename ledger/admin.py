@@ -82,9 +82,9 @@ class TransactionAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Transaction]:
         return Transaction.objects.with_entries()
 
-    @admin.display(description=_("reversal"), boolean=True)
-    def is_reversal(self, row: Transaction) -> bool:
-        return row.reverses_id is not None
+    @admin.display(description=_("reversal"))
+    def is_reversal(self, row: Transaction) -> str:
+        return "✓" if row.reverses_id else ""
 
 
 @admin.register(Account)

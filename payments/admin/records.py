@@ -56,7 +56,7 @@ class RefundInline(ReadOnly, TabularInline):  # type: ignore[misc]
 
 @admin.register(Payment)
 class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
-    list_display = ("shown_id", "reference", "state_badge", "amount_shown", "way", "risk_level", "created_at")
+    list_display = ("shown_id", "reference", "state_badge", "amount_shown", "method", "risk_level", "began")
     list_filter = ("state", "method", "channel", "risk_level")
     search_fields = ("reference", "attempts__channel_reference")
     date_hierarchy = "created_at"
@@ -79,9 +79,9 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def shown_id(self, row: Payment) -> str:
         return row.public_id
 
-    @display(description="By", ordering="method")
-    def way(self, row: Payment) -> str:
-        return row.method if row.method in (row.channel, "") else f"{row.method} ({row.channel})"
+    @display(description="Began (UTC)", ordering="created_at")
+    def began(self, row: Payment) -> str:
+        return f"{row.created_at:%m-%d %H:%M}"
 
     @display(description="State", label=_COLOURS)
     def state_badge(self, row: Payment) -> str:
