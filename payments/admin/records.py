@@ -56,7 +56,7 @@ class RefundInline(ReadOnly, TabularInline):  # type: ignore[misc]
 
 @admin.register(Payment)
 class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
-    list_display = ("shown_id", "reference", "state_badge", "amount_shown", "method", "risk_level", "began")
+    list_display = ("shown_id", "reference", "state_badge", "amount_shown", "method", "began")
     list_filter = ("state", "method", "channel", "risk_level")
     search_fields = ("reference", "attempts__channel_reference")
     date_hierarchy = "created_at"
