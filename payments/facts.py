@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.money import Money
+from payments.states import CaptureMode
 from risk.facts import PaymentFacts
 
 
@@ -12,7 +13,9 @@ class PaymentIntent:
     """A wish to be paid for `reference` ("ord_…", opaque here) until `expires_at` (aware).
 
     `facts` is what risk may know before the payment; payments itself fills in its subject and the instrument.
-    `instrument` is a channel token of a card, never a number.
+    `instrument` is a channel token of a card, never a number; `saved_method` ("sm_…") names one of the `customer`'s
+    kept instruments instead. `keep_instrument` is the customer's consent to keep this one. `payer` is who pays, as the
+    wallet calls them (openid). `capture_mode` holds for channels that can hold money; others take it at once.
     """
 
     reference: str
@@ -25,3 +28,8 @@ class PaymentIntent:
     instrument: str = ""
     device: str = "desktop"
     client_ip: str = ""
+    customer: str = ""
+    saved_method: str = ""
+    keep_instrument: bool = False
+    payer: str = ""
+    capture_mode: CaptureMode = CaptureMode.AUTOMATIC

@@ -34,6 +34,10 @@ class PaymentView:
     captured: Money
     refunded: Money
     refundable: Money
+    disputed: Money
+    held: Money
+    held_until: datetime | None
+    capture_mode: str
     next_action: NextActionView | None
     failure_code: str
     failure_message: str
@@ -208,6 +212,10 @@ def view_of(row: Payment) -> PaymentView:
         captured=row.money(row.amount_captured),
         refunded=row.money(row.amount_refunded),
         refundable=row.money(row.refundable),
+        disputed=row.money(row.amount_disputed),
+        held=row.money(row.held),
+        held_until=row.held_until,
+        capture_mode=row.capture_mode,
         next_action=_next_action(row),
         failure_code=row.failure_code,
         failure_message=row.failure_message,

@@ -51,10 +51,32 @@ class InboxState(StrEnum):
     DEAD = "DEAD"
 
 
+class DisputeState(StrEnum):
+    WARNING = "WARNING"
+    NEEDS_RESPONSE = "NEEDS_RESPONSE"
+    UNDER_REVIEW = "UNDER_REVIEW"
+    WON = "WON"
+    LOST = "LOST"
+    ACCEPTED = "ACCEPTED"
+    EXPIRED = "EXPIRED"
+
+
+class CaptureMode(StrEnum):
+    """When the money that a channel can hold is taken."""
+
+    AUTOMATIC = "automatic"  # at once
+    MANUAL = "manual"  # when what was ordered is sent, in parts perhaps
+
+
 class PaymentMethod(StrEnum):
     CARD = "card"
+    APPLE_PAY = "apple_pay"
     ALIPAY = "alipay"
     WECHAT_PAY = "wechat_pay"
+    UNIONPAY = "unionpay"
+    E_CNY = "e_cny"
+    BANK_TRANSFER = "bank_transfer"
+    CRYPTO = "crypto"
 
 
 # No money of the customer's is or can be moving any more without a new request.

@@ -7,7 +7,7 @@ signature does not verify) is `UNKNOWN`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
@@ -16,7 +16,8 @@ from ledger.money import Money
 
 class Capability(StrEnum):
     MANUAL_CAPTURE = "manual_capture"
-    PARTIAL_CAPTURE = "partial_capture"
+    PARTIAL_CAPTURE = "partial_capture"  # less than what is held, once; the rest is let go
+    MULTI_CAPTURE = "multi_capture"  # several captures of one hold
     VOID = "void"
     CLOSE = "close"
     REFUND = "refund"
@@ -24,6 +25,11 @@ class Capability(StrEnum):
     THREE_D_SECURE = "three_d_secure"
     QR = "qr"
     REDIRECT = "redirect"
+    IN_APP = "in_app"  # inside the wallet's own browser
+    TRANSFER = "transfer"  # the customer sends the money by bank
+    SAVED_INSTRUMENT = "saved_instrument"
+    DISPUTE = "dispute"
+    STATEMENT = "statement"
 
 
 class Outcome(StrEnum):
@@ -62,12 +68,15 @@ class ActionKind(StrEnum):
     REDIRECT = "redirect"  # a page of the provider's: a 3-D Secure challenge, a wallet's cashier
     THREE_D_SECURE = "three_d_secure"  # a challenge page that may be framed in ours
     QR = "qr"  # text to draw as a QR code
+    FORM = "form"  # a form that the browser posts to the provider: {"url", "fields"} as JSON
+    IN_APP = "in_app"  # parameters for the bridge of the wallet's own browser, as JSON
+    TRANSFER = "transfer"  # where to send the money and under which words, as JSON
 
 
 @dataclass(frozen=True, slots=True)
 class NextAction:
     kind: ActionKind
-    value: str  # the URL, or the QR's text
+    value: str  # the URL, the QR's text, or JSON as the kind says
     expires_at: datetime | None = None
 
 
@@ -98,14 +107,21 @@ class StartRequest:
     instrument: str = ""  # a channel token, for cards
     capture: bool = True
     challenge: Challenge = Challenge.AUTOMATIC
-    device: str = "desktop"  # or "phone"
+    device: str = "desktop"  # or "phone", or "in_app" for the wallet's own browser
     client_ip: str = ""
+    method: str = ""  # a `PaymentMethod`, for channels that serve several
+    payer: str = ""  # who pays, as the wallet calls them (openid)
+    customer: str = ""  # the channel's token of the customer, for instruments that are kept
+    keep_instrument: bool = False  # the customer agreed to have the card kept for the next time
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class MovementRequest:
     """Query, capture, void, close or refund what an earlier `StartRequest` began.
+
+    `final` says of a capture that no other follows: what is held beyond it is let go. `captured_before` is what was
+    captured when this capture was first asked for, in minor units.
 
     `reference` and `channel_reference` name the payment's attempt (ours, theirs; theirs is empty when no answer
     came). `amount` is the sum to capture or refund. `movement_reference` names the refund (ref_…). `total` is the
@@ -122,11 +138,17 @@ class MovementRequest:
     reason: str = ""
     notify_url: str = ""
     start: StartRequest | None = None
+    final: bool = True
+    captured_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one call, in our words. `amount` is the money the provider says it moved or holds."""
+    """What came of one call, in our words. `amount` is the money the provider says it moved or holds.
+
+    Of a payment, `amount` is the whole sum that was asked for, and `captured` what was taken of it so far, where
+    the channel takes it in parts. `held_until` is when the provider lets an authorisation go by itself.
+    """
 
     outcome: Outcome
     channel_reference: str = ""
@@ -139,11 +161,44 @@ class Answer:
     advice: Advice | None = None
     happened_at: datetime | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)  # for the operator; free of secrets and card numbers
+    captured: Money | None = None
+    held_until: datetime | None = None
+
+
+class DisputeNewsState(StrEnum):
+    """Where a dispute stands, as the provider says."""
+
+    WARNING = "warning"  # an inquiry: no money was withdrawn
+    NEEDS_RESPONSE = "needs_response"
+    UNDER_REVIEW = "under_review"
+    WON = "won"  # or withdrawn by the customer's bank
+    LOST = "lost"  # also when it was accepted, or nobody answered in time
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeNews:
+    """What the provider says of one dispute. `reference` is the provider's name for it (dp_…).
+
+    `reason` is in the provider's words ("fraudulent", "product_not_received" …). `withdrawn` is what is taken from
+    us now (None: unchanged or unknown), `fee` what the dispute itself costs us.
+    """
+
+    reference: str
+    state: DisputeNewsState
+    amount: Money
+    reason: str
+    due_by: datetime | None = None
+    withdrawn: Money | None = None
+    fee: Money | None = None
+    submitted: bool = False
+    happened_at: datetime | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
 
 
 class NoticeKind(StrEnum):
     PAYMENT = "payment"
     REFUND = "refund"
+    DISPUTE = "dispute"
     OTHER = "other"  # understood, of no consequence to us: stored and acknowledged
 
 
@@ -156,6 +211,7 @@ class Notice:
     reference: str  # our att_… (from out_trade_no, metadata …)
     answer: Answer
     movement_reference: str = ""  # our ref_…, for refunds
+    dispute: DisputeNews | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -250,3 +306,76 @@ class Channel(Protocol):
     def acknowledge(self) -> Acknowledgement: ...
 
     def refuse(self, refusal: NoticeRefused) -> Acknowledgement: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRequest:
+    """What we answer to a dispute. `texts` and `files` are keyed by the provider-neutral names of
+    `payments.evidence`; the values of `files` are what `upload_evidence` returned. Submitting is final."""
+
+    key: str
+    dispute: str
+    texts: Mapping[str, str]
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+class EvidenceRefused(Exception):
+    """The provider does not take this file or text; the message says why."""
+
+
+class DisputeDesk(Protocol):
+    """What a channel with `Capability.DISPUTE` also does. Unclear answers raise `ChannelUnavailable`."""
+
+    def query_dispute(self, reference: str) -> DisputeNews: ...
+
+    def upload_evidence(self, *, key: str, name: str, content_type: str, content: bytes) -> str:
+        """Raises `EvidenceRefused`."""
+        ...
+
+    def submit_evidence(self, request: EvidenceRequest) -> DisputeNews:
+        """Raises `EvidenceRefused`. The same key again returns what the first try led to."""
+        ...
+
+    def accept_dispute(self, *, key: str, reference: str) -> DisputeNews: ...
+
+
+class InstrumentVault(Protocol):
+    """What a channel with `Capability.SAVED_INSTRUMENT` also does."""
+
+    def open_customer(self, *, key: str, reference: str) -> str:
+        """The channel's token for our customer `reference`; the same key returns the same one."""
+        ...
+
+    def forget_instrument(self, token: str) -> None:
+        """After this the token pays nothing. Forgetting one that is gone is no error."""
+        ...
+
+
+class StatementNotReady(Exception):
+    """The provider has not written this day's statement yet; ask again later."""
+
+
+class StatementUnavailable(Exception):
+    """There is none and will be none for this day; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A provider's file as it came, unchanged but for what the transport wrapped around it. `day` is the
+    provider's own day. An empty day is a statement with no `content`."""
+
+    channel: str
+    kind: str
+    day: date
+    name: str
+    content: bytes
+
+
+class StatementSource(Protocol):
+    """What a channel with `Capability.STATEMENT` also does."""
+
+    statement_kinds: tuple[str, ...]
+
+    def fetch_statement(self, kind: str, day: date) -> Statement:
+        """Raises `StatementNotReady`, `StatementUnavailable`, `ChannelUnavailable`."""
+        ...

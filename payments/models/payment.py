@@ -2,6 +2,7 @@
 
 from typing import Any, Self
 
+import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django_fsm import FSMField, FSMModelMixin, transition
@@ -9,6 +10,7 @@ from django_fsm import FSMField, FSMModelMixin, transition
 from ledger.audit import StateAudit
 from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
+from payments.states import CaptureMode
 from payments.states import PaymentState as S
 
 # A provider's success is believed whatever we thought before: the money is there.
@@ -22,6 +24,9 @@ _CHANGING = [
     "amount_captured",
     "amount_refunding",
     "amount_refunded",
+    "amount_disputed",
+    "capture_mode",
+    "held_until",
     "surplus",
     "decision",
     "risk_level",
@@ -68,6 +73,12 @@ class Payment(FSMModelMixin, models.Model):
     amount_captured = models.BigIntegerField(default=0)
     amount_refunding = models.BigIntegerField(default=0)
     amount_refunded = models.BigIntegerField(default=0)
+    amount_disputed = models.BigIntegerField(default=0)  # withdrawn by disputes that are open or lost
+    capture_mode = models.CharField(
+        max_length=10, choices=[(m, m) for m in CaptureMode], default=CaptureMode.AUTOMATIC
+    )
+    held_until = models.DateTimeField(null=True)  # when the provider lets what is authorised go by itself
+    customer = models.CharField(max_length=80, blank=True)  # whose saved instruments may pay it
     surplus = models.BooleanField(default=False)
     description = models.CharField(max_length=200)
     decision = models.CharField(max_length=40, blank=True)
@@ -90,7 +101,23 @@ class Payment(FSMModelMixin, models.Model):
 
     class Meta:
         ordering = ["-created_at"]
-        triggers = [StateAudit("pay")]
+        triggers = [
+            StateAudit("pay"),
+            # A dispute may come on top of a refund that is on its way; no refund comes on top of a dispute.
+            pgtrigger.Trigger(
+                name="refund_what_is_left",
+                when=pgtrigger.Before,
+                operation=pgtrigger.UpdateOf("amount_refunding"),  # type: ignore[no-untyped-call]
+                condition=pgtrigger.Q(new__amount_refunding__gt=pgtrigger.F("old__amount_refunding")),
+                func="""
+                    IF NEW.amount_refunding + NEW.amount_refunded + NEW.amount_disputed > NEW.amount_captured THEN
+                        RAISE EXCEPTION 'payment %: % captured, not enough left for another refund',
+                            NEW.id, NEW.amount_captured USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
         indexes = [
             models.Index(fields=["reference"], name="payment_reference"),
             models.Index(fields=["-created_at"], name="payment_created"),
@@ -107,6 +134,7 @@ class Payment(FSMModelMixin, models.Model):
                 & Q(amount_captured__gte=F("amount_refunding") + F("amount_refunded")),
                 name="payment_refunds_within_captured",
             ),
+            models.CheckConstraint(condition=Q(amount_disputed__gte=0), name="payment_disputed_not_negative"),
             models.CheckConstraint(
                 condition=~Q(state=S.SUCCEEDED) | Q(amount_captured__gt=0), name="payment_succeeded_has_money"
             ),
@@ -136,8 +164,14 @@ class Payment(FSMModelMixin, models.Model):
 
     @property
     def refundable(self) -> int:
-        """Minor units that were captured and are neither returned nor on their way back."""
-        return self.amount_captured - self.amount_refunded - self.amount_refunding
+        """Minor units that were captured and are neither returned, nor on their way back, nor disputed."""
+        spoken_for = self.amount_refunded + self.amount_refunding + self.amount_disputed
+        return max(0, self.amount_captured - spoken_for)
+
+    @property
+    def held(self) -> int:
+        """Minor units that are authorised and neither captured nor let go."""
+        return max(0, self.amount_authorized - self.amount_captured)
 
     def told(self) -> dict[str, Any]:
         """What every event about this payment says."""
