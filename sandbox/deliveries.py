@@ -88,6 +88,8 @@ class DeliveryEngine:
                 self._world.wake_deliveries.clear()
                 try:
                     expire_due(self._world)
+                    for provider in self._world.providers.values():
+                        provider.tick(self._world)
                     self._start_due(client)
                 except Exception:
                     log.exception("the delivery engine stumbled and goes on")

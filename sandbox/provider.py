@@ -103,6 +103,10 @@ class Provider(ABC):
     def act(self, world: World, payment: Payment, action: str) -> None:
         """Do what a person does: "scan", "pay", "decline", "expire". Runs in a transaction."""
 
+    def tick(self, world: World) -> None:
+        """Let happen what the clock brings by itself. Called often: must be cheap when nothing is due."""
+        return None
+
     @abstractmethod
     def sign(self, world: World, delivery: Delivery) -> SignedRequest: ...
 

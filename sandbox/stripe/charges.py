@@ -9,6 +9,7 @@ from sandbox.stripe.lists import listed, page_of
 from sandbox.stripe.store import Object, add, children, load, newest, save
 
 _AUTHORISATION_SECONDS = 7 * 86_400
+_MULTICAPTURE_BRANDS = ("amex", "discover", "mastercard", "visa")
 
 
 def authorise(world: World, merchant: str, intent: Object, method: Object, proof: Object | None) -> Object:
@@ -71,22 +72,43 @@ def _card_details(method: Object, proof: Object | None, intent: Object, now: int
         "authorization_code": None if method["_decline"] else "S" + method["id"][-5:].upper(),
         "capture_before": now + _AUTHORISATION_SECONDS if held else None,
         "checks": {**card["checks"], "cvc_check": cvc},
+        "multicapture": {"status": "available" if held and _in_parts(card, intent) else "unavailable"},
         "network": card["brand"],
         "three_d_secure": proof,
     }
 
 
-def capture(world: World, merchant: str, charge: Object, amount: int) -> Object:
-    """Take `amount` of what is held; the rest is released."""
+def _in_parts(card: Object, intent: Object) -> bool:
+    asked = intent["payment_method_options"]["card"]["request_multicapture"] == "if_available"
+    return asked and card["brand"] in _MULTICAPTURE_BRANDS
+
+
+def takes_parts(charge: Object) -> bool:
+    """Whether this hold may be captured more than once."""
+    card: Object = charge["payment_method_details"]["card"]
+    return bool(card["multicapture"]["status"] == "available")
+
+
+def held_until(charge: Object) -> int:
+    return int(charge["payment_method_details"]["card"]["capture_before"])
+
+
+def capture(world: World, merchant: str, charge: Object, amount: int, *, final: bool) -> Object:
+    """Take `amount` of what is held, with a row of its own; a final capture releases the rest."""
     fee = amount * 29 // 1000 + 30
     entry = balance_entry(world, merchant, charge["id"], "charge", amount, fee, charge["currency"])
-    charge.update(captured=True, amount_captured=amount, balance_transaction=entry["id"])
+    total = charge["amount_captured"] + amount
+    charge.update(captured=final, amount_captured=total, balance_transaction=entry["id"])
     save(world, charge)
     return charge
 
 
 def release(world: World, charge: Object) -> Object:
-    charge.update(refunded=True, amount_refunded=charge["amount"])
+    """Let go what was not captured. A charge of which nothing was taken counts as refunded."""
+    if charge["amount_captured"]:
+        charge.update(captured=True)
+    else:
+        charge.update(refunded=True, amount_refunded=charge["amount"])
     save(world, charge)
     return charge
 

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from sandbox import payments
 from sandbox.provider import World
-from sandbox.stripe import charges
+from sandbox.stripe import charges, deadlines
 from sandbox.stripe.cards import DECLINES
 from sandbox.stripe.errors import StripeError, card_error
 from sandbox.stripe.events import emit
@@ -118,11 +118,13 @@ def _charge(world: World, merchant: str, intent: Object, method: Object, proof: 
     save(world, method)
     if intent["capture_method"] == "manual":
         payments.set_state(world, intent["id"], "authorized", actions="expire")
+        deadlines.set_deadline(world, intent["id"], charges.held_until(charge))
         return _moved(
             *(world, merchant, intent, "amount_capturable_updated", "requires_capture"),
             amount_capturable=intent["amount"],
         )
     emit(world, merchant, "charge.succeeded", charge, payment=intent["id"])
+    intent["amount_capturable"] = intent["amount"]
     return capture(world, merchant, intent, intent["amount"], event="")
 
 
@@ -149,24 +151,53 @@ def _refusal(world: World, merchant: str, intent: Object, method: Object, error:
 
 
 def capture(
-    world: World, merchant: str, intent: Object, amount: int, *, event: str = "charge.captured"
+    world: World,
+    merchant: str,
+    intent: Object,
+    amount: int,
+    *,
+    final: bool = True,
+    event: str = "charge.captured",
 ) -> Object:
-    charge = charges.capture(world, merchant, charges.latest(world, intent), amount)
+    """Take `amount`. Unless this is the final capture, or nothing is left, the rest stays held."""
+    left = intent["amount_capturable"] - amount
+    final = final or not left
+    charge = charges.capture(world, merchant, charges.latest(world, intent), amount, final=final)
     payments.add_captured(world, intent["id"], amount)
     if event:
         emit(world, merchant, event, charge, payment=intent["id"])
+    intent.update(amount_received=intent["amount_received"] + amount, latest_charge=charge["id"])
+    if final:
+        return _settled(world, merchant, intent)
+    payments.set_state(world, intent["id"], "authorized")
     return _moved(
-        *(world, merchant, intent, "succeeded", "succeeded"),
-        amount_received=amount,
-        amount_capturable=0,
-        latest_charge=charge["id"],
+        *(world, merchant, intent, "amount_capturable_updated", "requires_capture"), amount_capturable=left
     )
 
 
+def _settled(world: World, merchant: str, intent: Object) -> Object:
+    deadlines.clear_deadline(world, intent["id"])
+    return _moved(*(world, merchant, intent, "succeeded", "succeeded"), amount_capturable=0)
+
+
+def lapse(world: World, merchant: str, intent: Object) -> Object:
+    """The authorisation ends by itself: what was not captured is released."""
+    return _let_go(world, merchant, intent, "charge.expired", "automatic")
+
+
 def cancel(world: World, merchant: str, intent: Object, reason: str) -> Object:
+    """Take nothing more. Of a partly captured intent the rest is released and it has succeeded."""
+    return _let_go(world, merchant, intent, "charge.refunded", reason)
+
+
+def _let_go(world: World, merchant: str, intent: Object, event: str, reason: str) -> Object:
     if intent["status"] == "requires_capture":
         charge = charges.release(world, charges.latest(world, intent))
-        emit(world, merchant, "charge.refunded", charge, payment=intent["id"])
+        emit(world, merchant, event, charge, payment=intent["id"])
+    if intent["amount_received"]:
+        payments.set_state(world, intent["id"], "paid")
+        return _settled(world, merchant, intent)
+    deadlines.clear_deadline(world, intent["id"])
     if intent["_challenge"]:
         challenge = load(world, merchant, "challenge", intent["_challenge"])
         challenge["state"] = "cancelled"

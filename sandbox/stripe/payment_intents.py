@@ -5,7 +5,7 @@ import secrets
 from typing import Any
 
 from sandbox import payments
-from sandbox.stripe import machine
+from sandbox.stripe import charges, machine
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.events import emit
 from sandbox.stripe.forms import Params
@@ -16,6 +16,7 @@ from sandbox.stripe.store import Object, add, load, newest, save
 
 _LARGEST = 99_999_999
 _THREE_D_SECURE = ("automatic", "any", "challenge")
+_WHERE_AVAILABLE = ("if_available", "never")
 _REASONS = ("duplicate", "fraudulent", "requested_by_customer", "abandoned")
 _CAPTURE_METHODS = ("automatic", "automatic_async", "manual")
 
@@ -84,7 +85,7 @@ def _new(call: Call, amount: int, currency: str) -> Object:
         "metadata": params.metadata(),
         "next_action": None,
         "payment_method": None,
-        "payment_method_options": {"card": {"request_three_d_secure": _three_d_secure(params)}},
+        "payment_method_options": {"card": _card_options(params, {})},
         "payment_method_types": types,
         "processing": None,
         "status": "requires_payment_method",
@@ -121,10 +122,17 @@ def _kinds(params: Params) -> tuple[list[Any], Object | None]:
     return types, {"enabled": True, "allow_redirects": redirects or "always"} if enabled else None
 
 
-def _three_d_secure(params: Params, default: str = "automatic") -> str:
+def _card_options(params: Params, before: Object) -> Object:
     options = params.table("payment_method_options")
     card = options.table("card")
-    asked = card.choice("request_three_d_secure", _THREE_D_SECURE, default)
+    asked = {
+        "request_multicapture": card.choice(
+            "request_multicapture", _WHERE_AVAILABLE, before.get("request_multicapture", "never")
+        ),
+        "request_three_d_secure": card.choice(
+            "request_three_d_secure", _THREE_D_SECURE, before.get("request_three_d_secure", "automatic")
+        ),
+    }
     card.finish()
     options.finish()
     return asked
@@ -178,8 +186,8 @@ def confirm(call: Call) -> Object:
         raise machine.unexpected(call.world, call.account.merchant, intent, "confirm")
     token = call.params.text("payment_method") or intent["payment_method"] or ""
     intent["_return_url"] = call.params.text("return_url") or intent["_return_url"]
-    options = intent["payment_method_options"]["card"]
-    options["request_three_d_secure"] = _three_d_secure(call.params, options["request_three_d_secure"])
+    options = intent["payment_method_options"]
+    options["card"] = _card_options(call.params, options["card"])
     call.params.finish()
     if not token:
         message = "You cannot confirm this PaymentIntent because it's missing a payment method."
@@ -192,14 +200,17 @@ def capture(call: Call) -> Object:
     intent = _found(call)
     asked = call.params.integer("amount_to_capture", intent["amount_capturable"])
     call.params.metadata()
-    call.params.boolean("final_capture", True)
+    final = call.params.boolean("final_capture", True)
     call.params.finish()
     if intent["status"] != "requires_capture":
         raise machine.unexpected(call.world, call.account.merchant, intent, "capture")
     if not 1 <= asked <= intent["amount_capturable"]:
         message = "The amount to capture must be between 1 and the amount that is capturable."
         raise StripeError(message, code="amount_too_large", param="amount_to_capture")
-    return machine.capture(call.world, call.account.merchant, intent, asked)
+    if not final and not charges.takes_parts(charges.latest(call.world, intent)):
+        message = "This PaymentIntent can not be captured more than once: multicapture is unavailable for it."
+        raise StripeError(message, param="final_capture")
+    return machine.capture(call.world, call.account.merchant, intent, asked, final=final)
 
 
 def cancel(call: Call) -> Object:

@@ -15,6 +15,7 @@ from sandbox.stripe import (
     card_field,
     challenge,
     charges,
+    deadlines,
     events,
     machine,
     payment_intents,
@@ -23,7 +24,7 @@ from sandbox.stripe import (
 )
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.gateway import Operation, endpoint
-from sandbox.stripe.store import SCHEMA, account_where, load
+from sandbox.stripe.store import SCHEMA, account_where, load, owner_of
 
 _OPERATIONS: list[tuple[str, str, Operation]] = [
     ("GET", "payment_methods/{id}", payment_methods.retrieve),
@@ -89,9 +90,15 @@ class StripeProvider(Provider):
         if action in ("pay", "decline") and intent["_challenge"]:
             machine.answer_challenge(world, payment.merchant, intent, action == "pay")
         elif action == "expire" and intent["status"] not in ("succeeded", "canceled"):
-            machine.cancel(world, payment.merchant, intent, "automatic")
+            machine.lapse(world, payment.merchant, intent)
         else:
             raise ActionRefused(f"a payment that is {intent['status']} can not {action}")
+
+    def tick(self, world: World) -> None:
+        with world.storage.transaction():
+            for item in deadlines.take_due(world):
+                merchant = owner_of(world, item)
+                machine.lapse(world, merchant, load(world, merchant, "payment_intent", item))
 
     def sign(self, world: World, delivery: Delivery) -> SignedRequest:
         return events.signed(world, delivery)

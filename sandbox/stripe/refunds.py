@@ -37,14 +37,14 @@ def _charge(call: Call) -> Object:
         charge = load(call.world, merchant, "charge", charge_id, "charge")
     else:
         intent = load(call.world, merchant, "payment_intent", intent_id, "payment_intent")
-        if intent["status"] != "succeeded":
+        if not intent["amount_received"]:
             raise StripeError(
                 "This PaymentIntent does not have a successful charge to refund.",
                 code="payment_intent_unexpected_state",
                 param="payment_intent",
             )
         charge = charges.latest(call.world, intent)
-    if not charge["captured"]:
+    if not charge["amount_captured"]:
         raise StripeError(f"Charge {charge['id']} was not captured.", code="charge_not_refundable")
     return charge
 
@@ -70,7 +70,7 @@ def _refund(call: Call, charge: Object, amount: int, reason: str, metadata: dict
     refund["balance_transaction"] = entry["id"]
     add(world, merchant, refund, parent=charge["payment_intent"])
     charge["amount_refunded"] += amount
-    charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
+    charge["refunded"] = charge["captured"] and charge["amount_refunded"] == charge["amount_captured"]
     save(world, charge)
     payments.add_refunded(world, charge["payment_intent"], amount)
     emit(world, merchant, "refund.created", refund, payment=charge["payment_intent"])

@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS stripe_objects (
 );
 CREATE INDEX IF NOT EXISTS stripe_objects_parent ON stripe_objects (parent, kind);
 CREATE INDEX IF NOT EXISTS stripe_objects_kind ON stripe_objects (merchant, kind, sequence);
+CREATE TABLE IF NOT EXISTS stripe_deadlines (item TEXT PRIMARY KEY, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS stripe_deadlines_at ON stripe_deadlines (at);
 CREATE TABLE IF NOT EXISTS stripe_idempotency (
     merchant TEXT NOT NULL,
     key TEXT NOT NULL,

@@ -190,6 +190,107 @@ class TestCaptureAndVoid:
         assert refunded(driver, start) == 0
 
 
+def promised(driver: Driver, capability: Capability) -> None:
+    """Skip for a channel that does not promise this."""
+    if capability not in driver.channel.capabilities:
+        pytest.skip(f"{driver.code} has no {capability}")
+
+
+def held(driver: Driver) -> tuple[StartRequest, MovementRequest]:
+    """A payment whose money is held, and the question about it."""
+    start = driver.start_request(capture=False)
+    answer = driver.channel.start(start)
+    if not driver.paid_at_start:
+        driver.customer_pays(start)
+        answer = driver.channel.query(driver.movement(start, answer))
+    assert (answer.outcome, answer.amount) == (Outcome.AUTHORIZED, start.amount)
+    return start, driver.movement(start, answer)
+
+
+def part(
+    driver: Driver, movement: MovementRequest, minor: int, *, before: int, final: bool
+) -> MovementRequest:
+    return replace(
+        movement,
+        key=f"{movement.reference}:capture:{before}",
+        amount=Money(minor, driver.currency),
+        captured_before=before,
+        final=final,
+    )
+
+
+class TestCaptureInParts:
+    def test_less_than_is_held_is_taken_and_the_rest_let_go(self, driver: Driver) -> None:
+        promised(driver, Capability.PARTIAL_CAPTURE)
+        start, movement = held(driver)
+        taken = driver.channel.capture(part(driver, movement, 4_000, before=0, final=True))
+        assert (taken.outcome, taken.amount) == (Outcome.SUCCEEDED, Money(4_000, driver.currency))
+        after = driver.channel.query(movement)
+        assert (after.outcome, after.amount) == (Outcome.SUCCEEDED, start.amount)
+        assert after.captured == Money(4_000, driver.currency)
+        assert captured(driver, start) == [4_000]
+
+    def test_one_hold_is_captured_several_times(self, driver: Driver) -> None:
+        promised(driver, Capability.MULTI_CAPTURE)
+        start, movement = held(driver)
+        first = part(driver, movement, 4_000, before=0, final=False)
+        for _ in range(2):
+            taken = driver.channel.capture(first)
+            assert (taken.outcome, taken.amount) == (Outcome.SUCCEEDED, Money(4_000, driver.currency))
+            assert taken.captured == Money(4_000, driver.currency)
+        between = driver.channel.query(movement)
+        assert (between.outcome, between.amount) == (Outcome.AUTHORIZED, start.amount)
+        assert between.captured == Money(4_000, driver.currency)
+        taken = driver.channel.capture(part(driver, movement, 6_000, before=4_000, final=False))
+        assert (taken.outcome, taken.amount) == (Outcome.SUCCEEDED, Money(6_000, driver.currency))
+        assert taken.captured == start.amount
+        after = driver.channel.query(movement)
+        assert (after.outcome, after.captured) == (Outcome.SUCCEEDED, start.amount)
+        assert captured(driver, start) == [10_000]
+
+    def test_the_rest_of_what_was_captured_in_part_is_released(self, driver: Driver) -> None:
+        promised(driver, Capability.MULTI_CAPTURE)
+        start, movement = held(driver)
+        driver.channel.capture(part(driver, movement, 4_000, before=0, final=False))
+        released = driver.channel.void(movement)
+        assert (released.outcome, released.captured) == (Outcome.SUCCEEDED, Money(4_000, driver.currency))
+        after = driver.channel.query(movement)
+        assert (after.outcome, after.captured) == (Outcome.SUCCEEDED, Money(4_000, driver.currency))
+        late = driver.channel.capture(part(driver, movement, 1_000, before=4_000, final=True))
+        assert late.outcome is Outcome.CANCELLED
+        assert captured(driver, start) == [4_000]
+
+    def test_more_than_is_left_is_refused(self, driver: Driver) -> None:
+        promised(driver, Capability.MULTI_CAPTURE)
+        start, movement = held(driver)
+        driver.channel.capture(part(driver, movement, 4_000, before=0, final=False))
+        more = driver.channel.capture(part(driver, movement, 6_001, before=4_000, final=True))
+        assert more.outcome is Outcome.ERRORED
+        assert driver.channel.query(movement).outcome is Outcome.AUTHORIZED
+        assert captured(driver, start) == [4_000]
+
+    @pytest.mark.parametrize("fault", LOST)
+    def test_a_lost_answer_is_unknown_and_asking_again_is_one_capture(
+        self, driver: Driver, fault: str
+    ) -> None:
+        promised(driver, Capability.MULTI_CAPTURE)
+        start, movement = held(driver)
+        asked = part(driver, movement, 4_000, before=0, final=False)
+        driver.sandbox.fault(driver.start_path, fault)
+        assert driver.channel.capture(asked).outcome is Outcome.UNKNOWN
+        assert driver.channel.capture(asked).amount == Money(4_000, driver.currency)
+        assert captured(driver, start) == [4_000]
+
+    def test_a_hold_that_lapses_is_cancelled(self, driver: Driver) -> None:
+        promised(driver, Capability.MANUAL_CAPTURE)
+        start, movement = held(driver)
+        driver.sandbox.act(start.reference, "expire")
+        assert driver.channel.query(movement).outcome is Outcome.CANCELLED
+        late = driver.channel.capture(part(driver, movement, 10_000, before=0, final=True))
+        assert late.outcome is Outcome.CANCELLED
+        assert captured(driver, start) == []
+
+
 class TestRefund:
     def test_part_goes_back_once_however_often_it_is_asked(self, driver: Driver) -> None:
         start, movement = refund_request(driver, 2_500)

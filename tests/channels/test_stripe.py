@@ -155,6 +155,47 @@ class TestMovements:
         too_much = replace(movement, key="k", amount=Money(4_001, "CNY"), movement_reference="ref_x")
         assert stripe.channel.refund(too_much).outcome is Outcome.ERRORED
 
+    def test_the_provider_says_until_when_it_holds(self, stripe: StripeDriver) -> None:
+        held = stripe.channel.start(stripe.start_request(capture=False))
+        assert held.held_until is not None
+        assert timedelta(days=6) < held.held_until - datetime.now(UTC) < timedelta(days=8)
+        assert stripe.paid()[1].held_until is None
+
+    def test_a_card_that_takes_no_parts_says_so_and_nothing_moves(self, stripe: StripeDriver) -> None:
+        request = stripe.start_request(capture=False, instrument=stripe.card("6200000000000005"))
+        held = stripe.channel.start(request)
+        movement = replace(stripe.movement(request, held), amount=Money(4_000, "CNY"), final=False)
+        assert stripe.channel.capture(movement).outcome is Outcome.ERRORED
+        assert stripe.channel.query(movement).captured == Money(0, "CNY")
+        assert stripe.sandbox.payments(request.reference)[0]["captured"] == 0
+
+    def test_a_hold_that_lapses_after_a_part_keeps_the_part(self, stripe: StripeDriver) -> None:
+        request = stripe.start_request(capture=False)
+        held = stripe.channel.start(request)
+        movement = replace(stripe.movement(request, held), amount=Money(4_000, "CNY"), final=False)
+        stripe.channel.capture(movement)
+        stripe.sandbox.act(request.reference, "expire")
+        after = stripe.channel.query(movement)
+        assert (after.outcome, after.captured) == (Outcome.SUCCEEDED, Money(4_000, "CNY"))
+        kinds = {one["kind"] for one in stripe.sandbox.deliveries(held.channel_reference)}
+        assert {"charge.expired", "payment_intent.succeeded"} <= kinds
+
+    def test_a_repeated_capture_past_the_life_of_its_key_is_not_counted_twice(
+        self, stripe: StripeDriver
+    ) -> None:
+        request = stripe.start_request(capture=False)
+        held = stripe.channel.start(request)
+        movement = replace(stripe.movement(request, held), amount=request.amount)
+        stripe.channel.capture(movement)
+        again = stripe.channel.capture(replace(movement, key="another key"))
+        assert (again.outcome, again.amount, again.captured) == (
+            Outcome.SUCCEEDED,
+            request.amount,
+            request.amount,
+        )
+        other = stripe.channel.capture(replace(movement, key="a third", captured_before=10_000))
+        assert other.outcome is Outcome.CANCELLED
+
     def test_more_than_is_held_is_not_captured(self, stripe: StripeDriver) -> None:
         request = stripe.start_request(capture=False)
         held = stripe.channel.start(request)

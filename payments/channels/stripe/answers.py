@@ -8,6 +8,7 @@ from typing import Any
 
 import stripe
 
+from ledger.money import Money
 from payments.channels.contract import ActionKind, Advice, Answer, Instrument, NextAction, Outcome
 from payments.channels.stripe.amounts import from_stripe
 from payments.channels.stripe.codes import advice
@@ -74,17 +75,43 @@ def of_intent(intent: Mapping[str, Any], *, expires_at: datetime | None = None) 
         three_d_secure=_three_d_secure(charge),
         raw=_raw(intent, charge),
     )
-    if status == "succeeded":
-        amount = from_stripe(intent["amount_received"], intent["currency"])
-        return replace(known, amount=amount, happened_at=_moment(charge))
-    if status == "requires_capture":
-        amount = from_stripe(intent["amount_capturable"], intent["currency"])
-        return replace(known, amount=amount, happened_at=_moment(charge))
+    if status in ("succeeded", "requires_capture") or (
+        status == "canceled" and intent.get("amount_received")
+    ):
+        return _with_money(intent, known)
     if status == "requires_action":
         return replace(known, next_action=_next_action(intent, expires_at))
     if status == "canceled":
         return replace(known, code=str(intent.get("cancellation_reason") or ""))
     return _not_paid(intent, known) if known.outcome is Outcome.DECLINED else known
+
+
+def _with_money(intent: Mapping[str, Any], known: Answer) -> Answer:
+    """Held, or taken: also what was taken before the rest was cancelled."""
+    charge, held = intent.get("latest_charge"), known.outcome is Outcome.AUTHORIZED
+    return replace(
+        known,
+        outcome=Outcome.AUTHORIZED if held else Outcome.SUCCEEDED,
+        amount=from_stripe(intent["amount"], intent["currency"]),
+        captured=from_stripe(intent["amount_received"], intent["currency"]),
+        held_until=_instant((_card_details(charge) or {}).get("capture_before")) if held else None,
+        happened_at=_moment(charge),
+    )
+
+
+def of_capture(whole: Answer, captured_before: int) -> Answer:
+    """What one capture led to, from the intent's answer after it.
+
+    Proven is only what was taken beyond `captured_before`; where nothing was and nothing is held, nothing will be.
+    """
+    if whole.captured is None or whole.amount is None:
+        return whole
+    taken = Money(whole.captured.minor - captured_before, whole.captured.currency)
+    if taken.minor > 0:
+        return replace(whole, outcome=Outcome.SUCCEEDED, amount=taken)
+    if whole.outcome is Outcome.SUCCEEDED:
+        return replace(whole, outcome=Outcome.CANCELLED, code="nothing_held", amount=None)
+    return unknown("not_captured_yet", "Stripe holds the money and has not taken this part of it.")
 
 
 def _not_paid(intent: Mapping[str, Any], known: Answer) -> Answer:
@@ -205,8 +232,11 @@ def _next_action(intent: Mapping[str, Any], expires_at: datetime | None) -> Next
 
 
 def _moment(item: Any) -> datetime | None:
-    created = item.get("created") if isinstance(item, Mapping) else None
-    return datetime.fromtimestamp(created, UTC) if isinstance(created, int) else None
+    return _instant(item.get("created")) if isinstance(item, Mapping) else None
+
+
+def _instant(seconds: Any) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) else None
 
 
 def _raw(intent: Mapping[str, Any], charge: Any) -> dict[str, Any]:

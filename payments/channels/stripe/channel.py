@@ -43,6 +43,7 @@ class StripeChannel:
         {
             Capability.MANUAL_CAPTURE,
             Capability.PARTIAL_CAPTURE,
+            Capability.MULTI_CAPTURE,
             Capability.VOID,
             Capability.CLOSE,
             Capability.REFUND,
@@ -126,14 +127,17 @@ class StripeChannel:
             params: Any = {"amount_to_capture": to_stripe(request.amount or request.total), "expand": _WHOLE}
         except AmountNotRepresentable as error:
             return _not_representable(error)
-        return self._intent(
+        if not request.final:
+            params["final_capture"] = False
+        whole = self._intent(
             lambda: self._api.payment_intents.capture(request.channel_reference, params, _keyed(request)),
             reference=request.reference,
             sending=Sending.REPEATED,
         )
+        return answers.of_capture(whole, request.captured_before)
 
     def void(self, request: MovementRequest) -> Answer:
-        """Cancel the intent. One that took the money answers SUCCEEDED: there is nothing to release."""
+        """Cancel the intent: what is held of it is released. One that took money answers SUCCEEDED."""
         intent = request.channel_reference
         if not intent:
             found = self._search(request)
@@ -250,6 +254,9 @@ def _keyed(request: MovementRequest) -> Any:
 def _start_params(request: StartRequest) -> Any:
     """The same request always gives the same parameters: Stripe compares them under one key."""
     asked = "challenge" if request.challenge is Challenge.REQUIRED else "automatic"
+    card = {"request_three_d_secure": asked}
+    if not request.capture:
+        card["request_multicapture"] = "if_available"
     return {
         "amount": to_stripe(request.amount),
         "currency": request.amount.currency.lower(),
@@ -259,7 +266,7 @@ def _start_params(request: StartRequest) -> Any:
         "expand": _WHOLE,
         "metadata": {**request.metadata, "reference": request.reference},
         "payment_method": request.instrument,
-        "payment_method_options": {"card": {"request_three_d_secure": asked}},
+        "payment_method_options": {"card": card},
         "payment_method_types": ["card"],
         "return_url": request.return_url,
     }

@@ -1,0 +1,26 @@
+"""When something ends by itself at Stripe: an authorisation, a dispute's time for an answer, an account's day."""
+
+from sandbox.provider import World
+
+_AT_ONCE = 200
+
+
+def set_deadline(world: World, item: str, at: float) -> None:
+    world.storage.run("INSERT OR REPLACE INTO stripe_deadlines (item, at) VALUES (?, ?)", item, at)
+
+
+def clear_deadline(world: World, item: str) -> None:
+    world.storage.run("DELETE FROM stripe_deadlines WHERE item = ?", item)
+
+
+def take_due(world: World) -> list[str]:
+    """The items whose time has come; each is given once."""
+    due = [
+        str(row["item"])
+        for row in world.storage.rows(
+            "SELECT item FROM stripe_deadlines WHERE at <= ? ORDER BY at LIMIT ?", world.now(), _AT_ONCE
+        )
+    ]
+    for item in due:
+        clear_deadline(world, item)
+    return due
