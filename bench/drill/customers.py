@@ -123,7 +123,7 @@ class Shopper:
                 return payment
             if payment["state"] == "AUTHORIZED":
                 return self._secured(payment)
-            if payment["state"] == "REQUIRES_ACTION":
+            if payment["state"] == "REQUIRES_ACTION" and payment["next_action"]:
                 self._act(payment, payment["next_action"])
             if leaves and payment["state"] == "FAILED":
                 return {**payment, "state": "CANCELLED"}
