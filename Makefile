@@ -3,6 +3,8 @@
 
 SHELL := /bin/sh
 PORT ?= 8000
+SEED ?= 1
+PAYMENTS ?= 2000
 DATA ?= var
 VENV := .venv
 # Compiled modules are kept: without them every process compiles every module again at its start.
@@ -14,7 +16,7 @@ OFFLINE := env SMART_CHECKOUT_DATA=var/offline SECRET_KEY=offline AUDIT_HMAC_KEY
 	REDIS_URL=redis://127.0.0.1:9/0 PUBLIC_URL=http://127.0.0.1:8000 \
 	STRIPE_SECRET_KEY= ALIPAY_APP_ID= WECHAT_MCHID=
 
-.PHONY: help setup run test check schema clean
+.PHONY: help setup run test check drill schema clean
 
 help: ## this list
 	@echo "Smart Checkout"
@@ -39,6 +41,9 @@ check: $(VENV)/.development ## lint, types, import contracts, migrations, API sc
 	@$(OFFLINE) $(PY) manage.py spectacular --validate --fail-on-warn --file var/openapi.yaml
 	@diff -u docs/openapi.yaml var/openapi.yaml || { echo "the API changed: if that is meant, run: make schema"; exit 1; }
 	@echo "check: ok"
+
+drill: $(VENV)/.development ## the fault drill; SEED=7 PAYMENTS=500
+	@exec $(PY) -m bench.drill --seed $(SEED) --payments $(PAYMENTS) $(ARGS)
 
 schema: $(VENV)/.development ## write docs/openapi.yaml anew
 	@$(OFFLINE) $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml

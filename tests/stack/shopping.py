@@ -2,7 +2,7 @@
 
 from playwright.sync_api import FrameLocator, Page, expect
 
-from tests.stack.conftest import Stack
+from tests.stack.copy import Stack
 
 CHINESE_CARD = "4000 0015 6000 0002"
 AMERICAN_CARD = "4242 4242 4242 4242"

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.stack.conftest import Stack
+from tests.stack.copy import Stack
 from tests.stack.shopping import (
     AMERICA,
     AMERICAN_CARD,

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.stack import processes
-from tests.stack.conftest import Stack
+from tests.stack.copy import Stack
 from tests.stack.guests import Guest, wait_until
 
 pytestmark = [pytest.mark.stack]

@@ -15,7 +15,7 @@ from psycopg import sql
 from redis import Redis
 
 from tests.stack.card_numbers import findings
-from tests.stack.conftest import Stack
+from tests.stack.copy import Stack
 from tests.stack.guests import ADDRESS
 from tests.stack.shopping import (
     AMERICA,
