@@ -79,8 +79,29 @@ def add_captured(world: World, payment: str, amount: int) -> None:
 
 def add_refunded(world: World, payment: str, amount: int) -> None:
     """Money went back. The table refuses more than was captured (sqlite3.IntegrityError)."""
+    _add(world, payment, "refunded", amount)
+
+
+def take_refund_back(world: World, payment: str, amount: int) -> None:
+    """A refund that had succeeded has failed: the money is the merchant's again."""
+    _add(world, payment, "refunded", -amount)
+
+
+def add_disputed(world: World, payment: str, amount: int, *, fee: int = 0) -> None:
+    """A dispute took money from the merchant, and its fee."""
+    _add(world, payment, "disputed", amount)
+    _add(world, payment, "dispute_fees", fee)
+
+
+def add_reinstated(world: World, payment: str, amount: int, *, fee: int = 0) -> None:
+    """A dispute was won: the money came home, and so did `fee` where the provider returns it."""
+    _add(world, payment, "reinstated", amount)
+    _add(world, payment, "dispute_fees", -fee)
+
+
+def _add(world: World, payment: str, column: str, amount: int) -> None:
     world.storage.run(
-        "UPDATE payments SET refunded = refunded + ?, updated_at = ? WHERE id = ?",
+        f"UPDATE payments SET {column} = {column} + ?, updated_at = ? WHERE id = ?",  # noqa: S608
         *(amount, world.now(), payment),
     )
 

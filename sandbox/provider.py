@@ -31,7 +31,11 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A row of the common table. `state`: waiting, authorized, paid, failed or closed; minor units."""
+    """A row of the common table. `state`: waiting, authorized, paid, failed or closed; minor units.
+
+    `refunded` is without the refunds that failed; `disputed` was taken back by disputes and `reinstated`
+    came home of it; `dispute_fees` are in the currency of the payment.
+    """
 
     id: str
     channel: str
@@ -43,6 +47,9 @@ class Payment:
     state: str
     captured: int
     refunded: int
+    disputed: int
+    reinstated: int
+    dispute_fees: int
     scan_url: str
     actions: str
     expires_at: float | None
@@ -106,6 +113,10 @@ class Provider(ABC):
     def tick(self, world: World) -> None:
         """Let happen what the clock brings by itself. Called often: must be cheap when nothing is due."""
         return None
+
+    def open_dispute(self, world: World, payment: Payment, *, amount: int, reason: str) -> str:
+        """Let the cardholder dispute `amount` of the payment; returns the dispute's id. In a transaction."""
+        raise ActionRefused(f"{self.channel} knows no disputes")
 
     @abstractmethod
     def sign(self, world: World, delivery: Delivery) -> SignedRequest: ...

@@ -22,6 +22,9 @@ CREATE TABLE IF NOT EXISTS payments (
     state TEXT NOT NULL CHECK (state IN ('waiting', 'authorized', 'paid', 'failed', 'closed')),
     captured INTEGER NOT NULL DEFAULT 0 CHECK (captured >= 0),
     refunded INTEGER NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND captured),
+    disputed INTEGER NOT NULL DEFAULT 0,
+    reinstated INTEGER NOT NULL DEFAULT 0,
+    dispute_fees INTEGER NOT NULL DEFAULT 0,
     scan_url TEXT NOT NULL DEFAULT '',
     actions TEXT NOT NULL DEFAULT '',
     expires_at REAL,
@@ -54,6 +57,15 @@ CREATE TABLE IF NOT EXISTS faults (
 """
 
 
+# columns that the files of earlier versions do not have
+_GROWN = {
+    "payments": (
+        *("disputed INTEGER NOT NULL DEFAULT 0", "reinstated INTEGER NOT NULL DEFAULT 0"),
+        "dispute_fees INTEGER NOT NULL DEFAULT 0",
+    ),
+}
+
+
 class Storage:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +74,15 @@ class Storage:
         self._depth = 0
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
             self._connection.execute(f"PRAGMA {pragma}")
+        self._grow()
         self.create(SCHEMA)
+
+    def _grow(self) -> None:
+        for table, columns in _GROWN.items():
+            known = {row["name"] for row in self.rows(f"PRAGMA table_info({table})")}
+            for column in columns:
+                if known and column.partition(" ")[0] not in known:
+                    self.run(f"ALTER TABLE {table} ADD COLUMN {column}")
 
     def create(self, schema: str) -> None:
         self._connection.executescript(schema)

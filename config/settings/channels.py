@@ -18,6 +18,8 @@ PAYMENT_METHODS = {"card": ["stripe"], "alipay": ["alipay"], "wechat_pay": ["wec
 
 STRIPE = {
     "api_base": env.str("STRIPE_API_BASE", default="https://api.stripe.com"),
+    # where evidence for disputes is sent; beside a sandbox's api_base it is the sandbox's too
+    "files_base": env.str("STRIPE_FILES_BASE", default=""),
     "js_url": env.str("STRIPE_JS_URL", default="https://js.stripe.com/v3/"),
     "secret_key": env.str("STRIPE_SECRET_KEY", default=""),
     "publishable_key": env.str("STRIPE_PUBLISHABLE_KEY", default=""),

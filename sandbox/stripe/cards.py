@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TestCard:
-    """`decline` is the decline code of every charge; `three_d_secure` is its issuer's ability or wish."""
+    """`decline` is the decline code of every charge; `three_d_secure` is its issuer's ability or wish.
+
+    `later` is what becomes of what was paid: a dispute's reason, "inquiry", "pending_refund" or "failing_refund".
+    """
 
     brand: str
     country: str
@@ -13,10 +16,13 @@ class TestCard:
     decline: str = ""
     three_d_secure: str = "optional"
     checks_pass: bool = True
+    later: str = ""
 
 
-def _visa(country: str = "US", *, decline: str = "", three_d_secure: str = "optional") -> TestCard:
-    return TestCard("visa", country, decline=decline, three_d_secure=three_d_secure)
+def _visa(
+    country: str = "US", *, decline: str = "", three_d_secure: str = "optional", later: str = ""
+) -> TestCard:
+    return TestCard("visa", country, decline=decline, three_d_secure=three_d_secure, later=later)
 
 
 TEST_CARDS: dict[str, TestCard] = {
@@ -58,6 +64,12 @@ TEST_CARDS: dict[str, TestCard] = {
     "4000000000006975": _visa(decline="card_velocity_exceeded"),
     "4000000000000341": _visa(decline="generic_decline"),
     "4100000000000019": _visa(decline="fraudulent"),
+    # what comes later
+    "4000000000000259": _visa(later="fraudulent"),
+    "4000000000002685": _visa(later="product_not_received"),
+    "4000000000001976": _visa(later="inquiry"),
+    "4000000000007726": _visa(later="pending_refund"),
+    "4000000000005126": _visa(later="failing_refund"),
 }
 
 # the shortcuts of the documentation: payment methods that exist in every account
@@ -72,6 +84,11 @@ SHORTCUTS: dict[str, str] = {
     "pm_card_visa_chargeDeclinedInsufficientFunds": "4000000000009995",
     "pm_card_threeDSecure2Required": "4000000000003220",
     "pm_card_authenticationRequired": "4000002760003184",
+    "pm_card_createDispute": "4000000000000259",
+    "pm_card_createDisputeProductNotReceived": "4000000000002685",
+    "pm_card_createDisputeInquiry": "4000000000001976",
+    "pm_card_pendingRefund": "4000000000007726",
+    "pm_card_refundFail": "4000000000005126",
 }
 
 # decline code → (error code, message)

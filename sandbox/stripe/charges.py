@@ -1,12 +1,11 @@
 """What the issuer does: authorise, capture, release; with the money's rows."""
 
-from typing import Any
-
 from sandbox.provider import World
+from sandbox.stripe import balance
 from sandbox.stripe.cards import DECLINES
 from sandbox.stripe.gateway import Call
 from sandbox.stripe.lists import listed, page_of
-from sandbox.stripe.store import Object, add, children, load, newest, save
+from sandbox.stripe.store import Object, add, children, load, save
 
 _AUTHORISATION_SECONDS = 7 * 86_400
 _MULTICAPTURE_BRANDS = ("amex", "discover", "mastercard", "visa")
@@ -42,6 +41,7 @@ def authorise(world: World, merchant: str, intent: Object, method: Object, proof
         "payment_method_details": {"type": "card", "card": _card_details(method, proof, intent, now)},
         "refunded": False,
         "status": "failed" if decline else "succeeded",
+        "_later": method.get("_later", ""),
     }
     return add(world, merchant, charge, parent=intent["id"])
 
@@ -95,8 +95,16 @@ def held_until(charge: Object) -> int:
 
 def capture(world: World, merchant: str, charge: Object, amount: int, *, final: bool) -> Object:
     """Take `amount` of what is held, with a row of its own; a final capture releases the rest."""
-    fee = amount * 29 // 1000 + 30
-    entry = balance_entry(world, merchant, charge["id"], "charge", amount, fee, charge["currency"])
+    entry = balance.enter(
+        world,
+        merchant,
+        source=charge["id"],
+        kind="charge",
+        amount=amount,
+        currency=charge["currency"],
+        fee=balance.processing_fee(amount),
+        description=charge["description"] or "",
+    )
     total = charge["amount_captured"] + amount
     charge.update(captured=final, amount_captured=total, balance_transaction=entry["id"])
     save(world, charge)
@@ -113,32 +121,6 @@ def release(world: World, charge: Object) -> Object:
     return charge
 
 
-def balance_entry(
-    world: World, merchant: str, source: str, kind: str, amount: int, fee: int, currency: str
-) -> Object:
-    now = int(world.now())
-    detail = {"amount": fee, "currency": currency, "type": "stripe_fee", "description": "Processing fees"}
-    entry: Object = {
-        "id": world.new_id("txn_"),
-        "object": "balance_transaction",
-        "amount": amount,
-        "available_on": now + 2 * 86_400,
-        "balance_type": "payments",
-        "created": now,
-        "currency": currency,
-        "description": None,
-        "exchange_rate": None,
-        "fee": fee,
-        "fee_details": [{**detail, "application": None}] if fee else [],
-        "net": amount - fee,
-        "reporting_category": kind,
-        "source": source,
-        "status": "pending",
-        "type": kind,
-    }
-    return add(world, merchant, entry, parent=source)
-
-
 def latest(world: World, intent: Object) -> Object:
     return children(world, intent["id"], "charge")[0]
 
@@ -151,17 +133,3 @@ def retrieve(call: Call) -> Object:
 def listing(call: Call) -> Object:
     intent = call.params.text("payment_intent")
     return page_of(call, listed(call, "charge", intent), "/v1/charges")
-
-
-def retrieve_entry(call: Call) -> Object:
-    call.params.finish()
-    return load(call.world, call.account.merchant, "balance_transaction", call.path["id"])
-
-
-def list_entries(call: Call) -> Object:
-    wanted: dict[str, Any] = {name: call.params.text(name) for name in ("type", "source", "currency")}
-    found = newest(call.world, call.account.merchant, "balance_transaction")
-    matching = [
-        one for one in found if all(not value or one[name] == value for name, value in wanted.items())
-    ]
-    return page_of(call, matching, "/v1/balance_transactions")

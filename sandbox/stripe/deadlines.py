@@ -13,14 +13,9 @@ def clear_deadline(world: World, item: str) -> None:
     world.storage.run("DELETE FROM stripe_deadlines WHERE item = ?", item)
 
 
-def take_due(world: World) -> list[str]:
-    """The items whose time has come; each is given once."""
-    due = [
-        str(row["item"])
-        for row in world.storage.rows(
-            "SELECT item FROM stripe_deadlines WHERE at <= ? ORDER BY at LIMIT ?", world.now(), _AT_ONCE
-        )
-    ]
-    for item in due:
-        clear_deadline(world, item)
-    return due
+def due(world: World) -> list[str]:
+    """The items whose time has come."""
+    rows = world.storage.rows(
+        "SELECT item FROM stripe_deadlines WHERE at <= ? ORDER BY at LIMIT ?", world.now(), _AT_ONCE
+    )
+    return [str(row["item"]) for row in rows]

@@ -1,11 +1,15 @@
 """Form bodies with nested names (`card[number]=…`, `expand[0]=…`) and their checks."""
 
+import hashlib
 from typing import Any
 from urllib.parse import parse_qsl
+
+from starlette.requests import Request
 
 from sandbox.stripe.errors import StripeError
 
 _MOST_FIELDS = 500
+_MAGIC = {b"%PDF-": "pdf", b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg"}
 
 
 def decode(text: str) -> dict[str, Any]:
@@ -40,6 +44,24 @@ def _lists(value: Any) -> Any:
     if value and all(name.isdecimal() for name in value):
         return [_lists(value[name]) for name in sorted(value, key=int)]
     return {name: _lists(inner) for name, inner in value.items()}
+
+
+async def decode_multipart(request: Request) -> dict[str, Any]:
+    """The form's texts; of a file the name, size and digest, and what its first bytes say that it is."""
+    form = await request.form(max_files=1, max_fields=_MOST_FIELDS)
+    found: dict[str, Any] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            found[name] = value
+            continue
+        content = await value.read()
+        found[name] = {
+            "name": value.filename or "blob",
+            "size": str(len(content)),
+            "type": next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), ""),
+            "digest": hashlib.sha256(content).hexdigest(),
+        }
+    return found
 
 
 class Params:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from sandbox.provider import World
 from sandbox.stripe.errors import StripeError
-from sandbox.stripe.forms import Params, decode
+from sandbox.stripe.forms import Params, decode, decode_multipart
 from sandbox.stripe.store import Account, Object, account_where, shown
 
 API_VERSION = "2026-10-28.endive"
@@ -43,8 +43,7 @@ def endpoint(
     async def handle(request: Request) -> Response:
         request_id = world.new_id("req_")
         try:
-            body = (await request.body()).decode("utf-8")
-            given = decode(body[:_LONGEST_BODY] if request.method == "POST" else request.url.query)
+            given = await _given(request)
             account, is_public = _authenticate(world, request.headers.get("authorization", ""))
             if is_public and not public:
                 raise _secret_key_required()
@@ -64,6 +63,14 @@ def endpoint(
         return Response(text, status, headers, "application/json")
 
     return handle
+
+
+async def _given(request: Request) -> dict[str, Any]:
+    if request.method != "POST":
+        return decode(request.url.query)
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await decode_multipart(request)
+    return decode((await request.body()).decode("utf-8")[:_LONGEST_BODY])
 
 
 def _secret_key_required() -> StripeError:

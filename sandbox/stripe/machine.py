@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from sandbox import payments
 from sandbox.provider import World
-from sandbox.stripe import charges, deadlines
+from sandbox.stripe import charges, deadlines, disputes
 from sandbox.stripe.cards import DECLINES
 from sandbox.stripe.errors import StripeError, card_error
 from sandbox.stripe.events import emit
@@ -168,7 +168,14 @@ def capture(
         emit(world, merchant, event, charge, payment=intent["id"])
     intent.update(amount_received=intent["amount_received"] + amount, latest_charge=charge["id"])
     if final:
-        return _settled(world, merchant, intent)
+        done = _settled(world, merchant, intent)
+        if charge["_later"] in ("inquiry", *disputes.REASONS):
+            inquiry = charge["_later"] == "inquiry"
+            reason = "fraudulent" if inquiry else charge["_later"]
+            disputes.open_dispute(
+                world, charge, amount=charge["amount_captured"], reason=reason, inquiry=inquiry
+            )
+        return done
     payments.set_state(world, intent["id"], "authorized")
     return _moved(
         *(world, merchant, intent, "amount_capturable_updated", "requires_capture"), amount_capturable=left

@@ -90,6 +90,7 @@ def _tokenise(
         "_used": False,
         "_decline": test_card.decline,
         "_three_d_secure": test_card.three_d_secure,
+        "_later": test_card.later,
     }
     return add(world, merchant, method)
 

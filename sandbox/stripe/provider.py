@@ -3,20 +3,24 @@
 import json
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sandbox.control import foreign_origin
 from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, World
 from sandbox.stripe import (
+    balance,
     card_field,
     challenge,
     charges,
+    controls,
     deadlines,
+    disputes,
     events,
+    files,
     machine,
     payment_intents,
     payment_methods,
@@ -40,8 +44,14 @@ _OPERATIONS: list[tuple[str, str, Operation]] = [
     ("GET", "refunds/{id}", refunds.retrieve),
     ("GET", "charges", charges.listing),
     ("GET", "charges/{id}", charges.retrieve),
-    ("GET", "balance_transactions", charges.list_entries),
-    ("GET", "balance_transactions/{id}", charges.retrieve_entry),
+    ("GET", "balance_transactions", balance.listing),
+    ("GET", "balance_transactions/{id}", balance.retrieve),
+    ("GET", "disputes", disputes.listing),
+    ("GET", "disputes/{id}", disputes.retrieve),
+    ("POST", "disputes/{id}", disputes.update),
+    ("POST", "disputes/{id}/close", disputes.close),
+    ("POST", "files", files.create),
+    ("GET", "files/{id}", files.retrieve),
     ("GET", "events", events.listing),
     ("GET", "events/{id}", events.retrieve),
 ]
@@ -59,8 +69,7 @@ class StripeProvider(Provider):
         for method, path, operation in _OPERATIONS:
             api.append(Route(f"/stripe/v1/{path}", endpoint(world, operation), methods=[method]))
         api.append(Route("/stripe/v1/{path:path}", _unrecognized, methods=["GET", "POST", "DELETE"]))
-        rotation = Route("/control/stripe/{merchant}/rotate", _rotation(world), methods=["POST"])
-        return [*api, *challenge.routes(world), *card_field.routes(), rotation]
+        return [*api, *challenge.routes(world), *card_field.routes(), *controls.routes(world)]
 
     def onboard(self, world: World, merchant: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         webhooks = asked.get("webhooks") or {}
@@ -73,7 +82,7 @@ class StripeProvider(Provider):
                 f"sk_test_{secrets.token_hex(24)}",
                 f"pk_test_{secrets.token_hex(24)}",
                 url or "",
-                json.dumps([_new_secret()]),
+                json.dumps([controls.new_secret()]),
             )
         elif url:
             world.storage.run("UPDATE stripe_accounts SET webhook_url = ? WHERE merchant = ?", url, merchant)
@@ -95,33 +104,29 @@ class StripeProvider(Provider):
             raise ActionRefused(f"a payment that is {intent['status']} can not {action}")
 
     def tick(self, world: World) -> None:
-        with world.storage.transaction():
-            for item in deadlines.take_due(world):
-                merchant = owner_of(world, item)
-                machine.lapse(world, merchant, load(world, merchant, "payment_intent", item))
+        for item in deadlines.due(world):
+            with world.storage.transaction():
+                deadlines.clear_deadline(world, item)
+                # what ended in another way meanwhile stays as it is
+                with suppress(ActionRefused, StripeError):
+                    _come_due(world, item)
+
+    def open_dispute(self, world: World, payment: Payment, *, amount: int, reason: str) -> str:
+        charge = charges.latest(world, load(world, payment.merchant, "payment_intent", payment.id))
+        return str(disputes.open_dispute(world, charge, amount=amount, reason=reason)["id"])
 
     def sign(self, world: World, delivery: Delivery) -> SignedRequest:
         return events.signed(world, delivery)
 
 
-def _new_secret() -> str:
-    return f"whsec_{secrets.token_hex(24)}"
-
-
-def _rotation(world: World) -> Any:
-    async def rotate(request: Request) -> Response:
-        """A new signing secret in front; the one before it stays valid, older ones end."""
-        merchant = request.path_params["merchant"]
-        account = account_where(world, merchant=merchant)
-        if account is None or foreign_origin(request):
-            return JSONResponse({"error": "unknown merchant"}, 404)
-        kept = [_new_secret(), account.webhook_secrets[0]]
-        world.storage.run(
-            "UPDATE stripe_accounts SET webhook_secrets = ? WHERE merchant = ?", json.dumps(kept), merchant
-        )
-        return JSONResponse({"webhook_secrets": kept})
-
-    return rotate
+def _come_due(world: World, item: str) -> None:
+    if item.startswith("pi_"):
+        merchant = owner_of(world, item)
+        machine.lapse(world, merchant, load(world, merchant, "payment_intent", item))
+    elif item.startswith("dp_"):
+        disputes.judge(world, item, "expire")
+    elif item.startswith("re_"):
+        refunds.come_due(world, item)
 
 
 async def _unrecognized(request: Request) -> Response:

@@ -1,14 +1,20 @@
-"""`/v1/refunds`: money back to the card, never more than was captured."""
+"""`/v1/refunds`: money back to the customer, never more than was captured.
+
+A refund settles at once, unless the card (`pm_card_pendingRefund`, `pm_card_refundFail`), the account's empty balance
+or the control API says otherwise.
+"""
 
 from sandbox import payments
-from sandbox.stripe import charges
+from sandbox.provider import ActionRefused, World
+from sandbox.stripe import balance, charges, deadlines, disputes
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.events import emit
 from sandbox.stripe.gateway import Call
 from sandbox.stripe.lists import listed, page_of
-from sandbox.stripe.store import Object, add, load, save
+from sandbox.stripe.store import Object, add, load, owner_of, save
 
 _REASONS = ("duplicate", "fraudulent", "requested_by_customer")
+_LATER_SECONDS = 2
 
 
 def create(call: Call) -> Object:
@@ -22,10 +28,17 @@ def create(call: Call) -> Object:
         raise StripeError(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
     if asked < 1:
         raise StripeError("Invalid positive integer", code="parameter_invalid_integer", param="amount")
-    if asked > left:
-        message = f"Refund amount ({asked}) is greater than unrefunded amount on charge ({left})"
-        raise StripeError(message, code="amount_too_large", param="amount")
+    if asked > left - disputes.charged_back(call.world, charge):
+        _refuse_more(charge, asked, left)
     return _refund(call, charge, asked, reason, metadata)
+
+
+def _refuse_more(charge: Object, asked: int, left: int) -> None:
+    if asked <= left:
+        message = f"Charge {charge['id']} has been charged back; cannot issue a refund."
+        raise StripeError(message, code="charge_disputed")
+    message = f"Refund amount ({asked}) is greater than unrefunded amount on charge ({left})"
+    raise StripeError(message, code="amount_too_large", param="amount")
 
 
 def _charge(call: Call) -> Object:
@@ -51,6 +64,9 @@ def _charge(call: Call) -> Object:
 
 def _refund(call: Call, charge: Object, amount: int, reason: str, metadata: dict[str, str]) -> Object:
     world, merchant = call.world, call.account.merchant
+    kind = charge["payment_method_details"]["type"]
+    short = not balance.covers(world, merchant, charge["currency"], amount)
+    waits = short or charge.get("_later") == "pending_refund"
     refund: Object = {
         "id": world.new_id("re_"),
         "object": "refund",
@@ -59,23 +75,99 @@ def _refund(call: Call, charge: Object, amount: int, reason: str, metadata: dict
         "charge": charge["id"],
         "created": int(world.now()),
         "currency": charge["currency"],
-        "destination_details": {"type": "card", "card": {"reference_status": "pending", "type": "refund"}},
+        "destination_details": {"type": kind, kind: {"reference_status": "pending", "type": "refund"}},
+        "failure_balance_transaction": None,
+        "failure_reason": None,
         "metadata": metadata,
         "payment_intent": charge["payment_intent"],
+        "pending_reason": ("insufficient_funds" if short else "processing") if waits else None,
         "reason": reason or None,
         "receipt_number": None,
-        "status": "succeeded",
+        "status": "pending" if waits else "succeeded",
     }
-    entry = charges.balance_entry(world, merchant, refund["id"], "refund", -amount, 0, charge["currency"])
-    refund["balance_transaction"] = entry["id"]
     add(world, merchant, refund, parent=charge["payment_intent"])
-    charge["amount_refunded"] += amount
-    charge["refunded"] = charge["captured"] and charge["amount_refunded"] == charge["amount_captured"]
-    save(world, charge)
-    payments.add_refunded(world, charge["payment_intent"], amount)
+    if not waits:
+        _paid_out(world, merchant, refund)
+    if waits or charge.get("_later") == "failing_refund":
+        deadlines.set_deadline(world, refund["id"], world.now() + _LATER_SECONDS)
+    _count(world, charge, amount)
     emit(world, merchant, "refund.created", refund, payment=charge["payment_intent"])
     emit(world, merchant, "charge.refunded", charge, payment=charge["payment_intent"])
     return refund
+
+
+def _count(world: World, charge: Object, amount: int) -> None:
+    charge["amount_refunded"] += amount
+    charge["refunded"] = charge["captured"] and charge["amount_refunded"] == charge["amount_captured"]
+    save(world, charge)
+
+
+def _paid_out(world: World, merchant: str, refund: Object) -> None:
+    entry = balance.enter(
+        *(world, merchant),
+        source=refund["id"],
+        kind="refund",
+        amount=-refund["amount"],
+        currency=refund["currency"],
+        description="REFUND FOR CHARGE",
+    )
+    refund.update(status="succeeded", pending_reason=None, balance_transaction=entry["id"])
+    save(world, refund)
+    payments.add_refunded(world, refund["payment_intent"], refund["amount"])
+
+
+def settle(world: World, key: str) -> Object:
+    """A pending refund goes through. Raises ActionRefused."""
+    merchant = owner_of(world, key)
+    refund = load(world, merchant, "refund", key)
+    if refund["status"] != "pending":
+        raise ActionRefused(f"a refund that is {refund['status']} can not succeed")
+    deadlines.clear_deadline(world, key)
+    _paid_out(world, merchant, refund)
+    emit(world, merchant, "refund.updated", refund, payment=refund["payment_intent"])
+    emit(world, merchant, "charge.refund.updated", refund, payment=refund["payment_intent"])
+    return refund
+
+
+def fail(world: World, key: str, reason: str = "expired_or_canceled_card") -> Object:
+    """The customer's bank sends the money back, or never took it. Raises ActionRefused."""
+    merchant = owner_of(world, key)
+    refund = load(world, merchant, "refund", key)
+    if refund["status"] not in ("pending", "succeeded"):
+        raise ActionRefused(f"a refund that is {refund['status']} can not fail")
+    deadlines.clear_deadline(world, key)
+    if refund["status"] == "succeeded":
+        entry = balance.enter(
+            *(world, merchant),
+            source=refund["id"],
+            kind="refund_failure",
+            amount=refund["amount"],
+            currency=refund["currency"],
+            description="REFUND FAILURE",
+            settled=True,
+        )
+        refund["failure_balance_transaction"] = entry["id"]
+        payments.take_refund_back(world, refund["payment_intent"], refund["amount"])
+    refund.update(status="failed", failure_reason=reason, pending_reason=None)
+    save(world, refund)
+    _count(world, load(world, merchant, "charge", refund["charge"]), -refund["amount"])
+    for kind in ("refund.failed", "refund.updated", "charge.refund.updated"):
+        emit(world, merchant, kind, refund, payment=refund["payment_intent"])
+    return refund
+
+
+def come_due(world: World, key: str) -> None:
+    """What the clock brings: a pending refund succeeds once the balance covers it; a succeeded one fails."""
+    merchant = owner_of(world, key)
+    refund = load(world, merchant, "refund", key)
+    if refund["status"] == "succeeded":
+        fail(world, key)
+    elif refund["pending_reason"] == "insufficient_funds" and not balance.covers(
+        world, merchant, refund["currency"], refund["amount"]
+    ):
+        deadlines.set_deadline(world, key, world.now() + _LATER_SECONDS)
+    elif refund["status"] == "pending":
+        settle(world, key)
 
 
 def retrieve(call: Call) -> Object:

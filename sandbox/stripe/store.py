@@ -25,6 +25,13 @@ CREATE TABLE IF NOT EXISTS stripe_objects (
 );
 CREATE INDEX IF NOT EXISTS stripe_objects_parent ON stripe_objects (parent, kind);
 CREATE INDEX IF NOT EXISTS stripe_objects_kind ON stripe_objects (merchant, kind, sequence);
+CREATE TABLE IF NOT EXISTS stripe_balances (
+    merchant TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    total INTEGER NOT NULL,
+    may_owe INTEGER NOT NULL DEFAULT 1,
+    PRIMARY KEY (merchant, currency)
+);
 CREATE TABLE IF NOT EXISTS stripe_deadlines (item TEXT PRIMARY KEY, at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS stripe_deadlines_at ON stripe_deadlines (at);
 CREATE TABLE IF NOT EXISTS stripe_idempotency (
@@ -119,6 +126,8 @@ _KINDS = {
     "pm_": "payment_method",
     "re_": "refund",
     "txn_": "balance_transaction",
+    "dp_": "dispute",
+    "file_": "file",
 }
 
 

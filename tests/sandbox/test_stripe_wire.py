@@ -1,6 +1,7 @@
 """The official SDK finds in the sandbox what it finds at Stripe."""
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 @pytest.fixture(scope="module")
 def api(world: Sandbox) -> sdk.StripeClient:
     secret = world.onboard(name="wire")["stripe"]["secret_key"]
-    addresses = sdk._base_address.BaseAddresses(api=world.url + "/stripe")
+    base = world.url + "/stripe"
+    addresses = sdk._base_address.BaseAddresses(api=base, files=base)
     return sdk.StripeClient(secret, base_addresses=addresses, max_network_retries=0)
 
 
@@ -113,6 +115,51 @@ def test_refunds_events_and_balance_tell_one_story(api: sdk.StripeClient) -> Non
     ]
     newest = api.v1.balance_transactions.list({"limit": 2}).data
     assert [(one.type, one.amount) for one in newest] == [("refund", -300), ("charge", 1000)]
+
+
+def test_a_dispute_is_answered_with_a_file_and_won(api: sdk.StripeClient) -> None:
+    intent = api.v1.payment_intents.create(
+        {
+            "amount": 1000,
+            "currency": "cny",
+            "confirm": True,
+            "payment_method": "pm_card_createDispute",
+            "metadata": {"reference": "att_dispute"},
+        }
+    )
+    (dispute,) = api.v1.disputes.list({"payment_intent": intent.id}).data
+    assert (dispute.status, dispute.reason, dispute.amount) == ("needs_response", "fraudulent", 1000)
+    (entry,) = dispute.balance_transactions
+    assert (entry.amount, entry.fee, entry.net, entry.type) == (-1000, 1500, -2500, "adjustment")
+    assert entry.reporting_category == "dispute"
+    file = api.v1.files.create({"purpose": "dispute_evidence", "file": BytesIO(b"%PDF-1.4 %%EOF")})
+    with pytest.raises(sdk.InvalidRequestError) as missing:
+        api.v1.disputes.update(dispute.id, {"evidence": {"receipt": "file_unknown"}})
+    assert missing.value.param == "evidence[receipt]"
+    staged = api.v1.disputes.update(dispute.id, {"evidence": {"customer_name": "Li Lei"}, "submit": False})
+    assert staged.status == "needs_response" and staged.evidence_details.has_evidence
+    won = api.v1.disputes.update(
+        dispute.id, {"evidence": {"receipt": file.id, "uncategorized_text": "winning_evidence"}}
+    )
+    assert (won.status, won.evidence.customer_name, won.evidence.receipt) == ("won", "Li Lei", file.id)
+    assert sum(one.amount for one in won.balance_transactions) == 0
+    assert won.balance_transactions[1].reporting_category == "dispute_reversal"
+    with pytest.raises(sdk.InvalidRequestError):
+        api.v1.disputes.close(dispute.id)
+    kinds = [event.type for event in api.v1.events.list({"limit": 6})]
+    news = "closed funds_reinstated updated updated funds_withdrawn created".split()
+    assert kinds == [f"charge.dispute.{one}" for one in news]
+
+
+def test_an_unknown_field_of_evidence_is_refused(api: sdk.StripeClient) -> None:
+    api.v1.payment_intents.create(
+        {"amount": 1000, "currency": "cny", "confirm": True, "payment_method": "pm_card_createDisputeInquiry"}
+    )
+    dispute = api.v1.disputes.list().data[0]
+    assert dispute.status == "warning_needs_response"
+    with pytest.raises(sdk.InvalidRequestError) as refused:
+        api.v1.disputes.update(dispute.id, {"evidence": {"horoscope": "Leo"}})  # type: ignore[arg-type]
+    assert refused.value.code == "parameter_unknown"
 
 
 def test_lists_are_paged(api: sdk.StripeClient) -> None:

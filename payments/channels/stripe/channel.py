@@ -27,6 +27,7 @@ from payments.channels.contract import (
 from payments.channels.stripe import answers, notices
 from payments.channels.stripe.amounts import AmountNotRepresentable, to_stripe
 from payments.channels.stripe.answers import Sending
+from payments.channels.stripe.disputes import Disputes
 from payments.channels.transport import checked_url, is_loopback
 
 # Stripe keeps idempotency keys for at least a day; past that a repeated request could charge again.
@@ -35,9 +36,10 @@ _TOKEN = re.compile(r"pm_[A-Za-z0-9_]{1,200}")
 _CANCEL_REASONS = frozenset(("duplicate", "fraudulent", "requested_by_customer", "abandoned"))
 _REFUND_REASONS = frozenset(("duplicate", "fraudulent", "requested_by_customer"))
 _WHOLE = ["latest_charge"]
+_FILES_BASE = "https://files.stripe.com"
 
 
-class StripeChannel:
+class StripeChannel(Disputes):
     code = "stripe"
     capabilities = frozenset(
         {
@@ -50,6 +52,7 @@ class StripeChannel:
             Capability.PARTIAL_REFUND,
             Capability.THREE_D_SECURE,
             Capability.REDIRECT,
+            Capability.DISPUTE,
         }
     )
 
@@ -277,9 +280,11 @@ def _now() -> datetime:
 
 
 def from_settings(settings: Mapping[str, Any]) -> StripeChannel:
-    """Build the channel from `api_base`, `secret_key`, `webhook_secrets`, `timeout_seconds` and `clock`.
+    """Build the channel from `api_base`, `secret_key`, `webhook_secrets`; optional `files_base`,
+    `timeout_seconds` and `clock`.
 
-    Raises `ValueError` for plain http beyond this machine, and for a live key at a sandbox.
+    Raises `ValueError` for plain http beyond this machine, for a live key at a sandbox, and for two addresses of
+    which one is a sandbox's.
     """
     base = checked_url(str(settings["api_base"]))
     key = str(settings["secret_key"])
@@ -289,12 +294,16 @@ def from_settings(settings: Mapping[str, Any]) -> StripeChannel:
         raise ValueError("a live key does not belong in a sandbox")
     # a telemetry header would tell Stripe how long our earlier requests took
     stripe.enable_telemetry = False
+    # nothing of a sandbox's may reach the real address, and the reverse
+    files = checked_url(str(settings.get("files_base") or (base if local else _FILES_BASE)))
+    if local is not is_loopback(urlsplit(files).hostname):
+        raise ValueError("Stripe's two addresses must both be real, or both a sandbox's")
     session = requests.Session()
     # a proxy from the environment must never stand between this machine and its own sandbox
     session.trust_env = not local
     client = stripe.StripeClient(
         key,
-        base_addresses={"api": base},
+        base_addresses={"api": base, "files": files},
         max_network_retries=0,
         http_client=stripe.RequestsClient(timeout=settings.get("timeout_seconds", 10.0), session=session),
     )

@@ -54,6 +54,8 @@ ADVICE: dict[str, Advice] = {
     "payment_method_invalid": Advice.TRY_AGAIN,
     "payment_method_provider_decline": Advice.OTHER_CARD,
     "resource_missing": Advice.TRY_AGAIN,
+    "charge_disputed": Advice.STOP,
+    "charge_already_refunded": Advice.STOP,
     "amount_too_large": Advice.STOP,
     "amount_too_small": Advice.STOP,
 }

@@ -19,10 +19,13 @@ from payments.channels.contract import (
     StaleNotice,
 )
 from payments.channels.stripe.answers import of_intent, of_refund
+from payments.channels.stripe.disputes import of_dispute
 
 _TOLERANCE_SECONDS = 300
 _INTENT_NEWS = "requires_action amount_capturable_updated processing succeeded payment_failed canceled"
 _PAYMENT_EVENTS = frozenset(f"payment_intent.{news}" for news in _INTENT_NEWS.split())
+_DISPUTE_NEWS = "created updated closed funds_withdrawn funds_reinstated"
+_DISPUTE_EVENTS = frozenset(f"charge.dispute.{news}" for news in _DISPUTE_NEWS.split())
 _REFUND_EVENTS = frozenset(("refund.created", "refund.updated", "refund.failed"))
 
 
@@ -86,10 +89,19 @@ def translated(event: Mapping[str, Any], *, live: bool) -> Notice:
                 movement_reference=notice.reference,
                 answer=_dated(of_refund(item), event),
             )
+        if kind in _DISPUTE_EVENTS and item.get("payment_intent"):
+            # a dispute does not carry what we wrote at the payment: its intent names it
+            answer = Answer(Outcome.PENDING, channel_reference=str(item["payment_intent"]))
+            news = of_dispute(item, happened_at=_happened_at(event))
+            return replace(notice, kind=NoticeKind.DISPUTE, reference="", answer=answer, dispute=news)
         return notice
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MalformedNotice(f"the event is not as it should be: {type(error).__name__}") from error
 
 
 def _dated(answer: Answer, event: Mapping[str, Any]) -> Answer:
-    return replace(answer, happened_at=datetime.fromtimestamp(event["created"], UTC))
+    return replace(answer, happened_at=_happened_at(event))
+
+
+def _happened_at(event: Mapping[str, Any]) -> datetime:
+    return datetime.fromtimestamp(event["created"], UTC)

@@ -43,6 +43,14 @@ class Driver(ABC):
     def declined_instrument(self) -> str:
         return ""
 
+    def disputed(self, *, inquiry: bool = False) -> tuple[StartRequest, Answer]:
+        """A payment that came in and that the customer disputes, or asks the bank about (an inquiry)."""
+        raise NotImplementedError
+
+    def judge(self, dispute: str, verdict: str) -> None:
+        """What the customer's bank does: "win", "lose", "escalate", or "expire" for nothing."""
+        self.sandbox.ask("POST", f"/control/disputes/{dispute}/{verdict}")
+
     def start_request(
         self, amount: int = 10_000, *, capture: bool = True, instrument: str = ""
     ) -> StartRequest:

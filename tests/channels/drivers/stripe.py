@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from payments.channels.contract import Challenge, Channel, MovementRequest, StartRequest
+from payments.channels.contract import Answer, Challenge, Channel, MovementRequest, StartRequest
 from payments.channels.stripe.channel import from_settings
 from tests.channels.drivers import Driver
 from tests.channels.world import HTTP
@@ -23,6 +23,10 @@ class StripeDriver(Driver):
             name="stripe contract", webhooks={"stripe": self.receiver.url + self.notify_path}
         )["stripe"]
         return from_settings(self.settings(timeout_seconds=timeout_seconds, api_base=api_base))
+
+    def from_account(self) -> Channel:
+        """The channel of the account that the driver holds now."""
+        return from_settings(self.settings())
 
     def build_with_wrong_key(self) -> Channel:
         return from_settings(self.settings(secret_key="sk_test_wrong"))
@@ -57,6 +61,11 @@ class StripeDriver(Driver):
 
     def declined_instrument(self) -> str:
         return self.card(DECLINED)
+
+    def disputed(self, *, inquiry: bool = False) -> tuple[StartRequest, Answer]:
+        number = "4000000000001976" if inquiry else "4000000000000259"
+        request = self.start_request(instrument=self.card(number))
+        return request, self.channel.start(request)
 
     def waiting_request(self) -> StartRequest:
         return replace(self.start_request(), challenge=Challenge.REQUIRED)

@@ -1,0 +1,91 @@
+"""The account's money: one balance transaction for everything that moves it, with Stripe's fee."""
+
+from sandbox.provider import World
+from sandbox.stripe.gateway import Call
+from sandbox.stripe.lists import page_of
+from sandbox.stripe.store import Object, add, load, newest
+
+DISPUTE_FEE = 1_500
+_SETTLEMENT_SECONDS = 2 * 86_400
+
+
+def processing_fee(amount: int) -> int:
+    """2.9 % of the amount, rounded half up to the minor unit, and 30 minor units more."""
+    return (amount * 29 + 500) // 1000 + 30
+
+
+def enter(
+    world: World,
+    merchant: str,
+    *,
+    source: str,
+    kind: str,
+    amount: int,
+    currency: str,
+    fee: int = 0,
+    category: str = "",
+    description: str = "",
+    fee_description: str = "Stripe processing fees",
+    settled: bool = False,
+) -> Object:
+    """Add one row. What comes in or goes back is available after two days, what is `settled` at once."""
+    now = int(world.now())
+    detail = {"amount": fee, "currency": currency, "type": "stripe_fee", "description": fee_description}
+    entry: Object = {
+        "id": world.new_id("txn_"),
+        "object": "balance_transaction",
+        "amount": amount,
+        "available_on": now if settled else now + _SETTLEMENT_SECONDS,
+        "balance_type": "payments",
+        "created": now,
+        "currency": currency,
+        "description": description or None,
+        "exchange_rate": None,
+        "fee": fee,
+        "fee_details": [{**detail, "application": None}] if fee else [],
+        "net": amount - fee,
+        "reporting_category": category or kind,
+        "source": source,
+        "status": "available" if settled else "pending",
+        "type": kind,
+        "_payout": None,
+    }
+    world.storage.run(
+        "INSERT INTO stripe_balances (merchant, currency, total) VALUES (?, ?, ?)"
+        " ON CONFLICT (merchant, currency) DO UPDATE SET total = total + excluded.total",
+        *(merchant, currency, entry["net"]),
+    )
+    return add(world, merchant, entry, parent=source)
+
+
+def covers(world: World, merchant: str, currency: str, amount: int) -> bool:
+    """Whether `amount` can be paid out. Accounts may owe Stripe unless control forbids it to one."""
+    row = world.storage.row(
+        "SELECT total, may_owe FROM stripe_balances WHERE merchant = ? AND currency = ?", merchant, currency
+    )
+    return row is None or bool(row["may_owe"]) or row["total"] >= amount
+
+
+def forbid_owing(world: World, merchant: str, currency: str, *, forbidden: bool) -> None:
+    world.storage.run(
+        "INSERT INTO stripe_balances (merchant, currency, total, may_owe) VALUES (?, ?, 0, ?)"
+        " ON CONFLICT (merchant, currency) DO UPDATE SET may_owe = excluded.may_owe",
+        *(merchant, currency, not forbidden),
+    )
+
+
+def retrieve(call: Call) -> Object:
+    call.params.finish()
+    return load(call.world, call.account.merchant, "balance_transaction", call.path["id"])
+
+
+def listing(call: Call) -> Object:
+    wanted = {name: call.params.text(name) for name in ("type", "source", "currency")}
+    payout = call.params.text("payout")
+    matching = [
+        one
+        for one in newest(call.world, call.account.merchant, "balance_transaction")
+        if all(not value or one[name] == value for name, value in wanted.items())
+        and (not payout or payout in (one.get("_payout"), one["source"]))
+    ]
+    return page_of(call, matching, "/v1/balance_transactions")
