@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
-from sandbox import control, pages
+from sandbox import clock, control, dials, pages
 from sandbox.deliveries import DeliveryEngine
-from sandbox.faults import Misfortune
+from sandbox.misfortune import Misfortune
 from sandbox.provider import World
 from sandbox.registry import all_providers
 from sandbox.storage import Storage
@@ -22,6 +22,7 @@ _STATIC = Path(__file__).parent / "static"
 
 def build_world(data: Path, public_url: str) -> World:
     world = World(storage=Storage(data), public_url=public_url.rstrip("/"))
+    clock.wind(world)
     for provider in all_providers():
         world.storage.create(provider.schema)
         world.providers[provider.channel] = provider
@@ -30,7 +31,7 @@ def build_world(data: Path, public_url: str) -> World:
     return world
 
 
-def build_app(world: World) -> Starlette:
+def build_app(world: World) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         engine = asyncio.create_task(DeliveryEngine(world).run())
@@ -40,8 +41,9 @@ def build_app(world: World) -> Starlette:
             await engine
         world.storage.close()
 
-    routes: list[BaseRoute] = [*control.routes(world), *pages.routes(world)]
+    routes: list[BaseRoute] = [*dials.routes(world), *control.routes(world), *pages.routes(world)]
     for provider in world.providers.values():
         routes.extend(provider.routes(world))
     routes.append(Mount("/static", StaticFiles(directory=_STATIC)))
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Misfortune, world=world)])
+    # outermost: a fault must reach the connection itself
+    return Misfortune(Starlette(routes=routes, lifespan=lifespan), world)

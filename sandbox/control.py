@@ -8,17 +8,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sandbox import deliveries, faults, merchants, payments
+from sandbox import deliveries, merchants, payments
 from sandbox.provider import ActionRefused, Delivery, Payment, World
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 _PAYMENT_FIELDS = (
     "id channel reference amount currency state captured refunded".split()
+    + "disputed reinstated dispute_fees".split()
     + "scan_url actions created_at updated_at".split()
 )
 _DELIVERY_FIELDS = (
-    "id channel payment event_id kind url state attempts next_at last_status last_error created_at".split()
+    *"id channel payment event_id kind url state attempts next_at".split(),
+    *"last_status last_error created_at twist".split(),
 )
 
 
@@ -50,7 +52,7 @@ async def asked_json(request: Request) -> dict[str, Any]:
 
 def routes(world: World) -> list[BaseRoute]:
     table = [*_payment_table(world), *_delivery_table(world), *_world_table(world)]
-    return [Route(path, _guarded(handler), methods=[method]) for method, path, handler in table]
+    return [Route(path, guarded(handler), methods=[method]) for method, path, handler in table]
 
 
 def _world_table(world: World) -> list[tuple[str, str, Handler]]:
@@ -63,22 +65,9 @@ def _world_table(world: World) -> list[tuple[str, str, Handler]]:
             return refused(400, "name must be a text that is not empty")
         return JSONResponse(merchants.onboard(world, asked["name"], asked))
 
-    async def plan_fault(request: Request) -> Response:
-        asked = {
-            "method": "",
-            "path": "/",
-            "kind": "",
-            "seconds": 0.0,
-            "times": 1,
-            **await asked_json(request),
-        }
-        faults.plan_fault(world, **asked)
-        return JSONResponse({"planned": asked})
-
     return [
         ("GET", "/control/health", health),
         ("POST", "/control/merchants", create_merchant),
-        ("POST", "/control/faults", plan_fault),
     ]
 
 
@@ -97,38 +86,42 @@ def _payment_table(world: World) -> list[tuple[str, str, Handler]]:
         done = payments.act(world, request.path_params["payment"], request.path_params["action"])
         return JSONResponse(payment_json(done))
 
-    async def ground_truth(request: Request) -> Response:
-        moved = world.storage.rows(
-            "SELECT id AS payment, channel, reference, currency, captured, refunded FROM payments"
-            " WHERE captured > 0 ORDER BY created_at, id"
-        )
-        return JSONResponse({"movements": [dict(row) for row in moved]})
+    async def dispute(request: Request) -> Response:
+        made = payments.dispute(world, request.path_params["payment"], **await asked_json(request))
+        return JSONResponse({"dispute": made})
 
     return [
         ("GET", "/control/payments", list_payments),
+        ("POST", "/control/payments/{payment}/dispute", dispute),
         ("POST", "/control/payments/{payment}/{action}", act_on_payment),
-        ("GET", "/control/ground-truth", ground_truth),
     ]
 
 
 def _delivery_table(world: World) -> list[tuple[str, str, Handler]]:
     async def list_deliveries(request: Request) -> Response:
-        found = deliveries.newest_deliveries(world)
+        found = deliveries.newest_deliveries(world, twist=request.query_params.get("twist", ""))
         return JSONResponse({"deliveries": [delivery_json(delivery) for delivery in found]})
 
     async def resend(request: Request) -> Response:
         return JSONResponse(delivery_json(deliveries.resend(world, request.path_params["delivery"])))
 
+    async def resend_twisted(request: Request) -> Response:
+        asked = await asked_json(request)
+        kind = request.path_params["kind"]
+        sent = deliveries.resend_twisted(world, request.path_params["delivery"], kind=kind, **asked)
+        return JSONResponse(delivery_json(sent))
+
     return [
         ("GET", "/control/deliveries", list_deliveries),
+        ("POST", "/control/deliveries/{delivery}/twisted/{kind}", resend_twisted),
         ("POST", "/control/deliveries/{delivery}/resend", resend),
     ]
 
 
-def _guarded(handler: Handler) -> Handler:
+def guarded(handler: Handler) -> Handler:
     """Refuse requests that a foreign page sends, and turn refusals into answers."""
 
-    async def guarded(request: Request) -> Response:
+    async def safely(request: Request) -> Response:
         if foreign_origin(request):
             return refused(403, "requests from other origins are refused")
         try:
@@ -140,4 +133,4 @@ def _guarded(handler: Handler) -> Handler:
         except (ValueError, TypeError) as error:
             return refused(400, str(error))
 
-    return guarded
+    return safely

@@ -5,7 +5,8 @@ import logging
 
 import httpx
 
-from sandbox.payments import expire_due
+from sandbox import chance, twists
+from sandbox.clock import let_happen
 from sandbox.provider import Delivery, World
 
 log = logging.getLogger("sandbox.deliveries")
@@ -44,6 +45,7 @@ def ask_delivery(
             " next_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)",
             *(delivery, channel, merchant, payment, event_id, kind, url, content, now + delay_seconds, now),
         )
+        twists.befall(world, get_delivery(world, delivery))
         world.wake_deliveries.set()
     return delivery
 
@@ -55,8 +57,11 @@ def get_delivery(world: World, delivery: str) -> Delivery:
     return Delivery(**dict(row))
 
 
-def newest_deliveries(world: World, limit: int = 500) -> list[Delivery]:
-    rows = world.storage.rows("SELECT * FROM deliveries ORDER BY created_at DESC, id LIMIT ?", limit)
+def newest_deliveries(world: World, limit: int = 500, *, twist: str = "") -> list[Delivery]:
+    rows = world.storage.rows(
+        "SELECT * FROM deliveries WHERE ?1 IN ('', twist) ORDER BY created_at DESC, id LIMIT ?2",
+        *(twist, limit),
+    )
     return [Delivery(**dict(row)) for row in rows]
 
 
@@ -64,12 +69,34 @@ def resend(world: World, delivery: str) -> Delivery:
     """Send it again now, whatever became of it; the retry schedule starts anew."""
     get_delivery(world, delivery)
     world.storage.run(
-        "UPDATE deliveries SET state = 'pending', attempts = 0, next_at = ? WHERE id = ?",
+        "UPDATE deliveries SET state = 'pending', attempts = 0, twisted_tries = 0, next_at = ? WHERE id = ?",
         world.now(),
         delivery,
     )
     world.wake_deliveries.set()
     return get_delivery(world, delivery)
+
+
+def resend_twisted(
+    world: World, delivery: str, *, kind: str, seconds: float = 1.0, count: int = 1
+) -> Delivery:
+    """Send it again now, in the way `kind` says (`sandbox.twists`). Raises ValueError for an unknown kind."""
+    if kind not in twists.KINDS:
+        raise ValueError(f"kind must be one of {', '.join(twists.KINDS)}")
+    with world.storage.transaction():
+        found = get_delivery(world, delivery)
+        if kind not in twists.BESIDE:
+            found = resend(world, delivery)
+        twists.twist(world, found, kind, seconds=seconds, count=count)
+    world.wake_deliveries.set()
+    return get_delivery(world, delivery)
+
+
+async def tried(world: World, waiting: list[str], *, longest: float = 5.0) -> None:
+    """Wait until each of these has left once, whatever came of it."""
+    async with asyncio.timeout(longest):
+        while any(not get_delivery(world, delivery).attempts for delivery in waiting):
+            await asyncio.sleep(0.01)
 
 
 class DeliveryEngine:
@@ -87,9 +114,7 @@ class DeliveryEngine:
             while True:
                 self._world.wake_deliveries.clear()
                 try:
-                    expire_due(self._world)
-                    for provider in self._world.providers.values():
-                        provider.tick(self._world)
+                    let_happen(self._world)
                     self._start_due(client)
                 except Exception:
                     log.exception("the delivery engine stumbled and goes on")
@@ -111,7 +136,12 @@ class DeliveryEngine:
     async def _send(self, client: httpx.AsyncClient, delivery: Delivery) -> None:
         provider = self._world.providers[delivery.channel]
         try:
-            request = provider.sign(self._world, delivery)
+            if twists.is_lost(delivery):
+                self._record(delivery, False, None, "lost on the way")
+                return
+            with self._world.skewed(twists.skew_of(delivery)):
+                signed = provider.sign(self._world, delivery)
+            request = twists.spoiled(self._world, delivery, signed)
             answer = await client.post(delivery.url, content=request.body, headers=dict(request.headers))
             arrived = provider.acknowledged(answer.status_code, answer.content)
             self._record(delivery, arrived, answer.status_code, "" if arrived else answer.text[:500])
@@ -128,7 +158,9 @@ class DeliveryEngine:
         schedule = self._world.providers[delivery.channel].retry_schedule
         if arrived:
             state, pause = "delivered", 0.0
-        elif delivery.attempts < len(schedule):
+            if delivery.twist in twists.FALSE:
+                chance.count(self._world, f"notification_{delivery.twist}_accepted")
+        elif delivery.twist not in twists.FALSE and delivery.attempts < len(schedule):
             state, pause = "pending", schedule[delivery.attempts]
         else:
             state, pause = "failed", 0.0

@@ -1,5 +1,8 @@
 """The common table of payments: what the control API, the pages and the ground truth read."""
 
+from contextlib import suppress
+
+from sandbox import fates
 from sandbox.provider import ActionRefused, Payment, World
 
 
@@ -44,10 +47,12 @@ def find_payments(
     world: World, *, reference: str = "", channel: str = "", state: str = "", limit: int = 500
 ) -> list[Payment]:
     """The newest payments first; an empty argument does not narrow."""
+    asked = {"reference": reference, "channel": channel, "state": state}
+    narrowed = {name: value for name, value in asked.items() if value}
+    where = " AND ".join(f"{name} = ?" for name in narrowed) or "1"
     rows = world.storage.rows(
-        "SELECT * FROM payments WHERE (?1 = '' OR reference = ?1) AND (?2 = '' OR channel = ?2)"
-        " AND (?3 = '' OR state = ?3) ORDER BY created_at DESC, id LIMIT ?4",
-        *(reference, channel, state, limit),
+        f"SELECT * FROM payments WHERE {where} ORDER BY created_at DESC, id LIMIT ?",  # noqa: S608
+        *(*narrowed.values(), limit),
     )
     return [Payment(**dict(row)) for row in rows]
 
@@ -75,6 +80,7 @@ def add_captured(world: World, payment: str, amount: int) -> None:
         "UPDATE payments SET state = 'paid', captured = captured + ?, updated_at = ? WHERE id = ?",
         *(amount, world.now(), payment),
     )
+    fates.maybe_dispute(world, get_payment(world, payment))
 
 
 def add_refunded(world: World, payment: str, amount: int) -> None:
@@ -107,11 +113,28 @@ def _add(world: World, payment: str, column: str, amount: int) -> None:
 
 
 def act(world: World, payment: str, action: str) -> Payment:
-    """Let a person do `action` through the payment's provider."""
+    """Let a person do `action` through the payment's provider. Who means to pay may meet a refusal."""
     found = get_payment(world, payment)
     with world.storage.transaction():
-        world.providers[found.channel].act(world, found, action)
+        provider = world.providers[found.channel]
+        paying = action == "pay" and found.state == "waiting" and not provider.plays_issuer
+        if paying and fates.decline_of(world, found):
+            action = "decline"
+        provider.act(world, found, action)
     return get_payment(world, payment)
+
+
+def dispute(world: World, payment: str, *, amount: int = 0, reason: str = "fraudulent") -> str:
+    """Let the customer's bank take `amount` back, or all that is left; returns the dispute's id.
+
+    Raises ActionRefused where nothing is left, or the provider knows no disputes.
+    """
+    found = get_payment(world, payment)
+    left = found.captured - found.refunded - found.disputed + found.reinstated
+    if left < 1 or amount > left:
+        raise ActionRefused(f"only {left} are left to dispute")
+    with world.storage.transaction():
+        return world.providers[found.channel].open_dispute(world, found, amount=amount or left, reason=reason)
 
 
 def expire_due(world: World) -> int:
@@ -120,8 +143,8 @@ def expire_due(world: World) -> int:
         "SELECT id FROM payments WHERE state = 'waiting' AND expires_at <= ? LIMIT 200", world.now()
     )
     for row in due:
-        try:
+        with suppress(ActionRefused):
             act(world, row["id"], "expire")
-        except ActionRefused:
-            world.storage.run("UPDATE payments SET expires_at = NULL WHERE id = ?", row["id"])
+        # whatever came of it: its time is over once
+        world.storage.run("UPDATE payments SET expires_at = NULL WHERE id = ?", row["id"])
     return len(due)

@@ -4,7 +4,9 @@ import asyncio
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,18 +14,42 @@ from starlette.routing import BaseRoute
 
 from sandbox.storage import Storage
 
+_SKEW: ContextVar[float] = ContextVar("skew", default=0.0)
+
 
 @dataclass(slots=True)
 class World:
-    """Everything a handler may touch. `public_url` is the sandbox's own address, without a last slash."""
+    """Everything a handler may touch. `public_url` is the sandbox's own address, without a last slash.
+
+    It has two clocks. `now()` can be moved forward (`sandbox.clock`): business times, expiries and retry
+    schedules go by it. `wall()` is the real one, for what two machines compare with each other: the time
+    stamps of signatures, which a merchant checks against its own clock.
+    """
 
     storage: Storage
     public_url: str
     providers: dict[str, "Provider"] = field(default_factory=dict)
     wake_deliveries: asyncio.Event = field(default_factory=asyncio.Event)
+    ahead: float = 0.0
 
     def now(self) -> float:
-        return time.time()
+        return time.time() + self.ahead
+
+    def wall(self) -> float:
+        return time.time() + _SKEW.get()
+
+    def from_merchant(self, moment: float) -> float:
+        """A moment that a merchant wrote by its own real clock, on the world's clock."""
+        return moment + self.ahead
+
+    @contextmanager
+    def skewed(self, seconds: float) -> Iterator[None]:
+        """Let the wall clock of this task go wrong for a while."""
+        token = _SKEW.set(seconds)
+        try:
+            yield
+        finally:
+            _SKEW.reset(token)
 
     def new_id(self, prefix: str) -> str:
         return prefix + secrets.token_hex(12)
@@ -59,7 +85,10 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A notification on its way. `content` is the provider's own text, which `sign` turns into a request."""
+    """A notification on its way. `content` is the provider's own text, which `sign` turns into a request.
+
+    `twist` names what goes wrong with its first `twisted_tries` tries (`sandbox.twists`).
+    """
 
     id: str
     channel: str
@@ -75,12 +104,24 @@ class Delivery:
     last_status: int | None
     last_error: str
     created_at: float
+    twist: str
+    twisted_tries: int
 
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An answer of a provider that is not well."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class ActionRefused(Exception):
@@ -94,6 +135,10 @@ class Provider(ABC):
     schema: str = ""
     # seconds to wait after the first, second … attempt; afterwards the delivery has failed
     retry_schedule: Sequence[float] = ()
+    # whether it asks `sandbox.fates.decline_of` itself when money is to be taken
+    plays_issuer: bool = False
+    # where the merchants' own calls arrive: only these meet the random mix; people's pages never do
+    api_paths: Sequence[str] = ()
 
     def prepare(self, world: World) -> None:
         """Make keys at the first start."""
@@ -114,6 +159,10 @@ class Provider(ABC):
         """Let happen what the clock brings by itself. Called often: must be cheap when nothing is due."""
         return None
 
+    def keep_appointment(self, world: World, payment: Payment, deed: str, content: str) -> None:
+        """Do what was put off with `sandbox.appointments.make`. Runs in a transaction."""
+        raise ActionRefused(f"{self.channel} knows no {deed!r}")
+
     def open_dispute(self, world: World, payment: Payment, *, amount: int, reason: str) -> str:
         """Let the cardholder dispute `amount` of the payment; returns the dispute's id. In a transaction."""
         raise ActionRefused(f"{self.channel} knows no disputes")
@@ -123,3 +172,23 @@ class Provider(ABC):
 
     def acknowledged(self, status: int, body: bytes) -> bool:
         return 200 <= status < 300
+
+    def open_items(self, world: World) -> Mapping[str, int]:
+        """What of its own is not finished, besides payments, appointments and notifications."""
+        return {}
+
+    def mark(self, world: World, merchant: str) -> str:
+        """A text that every API call of this merchant carries; "" when there is none."""
+        return ""
+
+    def trouble(self, world: World, status: int, path: str, text: str) -> Trouble | None:
+        """How this provider itself says 500, 502, 503 or 429; None where only a proxy would answer."""
+        return None
+
+    def for_merchant(self, world: World, delivery: Delivery, merchant: str) -> Delivery | None:
+        """The same notification as another merchant would get it, or None."""
+        return None
+
+    def contradiction(self, world: World, delivery: Delivery) -> tuple[str, str, str] | None:
+        """Event id, kind and content of a notification that denies this one, as an older state would."""
+        return None

@@ -32,7 +32,11 @@ CREATE TABLE IF NOT EXISTS payments (
     updated_at REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS payments_reference ON payments (reference);
+CREATE INDEX IF NOT EXISTS payments_created ON payments (created_at);
 CREATE INDEX IF NOT EXISTS payments_waiting ON payments (created_at) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS payments_expiring ON payments (expires_at) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS payments_moved ON payments (reference, id) WHERE captured > 0;
+CREATE INDEX IF NOT EXISTS payments_held ON payments (channel) WHERE state = 'authorized';
 CREATE TABLE IF NOT EXISTS deliveries (
     id TEXT PRIMARY KEY,
     channel TEXT NOT NULL,
@@ -47,13 +51,35 @@ CREATE TABLE IF NOT EXISTS deliveries (
     next_at REAL NOT NULL,
     last_status INTEGER,
     last_error TEXT NOT NULL DEFAULT '',
-    created_at REAL NOT NULL
+    created_at REAL NOT NULL,
+    twist TEXT NOT NULL DEFAULT '',
+    twisted_tries INTEGER NOT NULL DEFAULT 0
 );
+CREATE INDEX IF NOT EXISTS deliveries_created ON deliveries (created_at);
+CREATE INDEX IF NOT EXISTS deliveries_payment ON deliveries (payment, created_at);
 CREATE INDEX IF NOT EXISTS deliveries_pending ON deliveries (next_at) WHERE state = 'pending';
 CREATE TABLE IF NOT EXISTS faults (
     id INTEGER PRIMARY KEY, method TEXT NOT NULL, path TEXT NOT NULL, kind TEXT NOT NULL,
-    seconds REAL NOT NULL, remaining INTEGER NOT NULL
+    seconds REAL NOT NULL, remaining INTEGER NOT NULL, status INTEGER NOT NULL DEFAULT 500,
+    channel TEXT NOT NULL DEFAULT '', merchant TEXT NOT NULL DEFAULT '', match TEXT NOT NULL DEFAULT ''
 );
+CREATE INDEX IF NOT EXISTS faults_planned ON faults (id) WHERE remaining > 0;
+CREATE TABLE IF NOT EXISTS twists (
+    id INTEGER PRIMARY KEY, channel TEXT NOT NULL, merchant TEXT NOT NULL, reference TEXT NOT NULL,
+    event TEXT NOT NULL, kind TEXT NOT NULL, seconds REAL NOT NULL, count INTEGER NOT NULL,
+    remaining INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS fates (
+    id INTEGER PRIMARY KEY, channel TEXT NOT NULL, reference TEXT NOT NULL, deed TEXT NOT NULL,
+    fate TEXT NOT NULL, seconds REAL NOT NULL, remaining INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS appointments (
+    id INTEGER PRIMARY KEY, due_at REAL NOT NULL, payment TEXT NOT NULL REFERENCES payments(id),
+    deed TEXT NOT NULL, content TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS appointments_due ON appointments (due_at);
+CREATE TABLE IF NOT EXISTS occurrences (subject TEXT PRIMARY KEY, seen INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS mishaps (kind TEXT PRIMARY KEY, happened INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -62,6 +88,11 @@ _GROWN = {
     "payments": (
         *("disputed INTEGER NOT NULL DEFAULT 0", "reinstated INTEGER NOT NULL DEFAULT 0"),
         "dispute_fees INTEGER NOT NULL DEFAULT 0",
+    ),
+    "deliveries": ("twist TEXT NOT NULL DEFAULT ''", "twisted_tries INTEGER NOT NULL DEFAULT 0"),
+    "faults": (
+        *("status INTEGER NOT NULL DEFAULT 500", "channel TEXT NOT NULL DEFAULT ''"),
+        *("merchant TEXT NOT NULL DEFAULT ''", "match TEXT NOT NULL DEFAULT ''"),
     ),
 }
 
@@ -122,12 +153,17 @@ class Storage:
 
     def remember(self, name: str, make: Callable[[], str]) -> str:
         """The text kept under `name`; made and stored the first time it is asked for."""
+        found = self.recall(name)
+        if found is None:
+            self.keep(name, found := make())
+        return found
+
+    def recall(self, name: str) -> str | None:
         found = self.row("SELECT value FROM memory WHERE name = ?", name)
-        if found:
-            return str(found["value"])
-        value = make()
-        self.run("INSERT INTO memory (name, value) VALUES (?, ?)", name, value)
-        return value
+        return str(found["value"]) if found else None
+
+    def keep(self, name: str, value: str) -> None:
+        self.run("INSERT OR REPLACE INTO memory (name, value) VALUES (?, ?)", name, value)
 
     def close(self) -> None:
         self._connection.close()

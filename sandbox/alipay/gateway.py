@@ -143,9 +143,9 @@ def _expires_at(world: World, content: Content, longest: timedelta) -> float:
     if not content.get("time_expire"):
         return latest
     moment = _moment(content["time_expire"])
-    if moment is None or moment.timestamp() <= world.now():
+    if moment is None or world.from_merchant(moment.timestamp()) <= world.now():
         raise failed("INVALID_PARAMETER", "time_expire 无效")
-    return min(moment.timestamp(), latest)
+    return min(world.from_merchant(moment.timestamp()), latest)
 
 
 def _order(

@@ -1,8 +1,10 @@
 """Alipay: RSA2 gateway, notifications by form, and the wallet that a phone shows after the scan."""
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,13 +14,31 @@ from starlette.routing import BaseRoute, Route
 
 from sandbox import keys, wallet
 from sandbox.alipay import gateway, signing, trades
-from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, World
+from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, Trouble, World
 
 _KEY = "alipay.private_key"
 
 
+# what the gateway says itself when it is not well; like every answer of its own with HTTP 200
+_TROUBLES = {
+    500: {
+        "code": "20000",
+        "msg": "Service Currently Unavailable",
+        "sub_code": "isp.unknow-error",
+        "sub_msg": "系统繁忙",
+    },
+    429: {
+        "code": "40005",
+        "msg": "Call Limited",
+        "sub_code": "aop.app-call-limited",
+        "sub_msg": "应用调用次数超限",
+    },
+}
+
+
 class Alipay(Provider):
     channel = "alipay"
+    api_paths = ("/alipay/gateway.do",)
     schema = trades.SCHEMA
     retry_schedule = (240, 600, 600, 3600, 7200, 21600, 54000)
 
@@ -79,6 +99,35 @@ class Alipay(Provider):
     def acknowledged(self, status: int, body: bytes) -> bool:
         """Only these seven characters count; anything else is sent again."""
         return status == 200 and body == b"success"
+
+    def mark(self, world: World, merchant: str) -> str:
+        account = trades.account_of(world, merchant=merchant)
+        return account.app_id if account else ""
+
+    def trouble(self, world: World, status: int, path: str, text: str) -> Trouble | None:
+        method = re.search(r"\bmethod=([\w.]+)", text)
+        if status not in _TROUBLES or method is None:
+            return None
+        body = signing.answer_body(method.group(1), _TROUBLES[status], _pem(world))
+        return Trouble(200, body, "text/html;charset=utf-8")
+
+    def for_merchant(self, world: World, delivery: Delivery, merchant: str) -> Delivery | None:
+        other = trades.account_of(world, merchant=merchant)
+        if other is None:
+            return None
+        named = {"app_id": other.app_id, "auth_app_id": other.app_id, "seller_id": other.seller_id}
+        content = json.dumps({**json.loads(delivery.content), **named}, ensure_ascii=False)
+        return replace(delivery, merchant=merchant, content=content)
+
+    def contradiction(self, world: World, delivery: Delivery) -> tuple[str, str, str] | None:
+        """The trade as it was before it was paid."""
+        told = json.loads(delivery.content)
+        if told.get("trade_status") != "TRADE_SUCCESS" or "refund_fee" in told:
+            return None
+        for name in ("gmt_payment", "fund_bill_list", "receipt_amount", "invoice_amount", "buyer_pay_amount"):
+            told.pop(name, None)
+        told |= {"notify_id": secrets.token_hex(17), "trade_status": "WAIT_BUYER_PAY"}
+        return told["notify_id"], told["trade_status"], json.dumps(told, ensure_ascii=False)
 
 
 def _pem(world: World) -> str:

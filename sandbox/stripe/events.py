@@ -42,7 +42,7 @@ def emit(world: World, merchant: str, kind: str, item: Object, *, payment: str) 
 def signed(world: World, delivery: Delivery) -> SignedRequest:
     """`t=…,v1=…[,v1=…]`: one signature for each secret that is valid now, over `t.body`."""
     body = delivery.content.encode()
-    moment = int(world.now())
+    moment = int(world.wall())
     secrets = account_of(world, delivery.merchant).webhook_secrets
     signatures = [_signature(secret, moment, body) for secret in secrets]
     header = ",".join([f"t={moment}", *(f"v1={signature}" for signature in signatures)])
@@ -56,6 +56,21 @@ def signed(world: World, delivery: Delivery) -> SignedRequest:
 
 def _signature(secret: str, moment: int, body: bytes) -> str:
     return hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+
+
+def denial(world: World, delivery: Delivery) -> tuple[str, str, str] | None:
+    """An event of before, that comes late: the payment that succeeded had not, a while ago."""
+    told = json.loads(delivery.content)
+    if delivery.kind not in ("payment_intent.succeeded", "payment_intent.amount_capturable_updated"):
+        return None
+    intent = told["data"]["object"]
+    intent |= {"status": "requires_payment_method", "amount_received": 0, "amount_capturable": 0}
+    told |= {
+        "id": world.new_id("evt_"),
+        "type": "payment_intent.payment_failed",
+        "created": told["created"] - 60,
+    }
+    return told["id"], told["type"], json.dumps(told, indent=2, ensure_ascii=False)
 
 
 def retrieve(call: Call) -> Object:

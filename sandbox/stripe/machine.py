@@ -3,7 +3,7 @@
 import secrets
 from typing import NoReturn
 
-from sandbox import payments
+from sandbox import fates, payments
 from sandbox.provider import World
 from sandbox.stripe import charges, deadlines, disputes
 from sandbox.stripe.cards import DECLINES
@@ -109,6 +109,9 @@ def _proof(method: Object) -> Object:
 
 
 def _charge(world: World, merchant: str, intent: Object, method: Object, proof: Object | None) -> Object:
+    if not method["_decline"]:
+        issuer = fates.decline_of(world, payments.get_payment(world, intent["id"]))
+        method = {**method, "_decline": issuer}
     charge = charges.authorise(world, merchant, intent, method, proof)
     intent["latest_charge"] = charge["id"]
     if charge["status"] == "failed":

@@ -4,13 +4,14 @@ import json
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, World
+from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, Trouble, World
 from sandbox.stripe import (
     balance,
     card_field,
@@ -57,9 +58,19 @@ _OPERATIONS: list[tuple[str, str, Operation]] = [
 ]
 
 
+# what Stripe says itself when it is not well: status → error
+_TROUBLES = {
+    500: {"type": "api_error", "message": "An unknown error occurred"},
+    503: {"type": "api_error", "message": "Stripe is unavailable at the moment. Please try again."},
+    429: {"type": "invalid_request_error", "code": "rate_limit", "message": "Request rate limit exceeded."},
+}
+
+
 class StripeProvider(Provider):
     channel = "stripe"
     schema = SCHEMA
+    plays_issuer = True
+    api_paths = ("/stripe/v1/payment_intents*", "/stripe/v1/refunds*", "/stripe/v1/charges*")
     # up to three days, further and further apart
     retry_schedule = (5, 30, 120, 600, 3_600, 7_200, 14_400, 28_800, 57_600, 86_400)
 
@@ -117,6 +128,20 @@ class StripeProvider(Provider):
 
     def sign(self, world: World, delivery: Delivery) -> SignedRequest:
         return events.signed(world, delivery)
+
+    def mark(self, world: World, merchant: str) -> str:
+        account = account_where(world, merchant=merchant)
+        return account.secret_key if account else ""
+
+    def trouble(self, world: World, status: int, path: str, text: str) -> Trouble | None:
+        error = _TROUBLES.get(status)
+        return Trouble(status, json.dumps({"error": error}).encode()) if error else None
+
+    def for_merchant(self, world: World, delivery: Delivery, merchant: str) -> Delivery | None:
+        return replace(delivery, merchant=merchant)
+
+    def contradiction(self, world: World, delivery: Delivery) -> tuple[str, str, str] | None:
+        return events.denial(world, delivery)
 
 
 def _come_due(world: World, item: str) -> None:

@@ -165,7 +165,7 @@ def _expires_at(world: World, content: Content) -> float:
     if moment.tzinfo is None:
         raise Refused(400, "PARAM_ERROR", "time_expire 格式错误")
     # a time that is too near is moved to one minute from now
-    return min(max(moment.timestamp(), world.now() + 60), latest)
+    return min(max(world.from_merchant(moment.timestamp()), world.now() + 60), latest)
 
 
 def _found(world: World, account: Account, request: Request) -> Payment:

@@ -124,7 +124,7 @@ def open_order(
 def pay(world: World, payment: Payment) -> None:
     if payment.state != "waiting":
         raise ActionRefused(f"the payment is {payment.state}")
-    day = datetime.now(_BEIJING).strftime("%Y%m%d")
+    day = datetime.fromtimestamp(world.now(), _BEIJING).strftime("%Y%m%d")
     world.storage.run(
         "UPDATE wechat_orders SET trade_state = 'SUCCESS', transaction_id = ?, paid_at = ? WHERE payment = ?",
         *(f"4200002{day}{secrets.randbelow(10**13):013d}", world.now(), payment.id),

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,12 +11,19 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from sandbox import keys, wallet
-from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, World
+from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, Trouble, World
 from sandbox.wechat import api, orders, signing
+
+# what WeChat Pay says itself when it is not well: status → code and message
+_TROUBLES = {
+    500: ("SYSTEM_ERROR", "系统错误，请使用相同参数重新调用"),
+    429: ("FREQUENCY_LIMITED", "频率超限"),
+}
 
 
 class Wechat(Provider):
     channel = "wechat"
+    api_paths = ("/wechat/v3/*", "/v3/*")
     schema = orders.SCHEMA + signing.SCHEMA
     retry_schedule = (
         *(15, 15, 30, 180, 600, 1200, 1800, 1800),
@@ -83,6 +91,29 @@ class Wechat(Provider):
         body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
         headers = {"Content-Type": "application/json", **signing.signature_headers(world, body)}
         return SignedRequest(headers, body)
+
+    def mark(self, world: World, merchant: str) -> str:
+        account = orders.account_of(world, merchant=merchant)
+        return account.mchid if account else ""
+
+    def trouble(self, world: World, status: int, path: str, text: str) -> Trouble | None:
+        if status not in _TROUBLES:
+            return None
+        code, message = _TROUBLES[status]
+        body = json.dumps({"code": code, "message": message}, ensure_ascii=False).encode("utf-8")
+        return Trouble(status, body, headers=signing.signature_headers(world, body))
+
+    def for_merchant(self, world: World, delivery: Delivery, merchant: str) -> Delivery | None:
+        return replace(delivery, merchant=merchant)
+
+    def contradiction(self, world: World, delivery: Delivery) -> tuple[str, str, str] | None:
+        """The same event with a state from before the money came."""
+        told = json.loads(delivery.content)
+        if told["event_type"] != "TRANSACTION.SUCCESS":
+            return None
+        told["id"] = f"EV-{secrets.token_hex(16)}"
+        told["plain"] |= {"trade_state": "NOTPAY", "trade_state_desc": orders.STATE_WORDS["NOTPAY"]}
+        return told["id"], told["event_type"], json.dumps(told, ensure_ascii=False)
 
 
 def _back(world: World, payment: Payment, request: Request) -> str:

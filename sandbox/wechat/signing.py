@@ -52,15 +52,15 @@ def check_request(
     timestamp, nonce = parts["timestamp"], parts["nonce_str"]
     if not (timestamp.isascii() and timestamp.isdigit()):
         raise SignError("timestamp 无效")
-    if abs(world.now() - int(timestamp)) > _FRESH_SECONDS:
+    if abs(world.wall() - int(timestamp)) > _FRESH_SECONDS:
         raise SignError("Http头Authorization中的timestamp与发起请求的时间不得超过5分钟")
     text = f"{method}\n{target}\n{timestamp}\n{nonce}\n".encode() + body + b"\n"
     if not keys.verifies(keys.public_key(public_key), text, parts["signature"]):
         raise SignError("错误的签名，验签失败")
-    world.storage.run("DELETE FROM wechat_nonces WHERE seen_at < ?", world.now() - 2 * _FRESH_SECONDS)
+    world.storage.run("DELETE FROM wechat_nonces WHERE seen_at < ?", world.wall() - 2 * _FRESH_SECONDS)
     seen = world.storage.run(
         "INSERT OR IGNORE INTO wechat_nonces (mchid, nonce, seen_at) VALUES (?, ?, ?)",
-        *(parts["mchid"], nonce, world.now()),
+        *(parts["mchid"], nonce, world.wall()),
     )
     if not seen:
         raise SignError("nonce_str 已被使用")
@@ -68,7 +68,7 @@ def check_request(
 
 def signature_headers(world: World, body: bytes) -> dict[str, str]:
     """The headers by which a merchant knows that WeChat Pay wrote `body`."""
-    timestamp, nonce = str(int(world.now())), secrets.token_hex(16)
+    timestamp, nonce = str(int(world.wall())), secrets.token_hex(16)
     text = f"{timestamp}\n{nonce}\n".encode() + body + b"\n"
     return {
         "Wechatpay-Timestamp": timestamp,
