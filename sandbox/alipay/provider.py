@@ -11,28 +11,29 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox import keys, wallet
-from sandbox.alipay import gateway, signing, trades
+from sandbox.alipay import bills, certificates, control, gateway, refunds, signing, trades
 from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, World
-
-_KEY = "alipay.private_key"
 
 
 class Alipay(Provider):
     channel = "alipay"
-    schema = trades.SCHEMA
+    schema = trades.SCHEMA + signing.SCHEMA + refunds.SCHEMA + bills.SCHEMA
     retry_schedule = (240, 600, 600, 3600, 7200, 21600, 54000)
 
     def prepare(self, world: World) -> None:
-        world.storage.remember(_KEY, keys.new_private_pem)
+        signing.private_pem(world)
 
     def routes(self, world: World) -> list[BaseRoute]:
-        pem = _pem(world)
-
         async def call(request: Request) -> Response:
-            return await gateway.answer(world, pem, request)
+            return await gateway.answer(world, request)
 
         shown = wallet.Wallet("alipay", trades.payment_with_code, _back)
-        return [Route("/alipay/gateway.do", call, methods=["GET", "POST"]), *wallet.routes(world, shown)]
+        return [
+            Route("/alipay/gateway.do", call, methods=["GET", "POST"]),
+            *bills.routes(world),
+            *control.routes(world),
+            *wallet.routes(world, shown),
+        ]
 
     def onboard(self, world: World, merchant: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         given = asked.get("alipay") or {}
@@ -50,11 +51,18 @@ class Alipay(Provider):
             )
         account = trades.account_of(world, merchant=merchant)
         assert account is not None
-        return {
+        told = {
             "app_id": account.app_id,
             "seller_id": account.seller_id,
-            "alipay_public_key": keys.public_pem(_pem(world)),
+            "alipay_public_key": keys.public_pem(signing.private_pem(world)),
         }
+        if given.get("certificates"):
+            told |= {
+                "app_certificate": certificates.of_application(world, account.app_id, account.app_public_key),
+                "alipay_certificate": certificates.of_alipay(world, signing.private_pem(world)),
+                "alipay_root_certificate": certificates.root(world),
+            }
+        return told
 
     def act(self, world: World, payment: Payment, action: str) -> None:
         if action == "scan":
@@ -72,17 +80,14 @@ class Alipay(Provider):
     def sign(self, world: World, delivery: Delivery) -> SignedRequest:
         fields = json.loads(delivery.content)
         fields |= {"notify_time": trades.written_time(world.now()), "sign_type": "RSA2"}
-        fields["sign"] = keys.sign(_pem(world), signing.notice_text(fields))
+        signature = signing.signature_for(world, delivery.merchant)
+        fields["sign"] = keys.sign(signature.pem, signing.notice_text(fields))
         headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
         return SignedRequest(headers, urlencode(sorted(fields.items())).encode("ascii"))
 
     def acknowledged(self, status: int, body: bytes) -> bool:
         """Only these seven characters count; anything else is sent again."""
         return status == 200 and body == b"success"
-
-
-def _pem(world: World) -> str:
-    return world.storage.remember(_KEY, keys.new_private_pem)
 
 
 def _back(world: World, payment: Payment, request: Request) -> str:
@@ -106,6 +111,7 @@ def _back(world: World, payment: Payment, request: Request) -> str:
         "seller_id": account.seller_id,
         "timestamp": trades.written_time(world.now()),
     }
-    signature = keys.sign(_pem(world), signing.notice_text(fields))
+    pem = signing.signature_for(world, payment.merchant).pem
+    signature = keys.sign(pem, signing.notice_text(fields))
     joint = "&" if "?" in trade.return_url else "?"
     return f"{trade.return_url}{joint}{urlencode({**fields, 'sign_type': 'RSA2', 'sign': signature})}"

@@ -124,7 +124,7 @@ def scan(world: World, payment: Payment) -> Trade:
     if payment.state != "waiting":
         raise ActionRefused(f"the payment is {payment.state}")
     if not trade.status:
-        day = datetime.now(_BEIJING).strftime("%Y%m%d")
+        day = datetime.fromtimestamp(world.now(), _BEIJING).strftime("%Y%m%d")
         number = f"{day}22001{secrets.randbelow(10**15):015d}"
         world.storage.run(
             "UPDATE alipay_trades SET status = 'WAIT_BUYER_PAY', trade_no = ?, created_at = ? WHERE payment = ?",
