@@ -11,24 +11,24 @@ from starlette.routing import BaseRoute
 
 from sandbox import keys, wallet
 from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, World
-from sandbox.wechat import api, orders, signing
+from sandbox.wechat import api, bills, control, orders, platform_keys, refunds, signing
 
 
 class Wechat(Provider):
     channel = "wechat"
-    schema = orders.SCHEMA + signing.SCHEMA
+    schema = orders.SCHEMA + refunds.SCHEMA + signing.SCHEMA + platform_keys.SCHEMA + bills.SCHEMA
     retry_schedule = (
         *(15, 15, 30, 180, 600, 1200, 1800, 1800),
         *(1800, 3600, 10800, 10800, 10800, 21600, 21600),
     )
 
     def prepare(self, world: World) -> None:
-        signing.private_pem(world)
-        signing.key_id(world)
+        platform_keys.private_pem(world)
+        platform_keys.key_id(world)
 
     def routes(self, world: World) -> list[BaseRoute]:
         shown = wallet.Wallet("wechat", orders.payment_with_code, _back)
-        return [*api.routes(world), *wallet.routes(world, shown)]
+        return [*api.routes(world), *control.routes(world), *wallet.routes(world, shown)]
 
     def onboard(self, world: World, merchant: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         given = asked.get("wechat") or {}
@@ -49,8 +49,8 @@ class Wechat(Provider):
             "mchid": account.mchid,
             "merchant_serial": account.serial,
             "api_v3_key": account.api_v3_key,
-            "public_key_id": signing.key_id(world),
-            "public_key": keys.public_pem(signing.private_pem(world)),
+            "public_key_id": platform_keys.key_id(world),
+            "public_key": keys.public_pem(platform_keys.private_pem(world)),
         }
 
     def act(self, world: World, payment: Payment, action: str) -> None:
@@ -81,8 +81,8 @@ class Wechat(Provider):
             "resource": signing.sealed(told["plain"], account.api_v3_key, told["kind"]),
         }
         body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-        headers = {"Content-Type": "application/json", **signing.signature_headers(world, body)}
-        return SignedRequest(headers, body)
+        signed = signing.signature_headers(world, body, merchant=delivery.merchant, what="notices")
+        return SignedRequest({"Content-Type": "application/json", **signed}, body)
 
 
 def _back(world: World, payment: Payment, request: Request) -> str:
