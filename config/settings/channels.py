@@ -31,6 +31,14 @@ ALIPAY = {
     "seller_id": env.str("ALIPAY_SELLER_ID", default=""),
     "app_private_key_file": env.str("ALIPAY_APP_PRIVATE_KEY_FILE", default=""),
     "alipay_public_key_file": env.str("ALIPAY_PUBLIC_KEY_FILE", default=""),
+    # further keys or certificates of Alipay's while it changes its own
+    "also_accepted_key_files": env.list("ALIPAY_ALSO_ACCEPTED_KEY_FILES", default=[]),
+    # both for certificate mode; then ALIPAY_PUBLIC_KEY_FILE is Alipay's certificate
+    "app_certificate_file": env.str("ALIPAY_APP_CERTIFICATE_FILE", default=""),
+    "alipay_root_certificate_file": env.str("ALIPAY_ROOT_CERTIFICATE_FILE", default=""),
+    # what a desktop gets: "qr", or "page" for Alipay's own cashier
+    "desktop_product": env.str("ALIPAY_DESKTOP_PRODUCT", default="qr"),
+    "qr_product_code": env.str("ALIPAY_QR_PRODUCT_CODE", default="FACE_TO_FACE_PAYMENT"),
 }
 WECHAT = {
     "api_base": env.str("WECHAT_API_BASE", default="https://api.mch.weixin.qq.com"),
@@ -41,5 +49,7 @@ WECHAT = {
     "api_v3_key": env.str("WECHAT_API_V3_KEY", default=""),
     # "PUB_KEY_ID_…=/path.pem", several during a key switch
     "platform_keys": env.list("WECHAT_PLATFORM_KEYS", default=[]),
+    # certificate mode: fetch WeChat Pay's certificates and keep them fresh; with both, a key switch is under way
+    "platform_certificates": env.bool("WECHAT_PLATFORM_CERTIFICATES", default=False),
 }
 SANDBOX_URL = env.str("SANDBOX_URL", default="")

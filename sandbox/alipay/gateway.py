@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sandbox import keys, payments
-from sandbox.alipay import signing, trades
+from sandbox.alipay import bills, certificates, refunds, signing, trades
 from sandbox.alipay.trades import Account, Trade
 from sandbox.provider import Payment, World
 
@@ -27,9 +27,9 @@ Method = Callable[[World, Account, Mapping[str, str], Content], Fields]
 
 
 class Refused(Exception):
-    """An answer other than 10000. `signed` is False where Alipay can not know whom it answers."""
+    """An answer other than 10000; it is not signed while Alipay does not know whom it answers."""
 
-    def __init__(self, code: str, sub_code: str, sub_msg: str, *, signed: bool = True) -> None:
+    def __init__(self, code: str, sub_code: str, sub_msg: str) -> None:
         super().__init__(sub_code)
         words = {"40004": "Business Failed", "40001": "Missing Required Arguments"}
         self.fields = {
@@ -38,31 +38,32 @@ class Refused(Exception):
             "sub_code": sub_code,
             "sub_msg": sub_msg,
         }
-        self.signed = signed
 
 
 def failed(sub_code: str, sub_msg: str) -> Refused:
     return Refused("40004", f"ACQ.{sub_code}", sub_msg)
 
 
-async def answer(world: World, pem: str, request: Request) -> Response:
+async def answer(world: World, request: Request) -> Response:
     """One call to the gateway, by GET or POST."""
-    method = "error"
+    method, signature = "error", None
     try:
         sent = _parameters(request.url.query, await request.body())
         method = sent.get("method", "error")
         account = _authenticated(world, sent)
+        certified = bool(sent.get("app_cert_sn"))
+        signature = signing.signature_for(world, account.merchant, certified=certified)
         content = _content(sent)
         with world.storage.transaction():
             if method in PAGES:
                 trade = _page(world, account, sent, content)
                 return RedirectResponse(f"{world.public_url}/wallet/alipay/{trade.code}", 302)
             fields = _method(method)(world, account, sent, content)
-        return _response(signing.answer_body(method, {**_OK, **fields}, pem))
+        return _response(signing.answer_body(method, {**_OK, **fields}, signature))
     except Refused as refused:
         if method in PAGES:
             return Response(f"{refused.fields['sub_code']}: {refused.fields['sub_msg']}", 400)
-        return _response(signing.answer_body(method, refused.fields, pem if refused.signed else None))
+        return _response(signing.answer_body(method, refused.fields, signature))
 
 
 def _method(name: str) -> Method:
@@ -79,9 +80,9 @@ def _parameters(query: str, body: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(query, errors="strict") + parse_qsl(body.decode("ascii"), errors="strict")
     except ValueError as problem:
-        raise Refused("40002", "isv.invalid-parameter", "参数无效", signed=False) from problem
+        raise Refused("40002", "isv.invalid-parameter", "参数无效") from problem
     if len(dict(pairs)) != len(pairs):
-        raise Refused("40002", "isv.invalid-parameter", "参数重复", signed=False)
+        raise Refused("40002", "isv.invalid-parameter", "参数重复")
     return dict(pairs)
 
 
@@ -89,24 +90,35 @@ def _authenticated(world: World, sent: Mapping[str, str]) -> Account:
     """The account whose key signed these parameters, checked in the gateway's own order."""
     account = trades.account_of(world, app_id=sent.get("app_id", "?"))
     if account is None:
-        raise Refused("40002", "isv.invalid-app-id", "无效的AppID参数", signed=False)
+        raise Refused("40002", "isv.invalid-app-id", "无效的AppID参数")
     if sent.get("sign_type") != "RSA2":
-        raise Refused("40002", "isv.invalid-signature-type", "无效签名类型", signed=False)
+        raise Refused("40002", "isv.invalid-signature-type", "无效签名类型")
     if sent.get("charset", "").lower() != "utf-8" or sent.get("version") != "1.0":
-        raise Refused("40002", "isv.invalid-charset", "字符集错误", signed=False)
+        raise Refused("40002", "isv.invalid-charset", "字符集错误")
     if _moment(sent.get("timestamp", "")) is None:
-        raise Refused("40002", "isv.invalid-timestamp", "无效时间戳", signed=False)
+        raise Refused("40002", "isv.invalid-timestamp", "无效时间戳")
     if not account.app_public_key:
-        raise Refused("40002", "isv.missing-signature-key", "应用未配置公钥", signed=False)
+        raise Refused("40002", "isv.missing-signature-key", "应用未配置公钥")
     key = keys.public_key(account.app_public_key)
     if not keys.verifies(key, signing.request_text(sent), sent.get("sign", "")):
         raise Refused(
             "40002",
             "isv.invalid-signature",
             "验签出错，请检查签名字符串或签名私钥与应用公钥是否匹配",
-            signed=False,
         )
+    _check_certificates(world, account, sent)
     return account
+
+
+def _check_certificates(world: World, account: Account, sent: Mapping[str, str]) -> None:
+    """Certificate mode names the application's certificate and Alipay's root, or neither."""
+    if not sent.get("app_cert_sn") and not sent.get("alipay_root_cert_sn"):
+        return
+    ours = certificates.of_application(world, account.app_id, account.app_public_key)
+    if sent.get("app_cert_sn") != certificates.serial(ours):
+        raise Refused("40002", "isv.invalid-app-cert-sn", "应用公钥证书序列号错误")
+    if sent.get("alipay_root_cert_sn") != certificates.serial(certificates.root(world)):
+        raise Refused("40002", "isv.invalid-alipay-root-cert-sn", "支付宝根证书序列号错误")
 
 
 def _content(sent: Mapping[str, str]) -> Content:
@@ -272,22 +284,26 @@ def _refund(world: World, account: Account, sent: Mapping[str, str], content: Co
     if done and done[0] != amount:
         raise failed("DISCORDANT_REPEAT_REQUEST", "请求不一致")
     if not done:
-        if not payment.captured:
-            raise failed("TRADE_STATUS_ERROR", "交易状态不合法")
-        if payment.refunded + amount > payment.captured:
-            raise failed("REFUND_AMT_NOT_EQUAL_TOTAL", "退款金额超限")
-        trades.refund(world, payment, number, amount)
+        _check_refund(payment, amount)
+    moved = not done and refunds.refund(world, payment, number, amount)
     now = payments.get_payment(world, payment.id)
     return {
         "trade_no": trade.trade_no,
         "out_trade_no": payment.reference,
         "buyer_user_id": trades.BUYER["buyer_id"],
         "buyer_logon_id": trades.BUYER["buyer_logon_id"],
-        "fund_change": "N" if done else "Y",
+        "fund_change": "Y" if moved else "N",
         "refund_fee": trades.yuan(now.refunded),
-        "send_back_fee": "0.00" if done else trades.yuan(amount),
+        "send_back_fee": trades.yuan(amount) if moved else "0.00",
         "gmt_refund_pay": trades.written_time(done[1] if done else world.now()),
     }
+
+
+def _check_refund(payment: Payment, amount: int) -> None:
+    if not payment.captured:
+        raise failed("TRADE_STATUS_ERROR", "交易状态不合法")
+    if payment.refunded + amount > payment.captured:
+        raise failed("REFUND_AMT_NOT_EQUAL_TOTAL", "退款金额超限")
 
 
 def _refund_query(world: World, account: Account, sent: Mapping[str, str], content: Content) -> Fields:
@@ -307,6 +323,15 @@ def _refund_query(world: World, account: Account, sent: Mapping[str, str], conte
     }
 
 
+def _bill(world: World, account: Account, sent: Mapping[str, str], content: Content) -> Fields:
+    kind, day = content.get("bill_type"), bills.read_day(content.get("bill_date"))
+    if kind not in bills.KINDS or day is None:
+        raise Refused("40004", "isp.invalid-parameter", "bill_type 或 bill_date 无效")
+    if not bills.is_written(world, account, str(kind), day):
+        raise Refused("40004", "isp.bill_not_exist", "账单不存在")
+    return {"bill_download_url": bills.address(world, account, str(kind), day)}
+
+
 _METHODS: dict[str, Method] = {
     "alipay.trade.precreate": _precreate,
     "alipay.trade.query": _query,
@@ -314,4 +339,5 @@ _METHODS: dict[str, Method] = {
     "alipay.trade.cancel": _cancel,
     "alipay.trade.refund": _refund,
     "alipay.trade.fastpay.refund.query": _refund_query,
+    "alipay.data.dataservice.bill.downloadurl.query": _bill,
 }

@@ -13,10 +13,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox import keys, wallet
-from sandbox.alipay import gateway, signing, trades
+from sandbox.alipay import bills, certificates, control, gateway, refunds, signing, trades
 from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, Trouble, World
-
-_KEY = "alipay.private_key"
 
 
 # what the gateway says itself when it is not well; like every answer of its own with HTTP 200
@@ -39,20 +37,23 @@ _TROUBLES = {
 class Alipay(Provider):
     channel = "alipay"
     api_paths = ("/alipay/gateway.do",)
-    schema = trades.SCHEMA
+    schema = trades.SCHEMA + signing.SCHEMA + refunds.SCHEMA + bills.SCHEMA
     retry_schedule = (240, 600, 600, 3600, 7200, 21600, 54000)
 
     def prepare(self, world: World) -> None:
-        world.storage.remember(_KEY, keys.new_private_pem)
+        signing.private_pem(world)
 
     def routes(self, world: World) -> list[BaseRoute]:
-        pem = _pem(world)
-
         async def call(request: Request) -> Response:
-            return await gateway.answer(world, pem, request)
+            return await gateway.answer(world, request)
 
         shown = wallet.Wallet("alipay", trades.payment_with_code, _back)
-        return [Route("/alipay/gateway.do", call, methods=["GET", "POST"]), *wallet.routes(world, shown)]
+        return [
+            Route("/alipay/gateway.do", call, methods=["GET", "POST"]),
+            *bills.routes(world),
+            *control.routes(world),
+            *wallet.routes(world, shown),
+        ]
 
     def onboard(self, world: World, merchant: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         given = asked.get("alipay") or {}
@@ -70,11 +71,18 @@ class Alipay(Provider):
             )
         account = trades.account_of(world, merchant=merchant)
         assert account is not None
-        return {
+        told = {
             "app_id": account.app_id,
             "seller_id": account.seller_id,
-            "alipay_public_key": keys.public_pem(_pem(world)),
+            "alipay_public_key": keys.public_pem(signing.private_pem(world)),
         }
+        if given.get("certificates"):
+            told |= {
+                "app_certificate": certificates.of_application(world, account.app_id, account.app_public_key),
+                "alipay_certificate": certificates.of_alipay(world, signing.private_pem(world)),
+                "alipay_root_certificate": certificates.root(world),
+            }
+        return told
 
     def act(self, world: World, payment: Payment, action: str) -> None:
         if action == "scan":
@@ -92,7 +100,8 @@ class Alipay(Provider):
     def sign(self, world: World, delivery: Delivery) -> SignedRequest:
         fields = json.loads(delivery.content)
         fields |= {"notify_time": trades.written_time(world.now()), "sign_type": "RSA2"}
-        fields["sign"] = keys.sign(_pem(world), signing.notice_text(fields))
+        signature = signing.signature_for(world, delivery.merchant)
+        fields["sign"] = keys.sign(signature.pem, signing.notice_text(fields))
         headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
         return SignedRequest(headers, urlencode(sorted(fields.items())).encode("ascii"))
 
@@ -105,10 +114,12 @@ class Alipay(Provider):
         return account.app_id if account else ""
 
     def trouble(self, world: World, status: int, path: str, text: str) -> Trouble | None:
-        method = re.search(r"\bmethod=([\w.]+)", text)
-        if status not in _TROUBLES or method is None:
+        method, app_id = re.search(r"\bmethod=([\w.]+)", text), re.search(r"\bapp_id=(\d+)", text)
+        account = trades.account_of(world, app_id=app_id.group(1)) if app_id else None
+        if status not in _TROUBLES or method is None or account is None:
             return None
-        body = signing.answer_body(method.group(1), _TROUBLES[status], _pem(world))
+        signature = signing.signature_for(world, account.merchant, certified="app_cert_sn=" in text)
+        body = signing.answer_body(method.group(1), _TROUBLES[status], signature)
         return Trouble(200, body, "text/html;charset=utf-8")
 
     def for_merchant(self, world: World, delivery: Delivery, merchant: str) -> Delivery | None:
@@ -128,10 +139,6 @@ class Alipay(Provider):
             told.pop(name, None)
         told |= {"notify_id": secrets.token_hex(17), "trade_status": "WAIT_BUYER_PAY"}
         return told["notify_id"], told["trade_status"], json.dumps(told, ensure_ascii=False)
-
-
-def _pem(world: World) -> str:
-    return world.storage.remember(_KEY, keys.new_private_pem)
 
 
 def _back(world: World, payment: Payment, request: Request) -> str:
@@ -155,6 +162,7 @@ def _back(world: World, payment: Payment, request: Request) -> str:
         "seller_id": account.seller_id,
         "timestamp": trades.written_time(world.now()),
     }
-    signature = keys.sign(_pem(world), signing.notice_text(fields))
+    pem = signing.signature_for(world, payment.merchant).pem
+    signature = keys.sign(pem, signing.notice_text(fields))
     joint = "&" if "?" in trade.return_url else "?"
     return f"{trade.return_url}{joint}{urlencode({**fields, 'sign_type': 'RSA2', 'sign': signature})}"

@@ -2,61 +2,56 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox import payments
 from sandbox.provider import ActionRefused, Payment, World
-from sandbox.wechat import orders, signing
+from sandbox.wechat import bills, orders, platform_keys, refund_api, signing
+from sandbox.wechat.answers import Answer, Content, Handler, Refused
 from sandbox.wechat.orders import Account
 
 _CODE_LIVES_SECONDS = 2 * 3600
 _LARGEST_FEN = 10_000_000_000
 _TRADE_NUMBER = re.compile(r"[0-9A-Za-z_\-|*]{6,32}\Z")
-_REFUND_NUMBER = re.compile(r"[0-9A-Za-z_\-|*@]{1,64}\Z")
-
-Content = Mapping[str, Any]
-Answer = tuple[int, dict[str, Any] | None]
-Handler = Callable[[World, Account, Request, Content], Answer]
-
-
-class Refused(Exception):
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
 
 
 def routes(world: World) -> list[BaseRoute]:
     """The API under /wechat, and at the root as on WeChat's own host."""
-    pay, refunds = "/v3/pay/transactions", "/v3/refund/domestic/refunds"
+    pay = "/v3/pay/transactions"
     table: list[tuple[str, str, Handler]] = [
         ("POST", f"{pay}/native", _native),
         ("POST", f"{pay}/h5", _h5),
+        ("POST", f"{pay}/jsapi", _jsapi),
         ("GET", f"{pay}/out-trade-no/{{number}}", _query),
         ("GET", f"{pay}/id/{{transaction}}", _query_by_id),
         ("POST", f"{pay}/out-trade-no/{{number}}/close", _close),
-        ("POST", refunds, _refund),
-        ("GET", f"{refunds}/{{number}}", _query_refund),
+        *refund_api.table(),
+        *bills.table(),
         ("GET", "/v3/certificates", _certificates),
     ]
     return [
-        Route(prefix + path, _endpoint(world, handler), methods=[method])
-        for prefix in ("/wechat", "")
-        for method, path, handler in table
+        *(Route(prefix + bills.DOWNLOAD, _download(world), methods=["GET"]) for prefix in ("/wechat", "")),
+        *(
+            Route(prefix + path, _endpoint(world, handler), methods=[method])
+            for prefix in ("/wechat", "")
+            for method, path, handler in table
+        ),
     ]
 
 
 def _endpoint(world: World, handler: Handler) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
-        body = await request.body()
+        body, merchant = await request.body(), ""
         try:
             with world.storage.transaction():
                 account = _authenticated(world, request, body)
+            merchant = account.merchant
             with world.storage.transaction():
                 status, fields = handler(world, account, request, _content(body))
         except signing.SignError as error:
@@ -64,10 +59,25 @@ def _endpoint(world: World, handler: Handler) -> Callable[[Request], Any]:
         except Refused as refused:
             status, fields = refused.status, {"code": refused.code, "message": refused.message}
         raw = b"" if fields is None else json.dumps(fields, ensure_ascii=False).encode("utf-8")
-        headers = signing.signature_headers(world, raw)
+        headers = signing.signature_headers(world, raw, merchant=merchant)
         return Response(raw, status, headers, media_type="application/json" if raw else None)
 
     return endpoint
+
+
+def _download(world: World) -> Callable[[Request], Any]:
+    async def download(request: Request) -> Response:
+        """A file: whoever fetches it signs, but nobody signs the file."""
+        try:
+            with world.storage.transaction():
+                account = _authenticated(world, request, await request.body())
+            return Response(bills.file(world, account, request.query_params.get("token", "")))
+        except signing.SignError as error:
+            return JSONResponse({"code": "SIGN_ERROR", "message": str(error)}, 401)
+        except Refused as refused:
+            return JSONResponse({"code": refused.code, "message": refused.message}, refused.status)
+
+    return download
 
 
 def _authenticated(world: World, request: Request, body: bytes) -> Account:
@@ -77,8 +87,9 @@ def _authenticated(world: World, request: Request, body: bytes) -> Account:
         raise signing.SignError("商户号不存在或未配置证书")
     if parts["serial_no"].upper() != account.serial:
         raise signing.SignError("商户证书序列号有误")
-    if request.headers.get("wechatpay-serial", signing.key_id(world)) != signing.key_id(world):
-        raise Refused(400, "PARAM_ERROR", "Wechatpay-Serial 不是有效的微信支付公钥ID")
+    named = request.headers.get("wechatpay-serial")
+    if named and named not in {key.serial for key in platform_keys.held_keys(world, account.merchant)}:
+        raise Refused(400, "PARAM_ERROR", "Wechatpay-Serial 不是有效的微信支付公钥ID或平台证书序列号")
     query = request.scope["query_string"].decode("ascii")
     target = request.scope["raw_path"].decode("ascii") + (f"?{query}" if query else "")
     signing.check_request(world, parts, account.public_key, method=request.method, target=target, body=body)
@@ -108,6 +119,14 @@ def _h5(world: World, account: Account, request: Request, content: Content) -> A
         raise Refused(400, "PARAM_ERROR", "scene_info.payer_client_ip 与 h5_info 必填")
     order = _ordered(world, account, content, "MWEB")
     return 200, {"h5_url": f"{world.public_url}/wallet/wechat/{order.code}?package=1"}
+
+
+def _jsapi(world: World, account: Account, request: Request, content: Content) -> Answer:
+    payer = content.get("payer")
+    if not isinstance(payer, dict) or not payer.get("openid"):
+        raise Refused(400, "PARAM_ERROR", "payer.openid 必填")
+    order = _ordered(world, account, content, "JSAPI")
+    return 200, {"prepay_id": orders.prepay_id(order)}
 
 
 def _ordered(world: World, account: Account, content: Content, trade_type: str) -> orders.Order:
@@ -204,55 +223,17 @@ def _close(world: World, account: Account, request: Request, content: Content) -
     return 204, None
 
 
-def _refund(world: World, account: Account, request: Request, content: Content) -> Answer:
-    payment = _refundable(world, account, content)
-    number, amount = content.get("out_refund_no"), content.get("amount")
-    if not isinstance(number, str) or not _REFUND_NUMBER.match(number):
-        raise Refused(400, "PARAM_ERROR", "out_refund_no 格式错误")
-    if not isinstance(amount, dict) or any(type(amount.get(of)) is not int for of in ("refund", "total")):
-        raise Refused(400, "PARAM_ERROR", "amount 格式错误")
-    if amount["refund"] < 1 or amount.get("currency") != "CNY":
-        raise Refused(400, "PARAM_ERROR", "amount 格式错误")
-    done = orders.refund_of(world, account, number)
-    if done is not None:
-        if (done.payment, done.amount) != (payment.id, amount["refund"]):
-            raise Refused(400, "INVALID_REQUEST", "退款单号已存在，参数与首次请求时不一致")
-        return 200, orders.refund_json(world, done, "status")
-    if amount["total"] != payment.amount:
-        raise Refused(400, "INVALID_REQUEST", "订单金额不一致")
-    if payment.refunded + amount["refund"] > payment.captured:
-        raise Refused(400, "INVALID_REQUEST", "累计退款金额大于支付金额")
-    done = orders.refund(
-        world,
-        account,
-        payment,
-        number=number,
-        amount=amount["refund"],
-        reason=str(content.get("reason") or ""),
-        url=str(content.get("notify_url") or ""),
-    )
-    return 200, orders.refund_json(world, done, "status", "PROCESSING")
-
-
-def _refundable(world: World, account: Account, content: Content) -> Payment:
-    if content.get("transaction_id"):
-        payment = orders.payment_with_transaction(world, account, str(content["transaction_id"]))
-    else:
-        number = str(content.get("out_trade_no") or "")
-        payment = payments.payment_for(world, channel="wechat", merchant=account.merchant, reference=number)
-    if payment is None:
-        raise Refused(404, "RESOURCE_NOT_EXISTS", "订单不存在")
-    if not payment.captured:
-        raise Refused(400, "INVALID_REQUEST", "订单未支付")
-    return payment
-
-
-def _query_refund(world: World, account: Account, request: Request, content: Content) -> Answer:
-    refund = orders.refund_of(world, account, request.path_params["number"])
-    if refund is None:
-        raise Refused(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
-    return 200, orders.refund_json(world, refund, "status")
-
-
 def _certificates(world: World, account: Account, request: Request, content: Content) -> Answer:
-    raise Refused(404, "RESOURCE_NOT_EXISTS", "无可用的平台证书，请使用微信支付公钥")
+    certified = [key for key in platform_keys.held_keys(world, account.merchant) if key.certificate]
+    if not certified:
+        raise Refused(404, "RESOURCE_NOT_EXISTS", "无可用的平台证书，请使用微信支付公钥")
+    listed = [
+        {
+            "serial_no": key.serial,
+            "effective_time": "2025-01-01T08:00:00+08:00",
+            "expire_time": "2045-01-01T08:00:00+08:00",
+            "encrypt_certificate": signing.sealed_text(key.certificate, account.api_v3_key, "certificate"),
+        }
+        for key in certified
+    ]
+    return 200, {"data": listed}

@@ -1,4 +1,4 @@
-"""WeChat Pay's side of a payment: the order exists from the first request on; refunds settle a moment later."""
+"""WeChat Pay's side of a payment: the order exists from the first request on."""
 
 import json
 import secrets
@@ -20,13 +20,15 @@ CREATE TABLE IF NOT EXISTS wechat_orders (
     trade_state TEXT NOT NULL DEFAULT 'NOTPAY', transaction_id TEXT NOT NULL DEFAULT '',
     notify_url TEXT NOT NULL, attach TEXT NOT NULL, asked TEXT NOT NULL, paid_at REAL
 );
-CREATE TABLE IF NOT EXISTS wechat_refunds (
-    mchid TEXT NOT NULL, out_refund_no TEXT NOT NULL, refund_id TEXT NOT NULL, payment TEXT NOT NULL,
-    amount INTEGER NOT NULL, reason TEXT NOT NULL, created_at REAL NOT NULL, PRIMARY KEY (mchid, out_refund_no)
-);
 """
 PAYER = {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"}
 STATE_WORDS = {"NOTPAY": "订单未支付", "SUCCESS": "支付成功", "CLOSED": "订单已关闭", "REFUND": "转入退款"}
+_SUMMARIES = {
+    "TRANSACTION.SUCCESS": "支付成功",
+    "REFUND.SUCCESS": "退款成功",
+    "REFUND.ABNORMAL": "退款异常",
+    "REFUND.CLOSED": "退款关闭",
+}
 _BEIJING = timezone(timedelta(hours=8))
 
 
@@ -55,17 +57,6 @@ class Order:
     paid_at: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Refund:
-    mchid: str
-    out_refund_no: str
-    refund_id: str
-    payment: str
-    amount: int
-    reason: str
-    created_at: float
-
-
 def account_of(world: World, *, mchid: str = "", merchant: str = "") -> Account | None:
     row = world.storage.row("SELECT * FROM wechat_accounts WHERE mchid = ? OR merchant = ?", mchid, merchant)
     return Account(**dict(row)) if row else None
@@ -84,6 +75,10 @@ def order_of(world: World, payment: str) -> Order:
 def payment_with_code(world: World, code: str) -> str | None:
     row = world.storage.row("SELECT payment FROM wechat_orders WHERE code = ?", code)
     return str(row["payment"]) if row else None
+
+
+def prepay_id(order: Order) -> str:
+    return f"wx{order.code}"
 
 
 def payment_with_transaction(world: World, account: Account, transaction_id: str) -> Payment | None:
@@ -130,7 +125,7 @@ def pay(world: World, payment: Payment) -> None:
         *(f"4200002{day}{secrets.randbelow(10**13):013d}", world.now(), payment.id),
     )
     payments.add_captured(world, payment.id, payment.amount)
-    _notify(
+    notify(
         world,
         payment,
         event="TRANSACTION.SUCCESS",
@@ -174,73 +169,19 @@ def transaction(world: World, payment: Payment) -> dict[str, Any]:
             "trade_type": order.trade_type,
             "bank_type": "OTHERS",
             "success_time": written_time(order.paid_at),
-            "payer": PAYER,
+            "payer": _payer(order),
         }
         told["amount"] |= {"payer_total": payment.amount, "payer_currency": "CNY"}
     return told
 
 
-def refund_of(world: World, account: Account, out_refund_no: str) -> Refund | None:
-    row = world.storage.row(
-        "SELECT * FROM wechat_refunds WHERE mchid = ? AND out_refund_no = ?", account.mchid, out_refund_no
-    )
-    return Refund(**dict(row)) if row else None
+def _payer(order: Order) -> dict[str, str]:
+    """Who was named when the order was made (JSAPI), or who scanned it."""
+    named = json.loads(order.asked).get("payer")
+    return named if order.trade_type == "JSAPI" else PAYER
 
 
-def refund(
-    world: World, account: Account, payment: Payment, *, number: str, amount: int, reason: str, url: str
-) -> Refund:
-    """Give `amount` back; the caller has checked that it is there and that the number is new."""
-    refund_id = f"5030{secrets.randbelow(10**24):024d}"
-    world.storage.run(
-        "INSERT INTO wechat_refunds (mchid, out_refund_no, refund_id, payment, amount, reason, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        *(account.mchid, number, refund_id, payment.id, amount, reason, world.now()),
-    )
-    payments.add_refunded(world, payment.id, amount)
-    world.storage.run("UPDATE wechat_orders SET trade_state = 'REFUND' WHERE payment = ?", payment.id)
-    done = refund_of(world, account, number)
-    assert done is not None
-    told = refund_json(world, done, "refund_status")
-    told["amount"] = {
-        name: told["amount"][name] for name in ("total", "refund", "payer_total", "payer_refund")
-    }
-    _notify(
-        world, payment, event="REFUND.SUCCESS", url=url, plain={"mchid": account.mchid, **told}, kind="refund"
-    )
-    return done
-
-
-def refund_json(world: World, refund: Refund, status_name: str, status: str = "SUCCESS") -> dict[str, Any]:
-    """The refund as an answer (`status`) or a notification (`refund_status`) tells it."""
-    payment = payments.get_payment(world, refund.payment)
-    told: dict[str, Any] = {
-        "refund_id": refund.refund_id,
-        "out_refund_no": refund.out_refund_no,
-        "transaction_id": order_of(world, refund.payment).transaction_id,
-        "out_trade_no": payment.reference,
-        "user_received_account": "支付用户零钱",
-        status_name: status,
-        "amount": {
-            "total": payment.amount,
-            "refund": refund.amount,
-            "payer_total": payment.amount,
-            "payer_refund": refund.amount,
-            "settlement_refund": refund.amount,
-            "settlement_total": payment.amount,
-            "discount_refund": 0,
-            "currency": "CNY",
-        },
-    }
-    if status_name == "status":
-        told |= {"channel": "ORIGINAL", "create_time": written_time(refund.created_at)}
-        told |= {"funds_account": "AVAILABLE", "promotion_detail": []}
-    if status == "SUCCESS":
-        told["success_time"] = written_time(refund.created_at)
-    return told
-
-
-def _notify(
+def notify(
     world: World,
     payment: Payment,
     *,
@@ -253,7 +194,7 @@ def _notify(
         "id": f"EV-{secrets.token_hex(16)}",
         "create_time": written_time(world.now()),
         "event_type": event,
-        "summary": "退款成功" if kind == "refund" else "支付成功",
+        "summary": _SUMMARIES[event],
         "kind": kind,
         "plain": plain,
     }

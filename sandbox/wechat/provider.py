@@ -1,6 +1,7 @@
 """WeChat Pay v3: signed API, sealed notifications, and the wallet that a phone shows after the scan."""
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ from starlette.routing import BaseRoute
 
 from sandbox import keys, wallet
 from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, Trouble, World
-from sandbox.wechat import api, orders, signing
+from sandbox.wechat import api, bills, control, orders, platform_keys, refunds, signing
 
 # what WeChat Pay says itself when it is not well: status → code and message
 _TROUBLES = {
@@ -24,19 +25,19 @@ _TROUBLES = {
 class Wechat(Provider):
     channel = "wechat"
     api_paths = ("/wechat/v3/*", "/v3/*")
-    schema = orders.SCHEMA + signing.SCHEMA
+    schema = orders.SCHEMA + refunds.SCHEMA + signing.SCHEMA + platform_keys.SCHEMA + bills.SCHEMA
     retry_schedule = (
         *(15, 15, 30, 180, 600, 1200, 1800, 1800),
         *(1800, 3600, 10800, 10800, 10800, 21600, 21600),
     )
 
     def prepare(self, world: World) -> None:
-        signing.private_pem(world)
-        signing.key_id(world)
+        platform_keys.private_pem(world)
+        platform_keys.key_id(world)
 
     def routes(self, world: World) -> list[BaseRoute]:
         shown = wallet.Wallet("wechat", orders.payment_with_code, _back)
-        return [*api.routes(world), *wallet.routes(world, shown)]
+        return [*api.routes(world), *control.routes(world), *wallet.routes(world, shown)]
 
     def onboard(self, world: World, merchant: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         given = asked.get("wechat") or {}
@@ -57,8 +58,8 @@ class Wechat(Provider):
             "mchid": account.mchid,
             "merchant_serial": account.serial,
             "api_v3_key": account.api_v3_key,
-            "public_key_id": signing.key_id(world),
-            "public_key": keys.public_pem(signing.private_pem(world)),
+            "public_key_id": platform_keys.key_id(world),
+            "public_key": keys.public_pem(platform_keys.private_pem(world)),
         }
 
     def act(self, world: World, payment: Payment, action: str) -> None:
@@ -89,19 +90,23 @@ class Wechat(Provider):
             "resource": signing.sealed(told["plain"], account.api_v3_key, told["kind"]),
         }
         body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-        headers = {"Content-Type": "application/json", **signing.signature_headers(world, body)}
-        return SignedRequest(headers, body)
+        signed = signing.signature_headers(world, body, merchant=delivery.merchant, what="notices")
+        return SignedRequest({"Content-Type": "application/json", **signed}, body)
 
     def mark(self, world: World, merchant: str) -> str:
         account = orders.account_of(world, merchant=merchant)
         return account.mchid if account else ""
 
     def trouble(self, world: World, status: int, path: str, text: str) -> Trouble | None:
-        if status not in _TROUBLES:
+        mchid = re.search(r'mchid="(\d+)"', text)
+        account = orders.account_of(world, mchid=mchid.group(1)) if mchid else None
+        if status not in _TROUBLES or account is None:
             return None
         code, message = _TROUBLES[status]
         body = json.dumps({"code": code, "message": message}, ensure_ascii=False).encode("utf-8")
-        return Trouble(status, body, headers=signing.signature_headers(world, body))
+        return Trouble(
+            status, body, headers=signing.signature_headers(world, body, merchant=account.merchant)
+        )
 
     def for_merchant(self, world: World, delivery: Delivery, merchant: str) -> Delivery | None:
         return replace(delivery, merchant=merchant)

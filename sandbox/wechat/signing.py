@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sandbox import keys
 from sandbox.provider import World
+from sandbox.wechat import platform_keys
 
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
-_PRIVATE, _ID = "wechat.private_key", "wechat.public_key_id"
 _FRESH_SECONDS = 300
 _PARTS = ("mchid", "nonce_str", "signature", "timestamp", "serial_no")
 
@@ -26,14 +26,6 @@ CREATE TABLE IF NOT EXISTS wechat_nonces (
 
 class SignError(Exception):
     """The Authorization header does not prove who sent the request."""
-
-
-def private_pem(world: World) -> str:
-    return world.storage.remember(_PRIVATE, keys.new_private_pem)
-
-
-def key_id(world: World) -> str:
-    return world.storage.remember(_ID, lambda: f"PUB_KEY_ID_01{secrets.randbelow(10**30):030d}")
 
 
 def authorization_parts(header: str) -> dict[str, str]:
@@ -66,15 +58,22 @@ def check_request(
         raise SignError("nonce_str 已被使用")
 
 
-def signature_headers(world: World, body: bytes) -> dict[str, str]:
-    """The headers by which a merchant knows that WeChat Pay wrote `body`."""
+def signature_headers(world: World, body: bytes, *, merchant: str, what: str = "answers") -> dict[str, str]:
+    """The headers by which a merchant knows that WeChat Pay wrote `body`; `what` is "answers" or "notices".
+
+    Now and then WeChat signs wrongly on purpose, to see whether the merchant looks.
+    """
     timestamp, nonce = str(int(world.wall())), secrets.token_hex(16)
     text = f"{timestamp}\n{nonce}\n".encode() + body + b"\n"
+    key = platform_keys.signing_key(world, merchant)
+    signature = keys.sign(key.pem, text)
+    if platform_keys.take_probe(world, merchant, what):
+        signature = f"WECHATPAY/SIGNTEST/{signature[:200]}"
     return {
         "Wechatpay-Timestamp": timestamp,
         "Wechatpay-Nonce": nonce,
-        "Wechatpay-Signature": keys.sign(private_pem(world), text),
-        "Wechatpay-Serial": key_id(world),
+        "Wechatpay-Signature": signature,
+        "Wechatpay-Serial": key.serial,
         "Wechatpay-Signature-Type": SCHEME,
         "Request-ID": secrets.token_hex(16),
     }
@@ -82,13 +81,16 @@ def signature_headers(world: World, body: bytes) -> dict[str, str]:
 
 def sealed(plain: Mapping[str, Any], api_v3_key: str, kind: str) -> dict[str, str]:
     """A notification's resource, AEAD_AES_256_GCM under the merchant's APIv3 key."""
+    return {"original_type": kind, **sealed_text(json.dumps(plain, ensure_ascii=False), api_v3_key, kind)}
+
+
+def sealed_text(plain: str, api_v3_key: str, associated: str) -> dict[str, str]:
     nonce = secrets.token_hex(6)
-    text = json.dumps(plain, ensure_ascii=False).encode("utf-8")
-    sealed_text = AESGCM(api_v3_key.encode("ascii")).encrypt(nonce.encode(), text, kind.encode())
+    key = AESGCM(api_v3_key.encode("ascii"))
+    sealed_bytes = key.encrypt(nonce.encode(), plain.encode("utf-8"), associated.encode())
     return {
-        "original_type": kind,
         "algorithm": "AEAD_AES_256_GCM",
-        "ciphertext": b64encode(sealed_text).decode("ascii"),
-        "associated_data": kind,
+        "ciphertext": b64encode(sealed_bytes).decode("ascii"),
+        "associated_data": associated,
         "nonce": nonce,
     }

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ledger.money import Money
 from payments.channels import rsa
 from payments.channels.alipay import signing
+from payments.channels.alipay.keys import KeyRing
 from payments.channels.alipay.notices import Reader
 from payments.channels.contract import (
     InvalidSignature,
@@ -25,7 +26,7 @@ from payments.channels.contract import (
 from tests.channels.drivers.wallet import new_key
 
 KEY = new_key()
-READER = Reader("2021000000000001", "2088000000000001", KEY.public_key())
+READER = Reader("2021000000000001", "2088000000000001", KeyRing([KEY.public_key()]))
 PAID = {
     "notify_time": "2026-11-21 08:00:05",
     "notify_type": "trade_status_sync",

@@ -129,7 +129,7 @@ class TestSigning:
 
     def test_a_verifier_without_the_key_refuses(self) -> None:
         with pytest.raises(InvalidSignature):
-            signing.Verifier({}, lambda: NOW).check({}, b"")
+            signing.Verifier(lambda serial: None, lambda: NOW).check({}, b"")
 
 
 class TestSettings:

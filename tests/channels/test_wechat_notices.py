@@ -32,7 +32,7 @@ NOW = datetime(2026, 11, 21, 0, 0, 0, tzinfo=UTC)
 KEY, OLD_KEY = new_key(), new_key()
 API_V3_KEY = b"0123456789abcdef0123456789abcdef"
 KEYS = {"PUB_KEY_ID_01": KEY.public_key(), "5E0B": OLD_KEY.public_key()}
-READER = Reader("wx01", "1600000001", API_V3_KEY, Verifier(KEYS, lambda: NOW))
+READER = Reader("wx01", "1600000001", API_V3_KEY, Verifier(KEYS.get, lambda: NOW))
 PAID: dict[str, Any] = {
     "appid": "wx01",
     "mchid": "1600000001",

@@ -1,4 +1,4 @@
-"""Alipay: a QR code for desktops, Alipay's own page for phones, and refunds. Yuan, CNY only.
+"""Alipay: a QR code or Alipay's own page for desktops, its page for phones, refunds and bills. Yuan, CNY only.
 
 Before the customer has scanned a QR code (or opened the page) Alipay has no trade: a query says NOT_FOUND, and
 there is nothing to close. The code can still be scanned, though, and `alipay.trade.cancel` does not help: it
@@ -10,13 +10,14 @@ PENDING: ask again after the deadline.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from ledger.money import Money
 from payments.channels import rsa
-from payments.channels.alipay import codes, notices
+from payments.channels.alipay import bills, codes, notices
 from payments.channels.alipay.client import Gateway, GatewayAnswer, read_time, written_time
+from payments.channels.alipay.keys import certificate_serial, read_key_ring, root_serial
 from payments.channels.contract import (
     Acknowledgement,
     ActionKind,
@@ -32,6 +33,7 @@ from payments.channels.contract import (
     NoticeRefused,
     Outcome,
     StartRequest,
+    Statement,
 )
 from payments.channels.transport import Unanswered
 
@@ -52,16 +54,18 @@ def from_settings(settings: Mapping[str, Any]) -> Channel:
         if not settings.get(name):
             raise ValueError(f"ALIPAY[{name!r}] is empty: set it, or take alipay out of the payment methods")
     clock: Callable[[], datetime] = settings.get("clock") or (lambda: datetime.now(UTC))
-    alipay_public_key = rsa.read_public_key(settings["alipay_public_key_file"])
+    also = settings.get("also_accepted_key_files") or ()
+    key_ring = read_key_ring((settings["alipay_public_key_file"], *also))
     gateway = Gateway(
         address=settings["gateway"],
         app_id=settings["app_id"],
         app_private_key=rsa.read_private_key(settings["app_private_key_file"]),
-        alipay_public_key=alipay_public_key,
+        key_ring=key_ring,
+        certificates=_certificates(settings),
         timeout_seconds=settings["timeout_seconds"],
         clock=clock,
     )
-    reader = notices.Reader(settings["app_id"], settings["seller_id"], alipay_public_key)
+    reader = notices.Reader(settings["app_id"], settings["seller_id"], key_ring)
     return AlipayChannel(
         gateway=gateway,
         reader=reader,
@@ -69,6 +73,18 @@ def from_settings(settings: Mapping[str, Any]) -> Channel:
         desktop_page=settings.get("desktop_product") == "page",
         qr_product_code=settings.get("qr_product_code") or "FACE_TO_FACE_PAYMENT",
     )
+
+
+def _certificates(settings: Mapping[str, Any]) -> dict[str, str]:
+    """What certificate mode sends with every call: which certificate is ours, and which roots we trust."""
+    ours, roots = settings.get("app_certificate_file"), settings.get("alipay_root_certificate_file")
+    if not ours and not roots:
+        return {}
+    if not ours or not roots:
+        raise ValueError("ALIPAY: certificate mode needs both app_certificate_file and the root certificate")
+    if not (serial := certificate_serial(ours)):
+        raise ValueError(f"{ours} does not hold a certificate")
+    return {"app_cert_sn": serial, "alipay_root_cert_sn": root_serial(roots)}
 
 
 class AlipayChannel:
@@ -80,8 +96,10 @@ class AlipayChannel:
             Capability.PARTIAL_REFUND,
             Capability.QR,
             Capability.REDIRECT,
+            Capability.STATEMENT,
         }
     )
+    statement_kinds = bills.KINDS
 
     def __init__(
         self,
@@ -178,6 +196,9 @@ class AlipayChannel:
             # the same out_request_no never refunds twice.
             return Answer(Outcome.NOT_FOUND, raw=notices.without_buyer(answer.fields))
         return _refunded(answer, request)
+
+    def fetch_statement(self, kind: str, day: date) -> Statement:
+        return bills.fetch(self._gateway, kind, day, self._clock)
 
     def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         return self._reader.read(body)

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from payments.channels import rsa
 from payments.channels.alipay import codes, signing
-from payments.channels.transport import Transport, Unanswered
+from payments.channels.alipay.keys import KeyRing
+from payments.channels.transport import Transport, Unanswered, checked_url
 
 ALIPAY_TIME = timezone(timedelta(hours=8))
 _TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -56,7 +56,10 @@ class GatewayAnswer:
 
 
 class Gateway:
-    """`call` asks the gateway; `address` builds a page for the customer to open. Both are signed."""
+    """`call` asks the gateway; `address` builds a page for the customer to open. Both are signed.
+
+    `certificates` are the numbers that certificate mode sends along; empty otherwise.
+    """
 
     def __init__(
         self,
@@ -64,14 +67,16 @@ class Gateway:
         address: str,
         app_id: str,
         app_private_key: RSAPrivateKey,
-        alipay_public_key: RSAPublicKey,
+        key_ring: KeyRing,
+        certificates: Mapping[str, str],
         timeout_seconds: float,
         clock: Callable[[], datetime],
     ) -> None:
         self._transport = Transport(address, timeout_seconds)
         self._app_id = app_id
         self._app_private_key = app_private_key
-        self._alipay_public_key = alipay_public_key
+        self._key_ring = key_ring
+        self._certificates = certificates
         self._clock = clock
 
     def address(self, method: str, content: Mapping[str, str], *, notify_url: str, return_url: str) -> str:
@@ -93,6 +98,17 @@ class Gateway:
             raise Unanswered(f"the gateway answered HTTP {response.status_code}", code="http_error")
         return GatewayAnswer(self._verified(method, response.content))
 
+    def download(self, address: str) -> bytes:
+        """What lies behind an address that Alipay gave; nothing signs it. Raises `Unanswered`."""
+        try:
+            checked = checked_url(address)
+        except ValueError as problem:
+            raise Unanswered("the address can not be used", code="unreadable") from problem
+        response = self._transport.send("GET", checked, headers={"Accept-Encoding": "identity"})
+        if response.status_code != 200:
+            raise Unanswered(f"the file's address answered HTTP {response.status_code}", code="http_error")
+        return response.content
+
     def _signed(self, method: str, content: Mapping[str, str], **addresses: str) -> dict[str, str]:
         parameters = {
             "app_id": self._app_id,
@@ -102,6 +118,7 @@ class Gateway:
             "sign_type": signing.SIGN_TYPE,
             "timestamp": written_time(self._clock()),
             "version": "1.0",
+            **self._certificates,
             "biz_content": json.dumps(dict(content), ensure_ascii=False, separators=(",", ":")),
             **addresses,
         }
@@ -116,7 +133,8 @@ class Gateway:
         signature, _ = answer.get("sign", ("", ""))
         if not isinstance(fields, dict) or not isinstance(signature, str):
             raise Unanswered("the gateway refused without a signature", code=_claimed(answer))
-        if not rsa.verifies(self._alipay_public_key, text.encode("utf-8"), signature):
+        serial, _ = answer.get("alipay_cert_sn", ("", ""))
+        if not self._key_ring.verifies(text.encode("utf-8"), signature, str(serial)):
             raise Unanswered("the answer's signature does not verify", code=_claimed(answer) or "unverified")
         return fields
 

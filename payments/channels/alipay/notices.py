@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-
 from ledger.money import Money
 from payments.channels.alipay import codes, signing
 from payments.channels.alipay.client import read_time
+from payments.channels.alipay.keys import KeyRing
 from payments.channels.contract import (
     Answer,
     InvalidSignature,
@@ -37,14 +36,14 @@ def without_buyer(fields: Mapping[str, Any]) -> dict[str, Any]:
 class Reader:
     """Verifies and translates notifications for one application and one seller."""
 
-    def __init__(self, app_id: str, seller_id: str, alipay_public_key: RSAPublicKey) -> None:
+    def __init__(self, app_id: str, seller_id: str, key_ring: KeyRing) -> None:
         self._app_id = app_id
         self._seller_id = seller_id
-        self._alipay_public_key = alipay_public_key
+        self._key_ring = key_ring
 
     def read(self, body: bytes) -> Notice:
         fields = _fields(body)
-        if not signing.notice_verifies(fields, self._alipay_public_key):
+        if not signing.notice_verifies(fields, self._key_ring):
             raise InvalidSignature("Alipay did not sign this")
         if fields.get("app_id") != self._app_id or fields.get("seller_id") != self._seller_id:
             raise NotForUs("meant for another application or seller")

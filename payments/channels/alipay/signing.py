@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from payments.channels import rsa
+from payments.channels.alipay.keys import KeyRing
 
 SIGN_TYPE = "RSA2"
 
@@ -35,11 +36,12 @@ def signed(parameters: Mapping[str, str], key: RSAPrivateKey) -> dict[str, str]:
     return {**sent, "sign": rsa.sign(key, request_text(sent).encode("utf-8"))}
 
 
-def notice_verifies(fields: Mapping[str, str], key: RSAPublicKey) -> bool:
+def notice_verifies(fields: Mapping[str, str], key_ring: KeyRing) -> bool:
     """Whether Alipay signed exactly these fields. Any other algorithm than RSA2 is a forgery to us."""
     if fields.get("sign_type") != SIGN_TYPE:
         return False
-    return rsa.verifies(key, notice_text(fields).encode("utf-8"), fields.get("sign", ""))
+    text = notice_text(fields).encode("utf-8")
+    return key_ring.verifies(text, fields.get("sign", ""), fields.get("alipay_cert_sn", ""))
 
 
 def members(raw: str) -> dict[str, tuple[Any, str]]:

@@ -1,13 +1,18 @@
-"""WeChat Pay v3: a QR code (native) for desktops, WeChat's own page (h5) for phones, and refunds. Fen, CNY only.
+"""WeChat Pay v3: a QR code (native) for desktops, WeChat's page (h5) for phones, parameters for the bridge of its own
+browser (JSAPI), refunds and bills. Fen, CNY only.
 
 WeChat Pay has the order from the first request on, so an unpaid one can always be closed: 204 means that nobody can
 pay it any more. An order that is not known was never answered with a code, so nobody can pay it either.
 `time_expire` ends the time to pay but closes nothing: an expired order stays NOTPAY until it is closed.
+
+A refund that is ABNORMAL has left our balance and has not reached the customer, whose bank would not take it. It is
+neither over nor failed: it stays PENDING, with a code and a message for a person, until `finish_abnormal_refund`.
 """
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -27,11 +32,13 @@ from payments.channels.contract import (
     NoticeRefused,
     Outcome,
     StartRequest,
+    Statement,
 )
 from payments.channels.transport import Transport, Unanswered
-from payments.channels.wechat import codes, notices
-from payments.channels.wechat.client import Api, ApiAnswer, text_of
-from payments.channels.wechat.signing import Signer, Verifier
+from payments.channels.wechat import bills, codes, notices
+from payments.channels.wechat.client import Api, ApiAnswer, Line, text_of
+from payments.channels.wechat.platform_keys import PlatformKeys
+from payments.channels.wechat.signing import Signer, Verifier, encrypted
 
 _CURRENCY: Final = "CNY"
 _CODE_LIVES: Final = timedelta(hours=2)
@@ -45,26 +52,34 @@ def from_settings(settings: Mapping[str, Any]) -> Channel:
 
     Raises `ValueError` for a missing or malformed setting, a key that is not RSA, or plain http to another machine.
     """
-    names = "api_base appid mchid merchant_serial merchant_private_key_file api_v3_key platform_keys"
-    for name in names.split():
+    certified = bool(settings.get("platform_certificates"))
+    names = "api_base appid mchid merchant_serial merchant_private_key_file api_v3_key".split()
+    for name in names if certified else [*names, "platform_keys"]:
         if not settings.get(name):
             raise ValueError(f"WECHAT[{name!r}] is empty: set it, or take wechat out of the payment methods")
     api_v3_key = settings["api_v3_key"].encode("utf-8")
     if len(api_v3_key) != 32:
         raise ValueError("WECHAT['api_v3_key'] must have 32 bytes")
     clock: Callable[[], datetime] = settings.get("clock") or (lambda: datetime.now(UTC))
-    named = dict(_named_key(text) for text in settings["platform_keys"])
-    verifier = Verifier({name: rsa.read_public_key(path) for name, path in named.items()}, clock)
+    named = dict(_named_key(text) for text in settings.get("platform_keys") or ())
     merchant_key = rsa.read_private_key(settings["merchant_private_key_file"])
-    api = Api(
-        transport=Transport(settings["api_base"], settings["timeout_seconds"]),
-        signer=Signer(settings["mchid"], settings["merchant_serial"], merchant_key, clock),
-        verifier=verifier,
-        key_id=next(iter(named)),
+    signer = Signer(settings["mchid"], settings["merchant_serial"], merchant_key, clock)
+    line = Line(Transport(settings["api_base"], settings["timeout_seconds"]), signer)
+    keys = PlatformKeys(
+        {name: rsa.read_public_key(path) for name, path in named.items()},
+        line=line if certified else None,
+        api_v3_key=api_v3_key,
+        clock=clock,
     )
-    reader = notices.Reader(settings["appid"], settings["mchid"], api_v3_key, verifier)
+    verifier = Verifier(keys.find, clock)
     return WechatChannel(
-        api=api, reader=reader, appid=settings["appid"], mchid=settings["mchid"], clock=clock
+        api=Api(line=line, verifier=verifier, key_id=keys.newest_name),
+        reader=notices.Reader(settings["appid"], settings["mchid"], api_v3_key, verifier),
+        signer=signer,
+        keys=keys,
+        appid=settings["appid"],
+        mchid=settings["mchid"],
+        clock=clock,
     )
 
 
@@ -73,6 +88,15 @@ def _named_key(text: str) -> tuple[str, str]:
     if not (serial and equals and path):
         raise ValueError(f"WECHAT['platform_keys']: {text!r} is not SERIAL=/path/to.pem")
     return serial.strip(), path.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class BankCard:
+    """Where an abnormal refund goes instead. `bank` is WeChat Pay's code of the bank (ICBC_DEBIT)."""
+
+    bank: str
+    account: str = field(repr=False)
+    name: str = field(repr=False)
 
 
 class WechatChannel:
@@ -84,14 +108,27 @@ class WechatChannel:
             Capability.PARTIAL_REFUND,
             Capability.QR,
             Capability.REDIRECT,
+            Capability.IN_APP,
+            Capability.STATEMENT,
         }
     )
+    statement_kinds = bills.KINDS
 
     def __init__(
-        self, *, api: Api, reader: notices.Reader, appid: str, mchid: str, clock: Callable[[], datetime]
+        self,
+        *,
+        api: Api,
+        reader: notices.Reader,
+        signer: Signer,
+        keys: PlatformKeys,
+        appid: str,
+        mchid: str,
+        clock: Callable[[], datetime],
     ) -> None:
         self._api = api
         self._reader = reader
+        self._signer = signer
+        self._keys = keys
         self._appid = appid
         self._mchid = mchid
         self._clock = clock
@@ -102,18 +139,14 @@ class WechatChannel:
     def start(self, request: StartRequest) -> Answer:
         if refusal := self._refusal(request):
             return refusal
-        phone = request.device == "phone"
-        order = self._order(request)
-        if phone:
-            payer = {"payer_client_ip": request.client_ip or "127.0.0.1", "h5_info": {"type": "Wap"}}
-            order["scene_info"] = payer
+        product, more = self._product(request)
         try:
-            answer = self._api.call("POST", f"{_TRANSACTIONS}/{'h5' if phone else 'native'}", order)
+            answer = self._api.call("POST", f"{_TRANSACTIONS}/{product}", {**self._order(request), **more})
         except Unanswered as unanswered:
             return _unknown(unanswered)
         if not answer.ok:
             return _looked_up(answer, codes.START)
-        return self._page(request, answer) if phone else self._code(request, answer)
+        return {"h5": self._page, "jsapi": self._bridge, "native": self._code}[product](request, answer)
 
     def query(self, request: MovementRequest) -> Answer:
         target = f"{_TRANSACTIONS}/out-trade-no/{quote(request.reference, safe='')}?mchid={self._mchid}"
@@ -184,6 +217,36 @@ class WechatChannel:
         missing = answer.status == 404 and answer.code in codes.NOT_FOUND
         return _refused(answer, Outcome.NOT_FOUND if missing else Outcome.UNKNOWN)
 
+    def finish_abnormal_refund(self, request: MovementRequest, card: BankCard | None = None) -> Answer:
+        """Send a refund that the customer's bank refused to another card of theirs.
+
+        Without `card` it goes to our own bank account, and the customer must be paid in another way.
+        """
+        known = self.query_refund(request)
+        if known.code != codes.ABNORMAL:
+            return known
+        content = {"out_refund_no": request.movement_reference, "type": "MERCHANT_BANK_CARD"}
+        key_id = ""
+        if card is not None:
+            newest = self._keys.newest()
+            if newest is None:
+                return Answer(
+                    Outcome.ERRORED, code="no_platform_key", message="no key to encrypt the card for"
+                )
+            key_id, key = newest
+            content |= {"type": "USER_BANK_CARD", "bank_type": card.bank}
+            content |= {"bank_account": encrypted(card.account, key), "real_name": encrypted(card.name, key)}
+        target = f"{_REFUNDS}/{quote(known.channel_reference, safe='')}/apply-abnormal-refund"
+        try:
+            answer = self._api.call("POST", target, content, key_id=key_id)
+        except Unanswered as unanswered:
+            return _unknown(unanswered)
+        # Refused or not, the money is where it was: what the refund is now decides.
+        return self._refund_of(answer, request) if answer.ok else self.query_refund(request)
+
+    def fetch_statement(self, kind: str, day: date) -> Statement:
+        return bills.fetch(self._api, kind, day)
+
     def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         return self._reader.read(headers, body)
 
@@ -204,6 +267,8 @@ class WechatChannel:
             code, message = "manual_capture_not_supported", "WeChat Pay takes the money at once"
         elif request.expires_at <= self._clock():
             code, message = "expired", "the time to pay has passed"
+        elif request.device == "in_app" and not request.payer:
+            code, message = "payer_missing", "WeChat's own browser pays for a named openid"
         else:
             return None
         return Answer(Outcome.ERRORED, code=code, message=message, advice=Advice.OTHER_METHOD)
@@ -219,6 +284,15 @@ class WechatChannel:
             "amount": {"total": request.amount.minor, "currency": _CURRENCY},
         }
 
+    def _product(self, request: StartRequest) -> tuple[str, dict[str, Any]]:
+        """Which of WeChat Pay's products serves the device, and what it asks for beside the order."""
+        if request.device == "in_app":
+            return "jsapi", {"payer": {"openid": request.payer}}
+        if request.device == "phone":
+            scene = {"payer_client_ip": request.client_ip or "127.0.0.1", "h5_info": {"type": "Wap"}}
+            return "h5", {"scene_info": scene}
+        return "native", {}
+
     def _code(self, request: StartRequest, answer: ApiAnswer) -> Answer:
         code = text_of(answer.fields, "code_url")
         if not code:
@@ -233,6 +307,15 @@ class WechatChannel:
             return _other_order()
         address += f"{'&' if '?' in address else '?'}redirect_url={quote(request.return_url, safe='')}"
         action = NextAction(ActionKind.REDIRECT, address, request.expires_at)
+        return Answer(Outcome.ACTION_REQUIRED, next_action=action, raw=dict(answer.fields))
+
+    def _bridge(self, request: StartRequest, answer: ApiAnswer) -> Answer:
+        prepay_id = text_of(answer.fields, "prepay_id")
+        if not prepay_id:
+            return _other_order()
+        expires_at = min(request.expires_at, self._clock() + _CODE_LIVES)
+        parameters = json.dumps(self._signer.bridge(self._appid, prepay_id))
+        action = NextAction(ActionKind.IN_APP, parameters, expires_at)
         return Answer(Outcome.ACTION_REQUIRED, next_action=action, raw=dict(answer.fields))
 
     def _is_about(self, answer: ApiAnswer, reference: str) -> bool:

@@ -28,6 +28,16 @@ REFUND_STATUS: Final = MappingProxyType(
     }
 )
 
+ABNORMAL: Final = "ABNORMAL"
+# What a person must do about a refund in this state.
+REFUND_WORDS: Final = MappingProxyType(
+    {
+        ABNORMAL: "The customer's bank did not take the refund. It has left our balance: finish it in WeChat Pay's "
+        "merchant platform or by finish_abnormal_refund.",
+        "CLOSED": "WeChat Pay closed the refund; the money is back on our balance.",
+    }
+)
+
 EVENTS: Final = MappingProxyType(
     {
         "TRANSACTION.SUCCESS": NoticeKind.PAYMENT,
@@ -51,10 +61,14 @@ START: Final = MappingProxyType[str, Refusal](
         "APPID_MCHID_NOT_MATCH": _MERCHANT_SIDE,
         "FREQUENCY_LIMITED": (Outcome.ERRORED, Advice.TRY_AGAIN),
         "MCH_NOT_EXISTS": _MERCHANT_SIDE,
+        "NOAUTH": _MERCHANT_SIDE,
         "NO_AUTH": _MERCHANT_SIDE,
+        "OPENID_MISMATCH": _MERCHANT_SIDE,
         "ORDER_CLOSED": (Outcome.CANCELLED, Advice.TRY_AGAIN),
         "PARAM_ERROR": _MERCHANT_SIDE,
+        "RATELIMIT_EXCEEDED": (Outcome.ERRORED, Advice.TRY_AGAIN),
         "RULE_LIMIT": _MERCHANT_SIDE,
+        "RULELIMIT": _MERCHANT_SIDE,
         "SIGN_ERROR": _MERCHANT_SIDE,
         "TRADE_ERROR": _MERCHANT_SIDE,
     }

@@ -130,6 +130,7 @@ def refund_answer(fields: Mapping[str, Any], status_name: str) -> Answer:
         channel_reference=text_of(fields, "refund_id"),
         amount=read_amount(fields, "refund"),
         code="" if outcome is Outcome.SUCCEEDED else status,
+        message=codes.REFUND_WORDS.get(status, ""),
         happened_at=read_time(fields.get("success_time")),
         raw=without_payer(fields),
     )

@@ -1,14 +1,16 @@
 """WeChat Pay v3 signatures: ours on requests, theirs on answers and notifications, and the sealed resource."""
 
 import secrets
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA1
 
 from payments.channels import rsa
 from payments.channels.contract import InvalidSignature, MalformedNotice, StaleNotice
@@ -46,18 +48,29 @@ class Signer:
             f'timestamp="{timestamp}",serial_no="{self._serial}"'
         )
 
+    def bridge(self, appid: str, prepay_id: str) -> dict[str, str]:
+        """What the page in WeChat's own browser hands to the wallet: `paySign` says that it comes from us."""
+        signed = {
+            "appId": appid,
+            "timeStamp": str(int(self._clock().timestamp())),
+            "nonceStr": secrets.token_hex(16),
+            "package": f"prepay_id={prepay_id}",
+        }
+        text = "".join(f"{value}\n" for value in signed.values())
+        return {**signed, "signType": "RSA", "paySign": rsa.sign(self._private_key, text.encode("utf-8"))}
+
 
 class Verifier:
     """Checks what WeChat signed. During a key switch it signs with either of two keys, named by their serial."""
 
-    def __init__(self, keys: Mapping[str, RSAPublicKey], clock: Callable[[], datetime]) -> None:
-        self._keys = keys
+    def __init__(self, find_key: Callable[[str], RSAPublicKey | None], clock: Callable[[], datetime]) -> None:
+        self._find_key = find_key
         self._clock = clock
 
     def check(self, headers: Mapping[str, str], body: bytes) -> None:
         """Raises `InvalidSignature` or `StaleNotice`. Header names are lower case."""
         timestamp = headers.get("wechatpay-timestamp", "")
-        key = self._keys.get(headers.get("wechatpay-serial", ""))
+        key = self._find_key(headers.get("wechatpay-serial", ""))
         if key is None:
             raise InvalidSignature("signed with a key that we do not hold")
         if headers.get("wechatpay-signature-type", SCHEME) != SCHEME:
@@ -70,6 +83,12 @@ class Verifier:
             raise StaleNotice("signed without a time")
         if abs(self._clock().timestamp() - int(timestamp)) > FRESH_SECONDS:
             raise StaleNotice("signed more than five minutes from now")
+
+
+def encrypted(text: str, key: RSAPublicKey) -> str:
+    """A field that only WeChat Pay may read (RSA-OAEP with SHA-1, its own choice)."""
+    padding = OAEP(mgf=MGF1(SHA1()), algorithm=SHA1(), label=None)  # noqa: S303
+    return b64encode(key.encrypt(text.encode("utf-8"), padding)).decode("ascii")
 
 
 def opened(resource: Mapping[str, Any], api_v3_key: bytes) -> bytes:

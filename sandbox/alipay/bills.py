@@ -1,0 +1,114 @@
+"""Alipay's bills of one day in GMT+8: a zip of GBK CSV files whose names carry no UTF-8 flag, behind an address that
+lives for thirty seconds. Everything in them is counted from the trades and refunds themselves.
+
+The fee is 0.6 % of each payment, rounded half up to the fen, and stays with Alipay when the payment is refunded.
+A bill is there from 9:00 on the next day; a day without any movement has none.
+"""
+
+import hmac
+from datetime import date, datetime, time, timedelta, timezone
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from sandbox.alipay import bill_files, signing, trades
+from sandbox.alipay.bill_files import Movement
+from sandbox.alipay.trades import Account
+from sandbox.provider import World
+
+KINDS = ("trade", "signcustomer")
+_BEIJING = timezone(timedelta(hours=8))
+_WRITTEN_AFTER = timedelta(days=1, hours=9)
+_ADDRESS_LIVES_SECONDS = 30
+_PATH = "/alipay/downloadBillFile.resource"
+
+SCHEMA = """
+CREATE VIEW IF NOT EXISTS alipay_movements AS
+    SELECT p.merchant, 'pay' AS kind, t.trade_no, p.reference, t.subject, t.created_at, t.paid_at AS moved_at,
+           p.amount, '' AS number, (p.amount * 6 + 500) / 1000 AS fee
+    FROM alipay_trades t JOIN payments p ON p.id = t.payment WHERE t.paid_at IS NOT NULL
+    UNION ALL
+    SELECT p.merchant, 'refund', t.trade_no, p.reference, t.subject, t.created_at, r.refunded_at,
+           r.amount, r.out_request_no, 0
+    FROM alipay_refunds r JOIN alipay_trades t ON t.payment = r.payment JOIN payments p ON p.id = t.payment;
+"""
+
+
+def routes(world: World) -> list[BaseRoute]:
+    async def download(request: Request) -> Response:
+        asked = dict(request.query_params)
+        token = asked.pop("token", "")
+        fresh = asked.get("timestamp", "").isdigit() and (
+            world.now() - int(asked["timestamp"]) / 1000 <= _ADDRESS_LIVES_SECONDS
+        )
+        account = trades.account_of(world, merchant=asked.get("userId", ""))
+        if account is None or not fresh or not hmac.compare_digest(token, _token(world, asked)):
+            return Response("下载链接已失效", 403)
+        day = date.fromisoformat(asked["bizDates"])
+        content = _written(world, account, asked["bizType"], day)
+        return Response(content, media_type="application/octet-stream")
+
+    return [Route(_PATH, download, methods=["GET"])]
+
+
+def read_day(text: object) -> date | None:
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError:
+        return None
+
+
+def is_written(world: World, account: Account, kind: str, day: date) -> bool:
+    written = datetime.combine(day, time(), _BEIJING) + _WRITTEN_AFTER
+    return world.now() >= written.timestamp() and bool(_movements(world, account, day))
+
+
+def address(world: World, account: Account, kind: str, day: date) -> str:
+    asked = {
+        "bizType": kind,
+        "userId": account.merchant,
+        "fileType": "csv.zip",
+        "bizDates": day.strftime("%Y%m%d"),
+        "downloadFileName": f"{bill_files.owner(account)}_{day:%Y%m%d}.csv.zip",
+        "timestamp": str(int(world.now() * 1000)),
+    }
+    return f"{world.public_url}{_PATH}?{urlencode({**asked, 'token': _token(world, asked)})}"
+
+
+def _token(world: World, asked: dict[str, str]) -> str:
+    secret = sha256(signing.private_pem(world).encode("ascii")).digest()
+    return hmac.new(secret, urlencode(sorted(asked.items())).encode("utf-8"), sha256).hexdigest()
+
+
+def _written(world: World, account: Account, kind: str, day: date) -> bytes:
+    start = datetime.combine(day, time(), _BEIJING)
+    movements = _movements(world, account, day)
+    if kind == "trade":
+        return bill_files.trade_zip(account, day, movements, exported=world.now())
+    before = _balance(world, account, start.timestamp())
+    return bill_files.fund_zip(account, day, movements, before=before, exported=world.now())
+
+
+def _movements(world: World, account: Account, day: date) -> list[Movement]:
+    start = datetime.combine(day, time(), _BEIJING)
+    rows = world.storage.rows(
+        "SELECT kind, trade_no, reference, subject, created_at, moved_at, amount, number, fee"
+        " FROM alipay_movements WHERE merchant = ? AND moved_at >= ? AND moved_at < ?"
+        " ORDER BY moved_at, trade_no, number",
+        *(account.merchant, start.timestamp(), (start + timedelta(days=1)).timestamp()),
+    )
+    return [Movement(**dict(row)) for row in rows]
+
+
+def _balance(world: World, account: Account, until: float) -> int:
+    """What Alipay held for the merchant before `until`."""
+    row: Any = world.storage.row(
+        "SELECT coalesce(sum(CASE kind WHEN 'pay' THEN amount - fee ELSE -amount END), 0) AS held"
+        " FROM alipay_movements WHERE merchant = ? AND moved_at < ?",
+        *(account.merchant, until),
+    )
+    return int(row["held"])

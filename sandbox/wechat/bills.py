@@ -1,0 +1,155 @@
+"""WeChat Pay's bills of one day in GMT+8, counted from the orders and refunds themselves.
+
+The fee is 0.54 % of each payment (0.60 % for h5), rounded half up to the fen. A refund brings its share of the fee
+back: the fee of all that was refunded so far, less what came back before, so that a whole refund brings back all of
+it. A bill is there from 9:00 on the next day; its address lives for five minutes, and nobody signs the file.
+"""
+
+import gzip
+import hmac
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import date, datetime, time, timedelta, timezone
+from hashlib import sha1, sha256
+from typing import Any
+
+from starlette.requests import Request
+
+from sandbox.provider import World
+from sandbox.wechat import bill_files, platform_keys
+from sandbox.wechat.answers import Answer, Content, Handler, Refused
+from sandbox.wechat.bill_files import Movement
+from sandbox.wechat.orders import Account
+
+DOWNLOAD = "/v3/billdownload/file"
+_BEIJING = timezone(timedelta(hours=8))
+_WRITTEN_AFTER = timedelta(days=1, hours=9)
+_KEPT_DAYS = 92
+_ADDRESS_LIVES_SECONDS = 300
+
+SCHEMA = """
+CREATE VIEW IF NOT EXISTS wechat_movements AS
+    WITH rated AS (
+        SELECT p.id, p.merchant, p.reference, p.amount, p.description, o.transaction_id, o.trade_type, o.attach,
+               o.asked, o.paid_at, CASE o.trade_type WHEN 'MWEB' THEN 60 ELSE 54 END AS rate
+        FROM wechat_orders o JOIN payments p ON p.id = o.payment WHERE o.paid_at IS NOT NULL
+    ), refunded AS (
+        SELECT r.*, coalesce(e.status, 'SUCCESS') AS status, e.changed_at,
+               sum(r.amount) OVER (PARTITION BY r.payment ORDER BY r.created_at, r.out_refund_no) AS so_far
+        FROM wechat_refunds r LEFT JOIN wechat_refund_ends e ON e.refund_id = r.refund_id
+    ), refunds AS (
+        SELECT rated.*, r.refund_id, r.out_refund_no, r.created_at, r.status, r.changed_at, r.amount AS back,
+               (r.so_far * rate + 5000) / 10000 - ((r.so_far - r.amount) * rate + 5000) / 10000 AS fee_back
+        FROM refunded r JOIN rated ON rated.id = r.payment
+    )
+    SELECT merchant, 'pay' AS kind, paid_at AS moved_at, amount AS total, amount, (amount * rate + 5000) / 10000 AS fee,
+           rate, reference, transaction_id, trade_type, description, attach, asked, '' AS refund_id, '' AS number,
+           '' AS status, NULL AS changed_at FROM rated
+    UNION ALL
+    SELECT merchant, 'refund', created_at, amount, back, fee_back, rate, reference, transaction_id, trade_type,
+           description, attach, asked, refund_id, out_refund_no, status, changed_at FROM refunds
+    UNION ALL
+    SELECT merchant, 'closed', changed_at, amount, back, fee_back, rate, reference, transaction_id, trade_type,
+           description, attach, asked, refund_id, out_refund_no, status, changed_at FROM refunds
+    WHERE status = 'CLOSED';
+"""
+
+
+def table() -> list[tuple[str, str, Handler]]:
+    return [("GET", "/v3/bill/tradebill", _trade_bill), ("GET", "/v3/bill/fundflowbill", _fund_bill)]
+
+
+def _trade_bill(world: World, account: Account, request: Request, content: Content) -> Answer:
+    kind = request.query_params.get("bill_type", "ALL")
+    if kind not in ("ALL", "SUCCESS", "REFUND"):
+        raise Refused(400, "PARAM_ERROR", "bill_type 无效")
+    return _offered(world, account, request, kind)
+
+
+def _fund_bill(world: World, account: Account, request: Request, content: Content) -> Answer:
+    kind = request.query_params.get("account_type", "BASIC")
+    if kind not in ("BASIC", "OPERATION", "FEES"):
+        raise Refused(400, "PARAM_ERROR", "account_type 无效")
+    return _offered(world, account, request, kind)
+
+
+def _offered(world: World, account: Account, request: Request, kind: str) -> Answer:
+    day, packed = _asked_day(world, request), request.query_params.get("tar_type", "")
+    if packed not in ("", "GZIP"):
+        raise Refused(400, "PARAM_ERROR", "tar_type 无效")
+    if world.now() < (datetime.combine(day, time(), _BEIJING) + _WRITTEN_AFTER).timestamp():
+        raise Refused(400, "STATEMENT_CREATING", "账单生成中，请稍后再试")
+    text = _written(world, account, kind, day)
+    if not text:
+        raise Refused(400, "NO_STATEMENT_EXIST", "账单文件不存在")
+    token = {
+        "kind": kind,
+        "day": day.isoformat(),
+        "packed": packed,
+        "until": int(world.now()) + _ADDRESS_LIVES_SECONDS,
+    }
+    return 200, {
+        "hash_type": "SHA1",
+        "hash_value": sha1(text, usedforsecurity=False).hexdigest(),
+        "download_url": f"{world.public_url}/wechat{DOWNLOAD}?token={_sealed(world, account, token)}",
+    }
+
+
+def _asked_day(world: World, request: Request) -> date:
+    try:
+        day = date.fromisoformat(request.query_params.get("bill_date", ""))
+    except ValueError as problem:
+        raise Refused(400, "PARAM_ERROR", "bill_date 格式错误") from problem
+    today = datetime.fromtimestamp(world.now(), _BEIJING).date()
+    if not today - timedelta(days=_KEPT_DAYS) <= day <= today:
+        raise Refused(400, "PARAM_ERROR", "仅支持三个月内的账单")
+    return day
+
+
+def file(world: World, account: Account, token: str) -> bytes:
+    """The bytes behind a download address. Raises Refused."""
+    told, _, mark = token.partition(".")
+    if not hmac.compare_digest(mark, _mark(world, account, told)):
+        raise Refused(403, "NO_AUTH", "下载链接无效")
+    asked = json.loads(urlsafe_b64decode(told))
+    if world.now() > asked["until"]:
+        raise Refused(403, "NO_AUTH", "下载链接已失效")
+    text = _written(world, account, asked["kind"], date.fromisoformat(asked["day"]))
+    return gzip.compress(text, mtime=0) if asked["packed"] else text
+
+
+def _sealed(world: World, account: Account, token: dict[str, Any]) -> str:
+    told = urlsafe_b64encode(json.dumps(token).encode()).decode()
+    return f"{told}.{_mark(world, account, told)}"
+
+
+def _mark(world: World, account: Account, told: str) -> str:
+    secret = sha256(platform_keys.private_pem(world).encode()).digest()
+    return hmac.new(secret, f"{account.mchid}.{told}".encode("utf-8", "replace"), sha256).hexdigest()
+
+
+def _written(world: World, account: Account, kind: str, day: date) -> bytes:
+    """The file without its wrapping; empty when nothing moved."""
+    start = datetime.combine(day, time(), _BEIJING)
+    rows = world.storage.rows(
+        "SELECT kind, moved_at, total, amount, fee, rate, reference, transaction_id, trade_type, description, attach,"
+        " asked, refund_id, number, status, changed_at FROM wechat_movements"
+        " WHERE merchant = ? AND moved_at >= ? AND moved_at < ? ORDER BY moved_at, transaction_id, number, kind",
+        *(account.merchant, start.timestamp(), (start + timedelta(days=1)).timestamp()),
+    )
+    moved = [Movement(**dict(row)) for row in rows]
+    if kind in ("OPERATION", "FEES"):
+        return b""  # everything goes through the basic account here
+    if kind == "BASIC":
+        return bill_files.fund_flow(moved, _balance(world, account, start.timestamp())) if moved else b""
+    return bill_files.trades(account, kind, moved, written=(start + _WRITTEN_AFTER).timestamp())
+
+
+def _balance(world: World, account: Account, until: float) -> int:
+    """What the basic account held before `until`."""
+    row: Any = world.storage.row(
+        "SELECT coalesce(sum((amount - fee) * CASE kind WHEN 'refund' THEN -1 ELSE 1 END), 0) AS held"
+        " FROM wechat_movements WHERE merchant = ? AND moved_at < ?",
+        *(account.merchant, until),
+    )
+    return int(row["held"])
