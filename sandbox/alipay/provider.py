@@ -16,7 +16,6 @@ from sandbox import keys, wallet
 from sandbox.alipay import bills, certificates, control, gateway, refunds, signing, trades
 from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, Trouble, World
 
-
 # what the gateway says itself when it is not well; like every answer of its own with HTTP 200
 _TROUBLES = {
     500: {
