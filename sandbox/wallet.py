@@ -30,6 +30,11 @@ class Wallet:
     channel: str
     find: Callable[[World, str], str | None]
     back: Callable[[World, Payment, Request], str]
+    place: str = ""  # its part of the address, where another provider serves the same wallet
+
+    @property
+    def address(self) -> str:
+        return f"/wallet/{self.place or self.channel}"
 
 
 def routes(world: World, wallet: Wallet) -> list[BaseRoute]:
@@ -54,7 +59,7 @@ def routes(world: World, wallet: Wallet) -> list[BaseRoute]:
         here = request.url.path.rpartition("/")[0] + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(wallet.back(world, payment, request) or here, 303)
 
-    path = f"/wallet/{wallet.channel}/{{code}}"
+    path = f"{wallet.address}/{{code}}"
     return [
         Route(path, show, methods=["GET"]),
         Route(path + "/{action:str}", decide, methods=["POST"]),
@@ -72,7 +77,7 @@ def _sheet(world: World, wallet: Wallet, payment: Payment, request: Request) -> 
     chinese, english = _NAMES[wallet.channel]
     query = f"?{request.url.query}" if request.url.query else ""
     # behind /pay or /decline the page must name the code's own address again
-    here = f"/wallet/{wallet.channel}/{request.path_params['code']}"
+    here = f"{wallet.address}/{request.path_params['code']}"
     if payment.state == "waiting":
         foot = fragment(
             "wallet_choice",

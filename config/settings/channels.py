@@ -14,7 +14,12 @@ CHANNELS = {
     "wechat": "payments.channels.wechat.channel.from_settings",
 }
 # method that the customer picks → channels that serve it, in order of preference
-PAYMENT_METHODS = {"card": ["stripe"], "alipay": ["alipay"], "wechat_pay": ["wechat"]}
+PAYMENT_METHODS = {
+    "card": ["stripe"],
+    "apple_pay": ["stripe"],
+    "alipay": ["alipay", "stripe"],
+    "wechat_pay": ["wechat", "stripe"],
+}
 
 STRIPE = {
     "api_base": env.str("STRIPE_API_BASE", default="https://api.stripe.com"),

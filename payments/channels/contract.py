@@ -91,6 +91,7 @@ class Instrument:
     funding: str = ""
     fingerprint: str = ""
     expires_on: str = ""  # "2030-04"
+    wallet: str = ""  # "apple_pay" …: then the digits are the device's own, not the card's
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ TEST_CARDS: dict[str, TestCard] = {
     "4000001240000000": _visa("CA"),
     "4000000360000006": _visa("AU"),
     # 3-D Secure
-    "4000002500003155": _visa(three_d_secure="required"),
+    "4000002500003155": _visa(three_d_secure="unless_set_up"),
     "4000002760003184": _visa("DE", three_d_secure="required"),
     "4000003800000446": _visa(),
     "4000008260003178": _visa("GB", decline="insufficient_funds", three_d_secure="required"),
@@ -72,6 +72,9 @@ TEST_CARDS: dict[str, TestCard] = {
     "4000000000005126": _visa(later="failing_refund"),
 }
 
+# what stands for the card in a phone: the device's own number
+APPLE_PAY_NUMBER = "4242424242424242"
+
 # the shortcuts of the documentation: payment methods that exist in every account
 SHORTCUTS: dict[str, str] = {
     "pm_card_visa": "4242424242424242",
@@ -84,6 +87,7 @@ SHORTCUTS: dict[str, str] = {
     "pm_card_visa_chargeDeclinedInsufficientFunds": "4000000000009995",
     "pm_card_threeDSecure2Required": "4000000000003220",
     "pm_card_authenticationRequired": "4000002760003184",
+    "pm_card_applepay": APPLE_PAY_NUMBER,
     "pm_card_createDispute": "4000000000000259",
     "pm_card_createDisputeProductNotReceived": "4000000000002685",
     "pm_card_createDisputeInquiry": "4000000000001976",
@@ -104,6 +108,10 @@ DECLINES: dict[str, tuple[str, str]] = {
     "fraudulent": ("card_declined", "Your card was declined."),
     "expired_card": ("expired_card", "Your card has expired."),
     "incorrect_cvc": ("incorrect_cvc", "Your card's security code is incorrect."),
+    "authentication_required": (
+        "authentication_required",
+        "Your card was declined. This transaction requires authentication.",
+    ),
     "processing_error": (
         "processing_error",
         "An error occurred while processing your card. Try again in a little bit.",

@@ -87,14 +87,19 @@ def _over(english: str, chinese: str) -> str:
 
 def _onwards(intent: Object) -> Response:
     """Back to the merchant, with what Stripe adds to the address."""
+    target = way_back(intent)
+    if target:
+        return RedirectResponse(target, 303)
+    return HTMLResponse(page("3-D Secure", Html(fragment("stripe_over", english="Done", chinese="已完成"))))
+
+
+def way_back(intent: Object) -> str:
     target = intent["_return_url"]
     if not target:
-        return HTMLResponse(
-            page("3-D Secure", Html(fragment("stripe_over", english="Done", chinese="已完成")))
-        )
+        return ""
     told = {
         "payment_intent": intent["id"],
         "payment_intent_client_secret": intent["client_secret"],
         "redirect_status": "failed" if intent["status"] == "requires_payment_method" else "succeeded",
     }
-    return RedirectResponse(f"{target}{'&' if '?' in target else '?'}{urlencode(told)}", 303)
+    return f"{target}{'&' if '?' in target else '?'}{urlencode(told)}"

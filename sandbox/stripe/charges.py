@@ -16,6 +16,11 @@ def authorise(world: World, merchant: str, intent: Object, method: Object, proof
     now = int(world.now())
     decline = method["_decline"]
     code, message = DECLINES[decline] if decline else ("", "")
+    details = (
+        _card_details(method, proof, intent, now)
+        if method["type"] == "card"
+        else {"buyer_id": None, "fingerprint": None, "transaction_id": world.new_id("")}
+    )
     charge: Object = {
         "id": world.new_id("ch_"),
         "object": "charge",
@@ -27,7 +32,7 @@ def authorise(world: World, merchant: str, intent: Object, method: Object, proof
         "captured": False,
         "created": now,
         "currency": intent["currency"],
-        "customer": None,
+        "customer": intent["customer"],
         "description": intent["description"],
         "disputed": False,
         "failure_code": code or None,
@@ -38,7 +43,7 @@ def authorise(world: World, merchant: str, intent: Object, method: Object, proof
         "paid": not decline,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
-        "payment_method_details": {"type": "card", "card": _card_details(method, proof, intent, now)},
+        "payment_method_details": {"type": method["type"], method["type"]: details},
         "refunded": False,
         "status": "failed" if decline else "succeeded",
         "_later": method.get("_later", ""),

@@ -43,16 +43,60 @@ def confirm(world: World, merchant: str, intent: Object, method: Object) -> Obje
 
     Raises a card error (with the intent inside) when the issuer declines.
     """
-    if method["_used"]:
+    if method["_used"] and not method["customer"]:
         raise StripeError(_USED_UP, param="payment_method")
     intent.update(payment_method=method["id"], last_payment_error=None)
+    if method["type"] != "card":
+        return _hand_over(world, merchant, intent, method)
     card = behaviour(method)
-    asked = intent["payment_method_options"]["card"]["request_three_d_secure"] in ("any", "challenge")
     if card.three_d_secure == "broken":
         _decline(world, merchant, intent, method, "processing_error")
-    if card.three_d_secure == "required" or (asked and card.three_d_secure == "optional"):
-        return _challenge(world, merchant, intent, method)
-    return _charge(world, merchant, intent, method, proof=None)
+    if not _to_be_challenged(intent, method, card.three_d_secure):
+        return _charge(world, merchant, intent, method, proof=None)
+    if intent["_off_session"]:
+        _decline(world, merchant, intent, method, "authentication_required")
+    return _challenge(world, merchant, intent, method)
+
+
+def _to_be_challenged(intent: Object, method: Object, ability: str) -> bool:
+    """A card that wants it "unless set up" lets only those payments pass at which the customer is absent."""
+    if ability == "unless_set_up":
+        return not (intent["_off_session"] and method.get("_set_up"))
+    asked = intent["payment_method_options"]["card"]["request_three_d_secure"] in ("any", "challenge")
+    return ability == "required" or (asked and ability == "optional")
+
+
+def _hand_over(world: World, merchant: str, intent: Object, method: Object) -> Object:
+    """The customer goes to the wallet: by its page, or by a code to scan."""
+    place = f"{world.public_url}/wallet/stripe-{method['type'].replace('_', '-')}/{intent['id']}"
+    back = intent["_return_url"] or None
+    if method["type"] == "alipay":
+        inside = {"native_data": None, "native_url": None, "return_url": back, "url": place}
+        action: Object = {"type": "alipay_handle_redirect", "alipay_handle_redirect": inside}
+    else:
+        shown = dict.fromkeys(
+            ("hosted_instructions_url", "image_data_url", "image_url_png", "image_url_svg"), place
+        )
+        action = {
+            "type": "wechat_pay_display_qr_code",
+            "wechat_pay_display_qr_code": {"data": place, **shown},
+        }
+    payments.set_state(world, intent["id"], "waiting", actions="pay decline expire")
+    return _moved(
+        *(world, merchant, intent, "requires_action", "requires_action"), next_action=action, _wallet=True
+    )
+
+
+def answer_wallet(world: World, merchant: str, intent: Object, paid: bool) -> Object:
+    """The customer pays with the wallet, or turns away."""
+    method = load(world, merchant, "payment_method", intent["payment_method"])
+    intent.update(next_action=None, _wallet=False)
+    if paid:
+        return _charge(world, merchant, intent, method, proof=None)
+    message = "The customer did not approve the PaymentIntent, or the payment provider declined the payment."
+    error = StripeError(message, status=402, type="card_error", code="payment_method_provider_decline")
+    _refusal(world, merchant, intent, method, error)
+    return intent
 
 
 def _challenge(world: World, merchant: str, intent: Object, method: Object) -> Object:
@@ -118,6 +162,8 @@ def _charge(world: World, merchant: str, intent: Object, method: Object, proof: 
         emit(world, merchant, "charge.failed", charge, payment=intent["id"])
         _decline(world, merchant, intent, method, method["_decline"])
     method["_used"] = True
+    if intent["setup_future_usage"] and intent["customer"] and method["type"] == "card":
+        method.update(customer=intent["customer"], _set_up=True)
     save(world, method)
     if intent["capture_method"] == "manual":
         payments.set_state(world, intent["id"], "authorized", actions="expire")
@@ -220,4 +266,5 @@ def _let_go(world: World, merchant: str, intent: Object, event: str, reason: str
         cancellation_reason=reason or None,
         next_action=None,
         _challenge=None,
+        _wallet=False,
     )

@@ -11,7 +11,7 @@ from sandbox.stripe.events import emit
 from sandbox.stripe.forms import Params
 from sandbox.stripe.gateway import Call
 from sandbox.stripe.lists import page_of
-from sandbox.stripe.payment_methods import usable
+from sandbox.stripe.payment_methods import of_wallet, usable
 from sandbox.stripe.store import Object, add, load, newest, save
 
 _LARGEST = 99_999_999
@@ -25,15 +25,16 @@ def create(call: Call) -> Object:
     params = call.params
     intent = _new(call, _amount(params), _currency(params))
     confirmed = params.boolean("confirm")
-    token = params.text("payment_method")
+    token, data = params.text("payment_method"), params.table("payment_method_data")
+    intent["_off_session"] = params.boolean("off_session")
     intent["_return_url"] = params.text("return_url")
     if intent["_return_url"] and not confirmed:
         message = "`return_url` cannot be passed when creating a PaymentIntent unless `confirm` is true."
         raise StripeError(message, param="return_url")
-    _ignore(params, ("receipt_email", "statement_descriptor_suffix", "setup_future_usage", "customer"))
+    _ignore(params, ("receipt_email", "statement_descriptor_suffix"))
     params.mapping("shipping")
     params.finish()
-    method = usable(call.world, call.account.merchant, token, "payment_method") if token else None
+    method = _method(call, intent, token, data)
     if confirmed and method is None:
         message = "You cannot confirm this PaymentIntent because it's missing a payment method."
         raise StripeError(message, code="parameter_missing", param="payment_method")
@@ -77,7 +78,7 @@ def _new(call: Call, amount: int, currency: str) -> Object:
         "confirmation_method": params.choice("confirmation_method", ("automatic", "manual"), "automatic"),
         "created": int(world.now()),
         "currency": currency,
-        "customer": None,
+        "customer": _customer(call),
         "description": params.text("description") or None,
         "last_payment_error": None,
         "latest_charge": None,
@@ -85,10 +86,12 @@ def _new(call: Call, amount: int, currency: str) -> Object:
         "metadata": params.metadata(),
         "next_action": None,
         "payment_method": None,
-        "payment_method_options": {"card": _card_options(params, {})},
+        "payment_method_options": _options(params, types, {}),
         "payment_method_types": types,
         "processing": None,
+        "setup_future_usage": params.choice("setup_future_usage", ("on_session", "off_session")) or None,
         "status": "requires_payment_method",
+        "_off_session": False,
         "_return_url": "",
         "_challenge": None,
     }
@@ -117,13 +120,68 @@ def _kinds(params: Params) -> tuple[list[Any], Object | None]:
     automatic = params.table("automatic_payment_methods")
     enabled, redirects = automatic.boolean("enabled"), automatic.text("allow_redirects")
     automatic.finish()
-    if "card" not in types:
-        raise StripeError("This sandbox plays cards only.", param="payment_method_types")
+    for kind in types:
+        if kind not in ("card", "alipay", "wechat_pay"):
+            message = f"The payment method type {str(kind)[:40]!r} is invalid in this sandbox."
+            raise StripeError(message, code="payment_intent_invalid_parameter", param="payment_method_types")
     return types, {"enabled": True, "allow_redirects": redirects or "always"} if enabled else None
 
 
-def _card_options(params: Params, before: Object) -> Object:
+def _customer(call: Call) -> str | None:
+    key = call.params.text("customer")
+    return str(load(call.world, call.account.merchant, "customer", key, "customer")["id"]) if key else None
+
+
+def _method(call: Call, intent: Object, token: str, data: Params) -> Object | None:
+    """The payment method that is named, or the wallet's that is made here. Raises StripeError."""
+    kind = data.choice("type", ("alipay", "wechat_pay"))
+    if kind:
+        data.mapping(kind)
+    data.finish()
+    if kind:
+        method = of_wallet(call.world, call.account.merchant, kind)
+    elif token:
+        method = usable(call.world, call.account.merchant, token, "payment_method")
+    else:
+        return None
+    _check_method(intent, method)
+    return method
+
+
+def _check_method(intent: Object, method: Object) -> None:
+    kind = method["type"]
+    if kind not in intent["payment_method_types"]:
+        message = f"The PaymentMethod provided ({kind}) is not allowed for this PaymentIntent."
+        raise StripeError(message, code="payment_intent_incompatible_payment_method", param="payment_method")
+    if kind != "card" and intent["capture_method"] == "manual":
+        message = f"The payment method type {kind} does not support manual capture."
+        raise StripeError(message, code="payment_intent_invalid_parameter", param="capture_method")
+    if method["customer"] and method["customer"] != intent["customer"]:
+        message = (
+            "The provided PaymentMethod belongs to a Customer."
+            " Include the Customer in the `customer` parameter on the PaymentIntent."
+        )
+        raise StripeError(message, param="payment_method")
+
+
+def _options(params: Params, types: list[Any], before: Object) -> Object:
     options = params.table("payment_method_options")
+    wechat = options.table("wechat_pay")
+    client = wechat.choice("client", ("web", "ios", "android", "mobile_web"))
+    wechat.finish()
+    card = _card_options(options, before.get("card", {}))
+    options.finish()
+    if "wechat_pay" not in types:
+        return {"card": card}
+    if not client and "wechat_pay" not in before:
+        message = "Missing required param: payment_method_options[wechat_pay][client]."
+        raise StripeError(
+            message, code="parameter_missing", param="payment_method_options[wechat_pay][client]"
+        )
+    return {"card": card, "wechat_pay": {"client": client or before["wechat_pay"]["client"]}}
+
+
+def _card_options(options: Params, before: Object) -> Object:
     card = options.table("card")
     asked = {
         "request_multicapture": card.choice(
@@ -134,7 +192,6 @@ def _card_options(params: Params, before: Object) -> Object:
         ),
     }
     card.finish()
-    options.finish()
     return asked
 
 
@@ -186,13 +243,15 @@ def confirm(call: Call) -> Object:
         raise machine.unexpected(call.world, call.account.merchant, intent, "confirm")
     token = call.params.text("payment_method") or intent["payment_method"] or ""
     intent["_return_url"] = call.params.text("return_url") or intent["_return_url"]
-    options = intent["payment_method_options"]
-    options["card"] = _card_options(call.params, options["card"])
+    intent["payment_method_options"] = _options(
+        call.params, intent["payment_method_types"], intent["payment_method_options"]
+    )
+    data = call.params.table("payment_method_data")
     call.params.finish()
-    if not token:
+    method = _method(call, intent, token, data)
+    if method is None:
         message = "You cannot confirm this PaymentIntent because it's missing a payment method."
         raise StripeError(message, code="parameter_missing", param="payment_method")
-    method = usable(call.world, call.account.merchant, token, "payment_method")
     return machine.confirm(call.world, call.account.merchant, intent, method)
 
 

@@ -18,6 +18,7 @@ from sandbox.stripe import (
     challenge,
     charges,
     controls,
+    customers,
     deadlines,
     disputes,
     events,
@@ -26,13 +27,21 @@ from sandbox.stripe import (
     payment_intents,
     payment_methods,
     refunds,
+    wallets,
 )
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.gateway import Operation, endpoint
 from sandbox.stripe.store import SCHEMA, account_where, load, owner_of
 
 _OPERATIONS: list[tuple[str, str, Operation]] = [
+    ("GET", "payment_methods", customers.methods),
     ("GET", "payment_methods/{id}", payment_methods.retrieve),
+    ("POST", "payment_methods/{id}/attach", customers.attach),
+    ("POST", "payment_methods/{id}/detach", customers.detach),
+    ("POST", "customers", customers.create),
+    ("GET", "customers", customers.listing),
+    ("GET", "customers/{id}", customers.retrieve),
+    ("GET", "customers/{id}/payment_methods", customers.methods),
     ("POST", "payment_intents", payment_intents.create),
     ("GET", "payment_intents", payment_intents.listing),
     ("GET", "payment_intents/search", payment_intents.search),
@@ -76,11 +85,16 @@ class StripeProvider(Provider):
 
     def routes(self, world: World) -> list[BaseRoute]:
         create_method = endpoint(world, payment_methods.create, public=True)
-        api: list[BaseRoute] = [Route("/stripe/v1/payment_methods", create_method, methods=["POST"])]
+        create_token = endpoint(world, payment_methods.create_token, public=True)
+        api: list[BaseRoute] = [
+            Route("/stripe/v1/payment_methods", create_method, methods=["POST"]),
+            Route("/stripe/v1/tokens", create_token, methods=["POST"]),
+        ]
         for method, path, operation in _OPERATIONS:
             api.append(Route(f"/stripe/v1/{path}", endpoint(world, operation), methods=[method]))
         api.append(Route("/stripe/v1/{path:path}", _unrecognized, methods=["GET", "POST", "DELETE"]))
-        return [*api, *challenge.routes(world), *card_field.routes(), *controls.routes(world)]
+        people = [*challenge.routes(world), *wallets.routes(world), *card_field.routes()]
+        return [*api, *people, *controls.routes(world)]
 
     def onboard(self, world: World, merchant: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         webhooks = asked.get("webhooks") or {}
@@ -109,6 +123,8 @@ class StripeProvider(Provider):
         intent = load(world, payment.merchant, "payment_intent", payment.id)
         if action in ("pay", "decline") and intent["_challenge"]:
             machine.answer_challenge(world, payment.merchant, intent, action == "pay")
+        elif action in ("pay", "decline") and intent.get("_wallet"):
+            machine.answer_wallet(world, payment.merchant, intent, action == "pay")
         elif action == "expire" and intent["status"] not in ("succeeded", "canceled"):
             machine.lapse(world, payment.merchant, intent)
         else:

@@ -128,6 +128,7 @@ _KINDS = {
     "txn_": "balance_transaction",
     "dp_": "dispute",
     "file_": "file",
+    "cus_": "customer",
 }
 
 

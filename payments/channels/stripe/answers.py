@@ -125,7 +125,7 @@ def _not_paid(intent: Mapping[str, Any], known: Answer) -> Answer:
         known,
         code=decline or code,
         message=str(error.get("message") or ""),
-        advice=advice(decline, code, Advice.OTHER_CARD),
+        advice=advice(decline, code, Advice.OTHER_CARD) if _by_card(intent) else Advice.OTHER_METHOD,
     )
 
 
@@ -201,6 +201,7 @@ def _card(token: str, card: Mapping[str, Any]) -> Instrument:
         funding=str(card.get("funding") or ""),
         fingerprint=str(card.get("fingerprint") or ""),
         expires_on=f"{card['exp_year']:04d}-{card['exp_month']:02d}",
+        wallet=str((card.get("wallet") or {}).get("type") or ""),
     )
 
 
@@ -226,9 +227,23 @@ def _three_d_secure(charge: Any) -> Mapping[str, Any] | None:
 
 
 def _next_action(intent: Mapping[str, Any], expires_at: datetime | None) -> NextAction | None:
+    """What the customer must do. A page that a wallet asks for is the wallet's own and can not be framed."""
     asked = intent.get("next_action") or {}
-    url = (asked.get("redirect_to_url") or {}).get("url")
-    return NextAction(ActionKind.THREE_D_SECURE, str(url), expires_at) if url else None
+    page = ActionKind.THREE_D_SECURE if _by_card(intent) else ActionKind.REDIRECT
+    places = (
+        (page, "redirect_to_url", "url"),
+        (ActionKind.REDIRECT, "alipay_handle_redirect", "url"),
+        (ActionKind.QR, "wechat_pay_display_qr_code", "data"),
+    )
+    for kind, name, field in places:
+        value = (asked.get(name) or {}).get(field)
+        if value:
+            return NextAction(kind, str(value), expires_at)
+    return None
+
+
+def _by_card(intent: Mapping[str, Any]) -> bool:
+    return "card" in (intent.get("payment_method_types") or ["card"])
 
 
 def _moment(item: Any) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Cards through Stripe's payment intents."""
+"""Cards, Apple Pay, and the wallets that Stripe serves too, through its payment intents."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -28,6 +28,7 @@ from payments.channels.stripe import answers, notices
 from payments.channels.stripe.amounts import AmountNotRepresentable, to_stripe
 from payments.channels.stripe.answers import Sending
 from payments.channels.stripe.disputes import Disputes
+from payments.channels.stripe.vault import Vault
 from payments.channels.transport import checked_url, is_loopback
 
 # Stripe keeps idempotency keys for at least a day; past that a repeated request could charge again.
@@ -36,10 +37,12 @@ _TOKEN = re.compile(r"pm_[A-Za-z0-9_]{1,200}")
 _CANCEL_REASONS = frozenset(("duplicate", "fraudulent", "requested_by_customer", "abandoned"))
 _REFUND_REASONS = frozenset(("duplicate", "fraudulent", "requested_by_customer"))
 _WHOLE = ["latest_charge"]
+# methods of ours that Stripe names in the same way and serves without a card
+_WALLETS = frozenset(("alipay", "wechat_pay"))
 _FILES_BASE = "https://files.stripe.com"
 
 
-class StripeChannel(Disputes):
+class StripeChannel(Disputes, Vault):
     code = "stripe"
     capabilities = frozenset(
         {
@@ -52,6 +55,8 @@ class StripeChannel(Disputes):
             Capability.PARTIAL_REFUND,
             Capability.THREE_D_SECURE,
             Capability.REDIRECT,
+            Capability.QR,
+            Capability.SAVED_INSTRUMENT,
             Capability.DISPUTE,
         }
     )
@@ -256,23 +261,44 @@ def _keyed(request: MovementRequest) -> Any:
 
 def _start_params(request: StartRequest) -> Any:
     """The same request always gives the same parameters: Stripe compares them under one key."""
-    asked = "challenge" if request.challenge is Challenge.REQUIRED else "automatic"
-    card = {"request_three_d_secure": asked}
-    if not request.capture:
-        card["request_multicapture"] = "if_available"
-    return {
+    common = {
         "amount": to_stripe(request.amount),
         "currency": request.amount.currency.lower(),
-        "capture_method": "automatic" if request.capture else "manual",
         "confirm": True,
         "description": request.description[:1000],
         "expand": _WHOLE,
         "metadata": {**request.metadata, "reference": request.reference},
+        "return_url": request.return_url,
+    }
+    return {**common, **(_wallet_params(request) if request.method in _WALLETS else _card_params(request))}
+
+
+def _wallet_params(request: StartRequest) -> dict[str, Any]:
+    options = {"wechat_pay": {"client": "web"}} if request.method == "wechat_pay" else {}
+    return {
+        "capture_method": "automatic",
+        "payment_method_data": {"type": request.method},
+        "payment_method_types": [request.method],
+        **({"payment_method_options": options} if options else {}),
+    }
+
+
+def _card_params(request: StartRequest) -> dict[str, Any]:
+    asked = "challenge" if request.challenge is Challenge.REQUIRED else "automatic"
+    card = {"request_three_d_secure": asked}
+    if not request.capture:
+        card["request_multicapture"] = "if_available"
+    params: dict[str, Any] = {
+        "capture_method": "automatic" if request.capture else "manual",
         "payment_method": request.instrument,
         "payment_method_options": {"card": card},
         "payment_method_types": ["card"],
-        "return_url": request.return_url,
     }
+    if request.customer:
+        params["customer"] = request.customer
+        if request.keep_instrument:
+            params["setup_future_usage"] = "on_session"
+    return params
 
 
 def _now() -> datetime:

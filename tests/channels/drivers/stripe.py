@@ -1,9 +1,16 @@
 """Drives Stripe: cards are tokenised as the browser does it, and money moves at once unless told not to."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
-from payments.channels.contract import Answer, Challenge, Channel, MovementRequest, StartRequest
+from payments.channels.contract import (
+    Answer,
+    Challenge,
+    Channel,
+    InstrumentVault,
+    MovementRequest,
+    StartRequest,
+)
 from payments.channels.stripe.channel import from_settings
 from tests.channels.drivers import Driver
 from tests.channels.world import HTTP
@@ -23,6 +30,9 @@ class StripeDriver(Driver):
             name="stripe contract", webhooks={"stripe": self.receiver.url + self.notify_path}
         )["stripe"]
         return from_settings(self.settings(timeout_seconds=timeout_seconds, api_base=api_base))
+
+    def vault(self) -> InstrumentVault:
+        return cast(InstrumentVault, self.channel)
 
     def from_account(self) -> Channel:
         """The channel of the account that the driver holds now."""
