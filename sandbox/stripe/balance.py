@@ -1,6 +1,9 @@
 """The account's money: one balance transaction for everything that moves it, with Stripe's fee."""
 
+import json
+
 from sandbox.provider import World
+from sandbox.stripe import deadlines
 from sandbox.stripe.gateway import Call
 from sandbox.stripe.lists import page_of
 from sandbox.stripe.store import Object, add, load, newest
@@ -48,8 +51,13 @@ def enter(
         "source": source,
         "status": "available" if settled else "pending",
         "type": kind,
-        "_payout": None,
     }
+    world.storage.run(
+        "INSERT INTO stripe_entries VALUES (?, ?, ?, ?, ?, ?, '')",
+        *(entry["id"], merchant, currency, entry["net"], now, entry["available_on"]),
+    )
+    if kind != "payout":
+        expect_day(world, merchant)
     world.storage.run(
         "INSERT INTO stripe_balances (merchant, currency, total) VALUES (?, ?, ?)"
         " ON CONFLICT (merchant, currency) DO UPDATE SET total = total + excluded.total",
@@ -74,18 +82,45 @@ def forbid_owing(world: World, merchant: str, currency: str, *, forbidden: bool)
     )
 
 
+def day_of(merchant: str) -> str:
+    """The deadline at which an account's day ends."""
+    return f"day:{merchant}"
+
+
+def expect_day(world: World, merchant: str) -> None:
+    deadlines.set_first(world, day_of(merchant), (int(world.now()) // 86_400 + 1) * 86_400)
+
+
+def entries(world: World, where: str, *values: object) -> list[Object]:
+    """Balance transactions in the order of their making; `where` is over `stripe_entries`."""
+    rows = world.storage.rows(
+        "SELECT o.data, e.payout FROM stripe_entries e JOIN stripe_objects o ON o.id = e.id"  # noqa: S608
+        f" WHERE {where} ORDER BY o.sequence",
+        *values,
+    )
+    return [{**as_of(world, json.loads(row["data"])), "_payout": row["payout"]} for row in rows]
+
+
+def as_of(world: World, entry: Object) -> Object:
+    if entry["available_on"] <= world.now():
+        entry["status"] = "available"
+    return entry
+
+
 def retrieve(call: Call) -> Object:
     call.params.finish()
-    return load(call.world, call.account.merchant, "balance_transaction", call.path["id"])
+    return as_of(call.world, load(call.world, call.account.merchant, "balance_transaction", call.path["id"]))
 
 
 def listing(call: Call) -> Object:
     wanted = {name: call.params.text(name) for name in ("type", "source", "currency")}
     payout = call.params.text("payout")
+    merchant = call.account.merchant
+    if payout:
+        found = entries(call.world, "e.merchant = ? AND e.payout = ?", merchant, payout)[::-1]
+    else:
+        found = [as_of(call.world, one) for one in newest(call.world, merchant, "balance_transaction")]
     matching = [
-        one
-        for one in newest(call.world, call.account.merchant, "balance_transaction")
-        if all(not value or one[name] == value for name, value in wanted.items())
-        and (not payout or payout in (one.get("_payout"), one["source"]))
+        one for one in found if all(not value or one[name] == value for name, value in wanted.items())
     ]
     return page_of(call, matching, "/v1/balance_transactions")

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from sandbox.control import asked_json, foreign_origin, refused
 from sandbox.payments import PaymentUnknown, get_payment
 from sandbox.provider import ActionRefused, World
-from sandbox.stripe import balance, charges, disputes, refunds
+from sandbox.stripe import balance, charges, disputes, payouts, refunds
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.store import account_where, load
 
@@ -73,9 +73,18 @@ def _owing(world: World, path: Mapping[str, str], asked: Mapping[str, Any]) -> A
     return {"currency": currency, "forbidden": forbidden}
 
 
+def _pay_out(world: World, path: Mapping[str, str], asked: Mapping[str, Any]) -> Any:
+    """The day's payout now, of everything that came in, also of what would only be available later."""
+    if account_where(world, merchant=path["merchant"]) is None:
+        raise PaymentUnknown("unknown merchant")
+    made = payouts.pay_out(world, path["merchant"], until=float("inf"))
+    return {"payouts": [{name: one[name] for name in ("id", "amount", "currency")} for one in made]}
+
+
 _DEEDS: dict[str, Deed] = {
     "/control/stripe/{merchant}/rotate": _rotate,
     "/control/stripe/{merchant}/owing": _owing,
+    "/control/stripe/{merchant}/payout": _pay_out,
     "/control/stripe/payments/{payment}/dispute": _dispute,
     "/control/disputes/{dispute}/{verdict}": _judge,
     "/control/refunds/{refund}/fail": _fail_refund,

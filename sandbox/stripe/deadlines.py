@@ -9,6 +9,11 @@ def set_deadline(world: World, item: str, at: float) -> None:
     world.storage.run("INSERT OR REPLACE INTO stripe_deadlines (item, at) VALUES (?, ?)", item, at)
 
 
+def set_first(world: World, item: str, at: float) -> None:
+    """Set the deadline unless the item has one."""
+    world.storage.run("INSERT OR IGNORE INTO stripe_deadlines (item, at) VALUES (?, ?)", item, at)
+
+
 def clear_deadline(world: World, item: str) -> None:
     world.storage.run("DELETE FROM stripe_deadlines WHERE item = ?", item)
 

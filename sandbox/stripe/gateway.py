@@ -44,7 +44,7 @@ def endpoint(
         request_id = world.new_id("req_")
         try:
             given = await _given(request)
-            account, is_public = _authenticate(world, request.headers.get("authorization", ""))
+            account, is_public = authenticate(world, request.headers.get("authorization", ""))
             if is_public and not public:
                 raise _secret_key_required()
             expand = Params({"expand": given.pop("expand", [])}).listing("expand")
@@ -78,7 +78,7 @@ def _secret_key_required() -> StripeError:
     return StripeError(message, status=403, code="secret_key_required")
 
 
-def _authenticate(world: World, header: str) -> tuple[Account, bool]:
+def authenticate(world: World, header: str) -> tuple[Account, bool]:
     scheme, _, key = header.partition(" ")
     if scheme.lower() == "basic":
         try:

@@ -26,7 +26,9 @@ from sandbox.stripe import (
     machine,
     payment_intents,
     payment_methods,
+    payouts,
     refunds,
+    reports,
     wallets,
 )
 from sandbox.stripe.errors import StripeError
@@ -62,6 +64,12 @@ _OPERATIONS: list[tuple[str, str, Operation]] = [
     ("POST", "disputes/{id}/close", disputes.close),
     ("POST", "files", files.create),
     ("GET", "files/{id}", files.retrieve),
+    ("GET", "payouts", payouts.listing),
+    ("GET", "payouts/{id}", payouts.retrieve),
+    ("GET", "reporting/report_types/{id}", reports.retrieve_type),
+    ("POST", "reporting/report_runs", reports.create),
+    ("GET", "reporting/report_runs", reports.listing),
+    ("GET", "reporting/report_runs/{id}", reports.retrieve),
     ("GET", "events", events.listing),
     ("GET", "events/{id}", events.retrieve),
 ]
@@ -90,6 +98,7 @@ class StripeProvider(Provider):
             Route("/stripe/v1/payment_methods", create_method, methods=["POST"]),
             Route("/stripe/v1/tokens", create_token, methods=["POST"]),
         ]
+        api.extend(reports.routes(world))
         for method, path, operation in _OPERATIONS:
             api.append(Route(f"/stripe/v1/{path}", endpoint(world, operation), methods=[method]))
         api.append(Route("/stripe/v1/{path:path}", _unrecognized, methods=["GET", "POST", "DELETE"]))
@@ -138,6 +147,12 @@ class StripeProvider(Provider):
                 with suppress(ActionRefused, StripeError):
                     _come_due(world, item)
 
+    def open_items(self, world: World) -> Mapping[str, int]:
+        row = world.storage.row(
+            "SELECT count(*) AS n FROM stripe_deadlines WHERE item LIKE 're\\_%' ESCAPE '\\'"
+        )
+        return {"refunds": row["n"] if row else 0}
+
     def open_dispute(self, world: World, payment: Payment, *, amount: int, reason: str) -> str:
         charge = charges.latest(world, load(world, payment.merchant, "payment_intent", payment.id))
         return str(disputes.open_dispute(world, charge, amount=amount, reason=reason)["id"])
@@ -168,6 +183,8 @@ def _come_due(world: World, item: str) -> None:
         disputes.judge(world, item, "expire")
     elif item.startswith("re_"):
         refunds.come_due(world, item)
+    elif item.startswith("day:"):
+        payouts.end_day(world, item.partition(":")[2])
 
 
 async def _unrecognized(request: Request) -> Response:

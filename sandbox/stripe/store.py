@@ -25,6 +25,17 @@ CREATE TABLE IF NOT EXISTS stripe_objects (
 );
 CREATE INDEX IF NOT EXISTS stripe_objects_parent ON stripe_objects (parent, kind);
 CREATE INDEX IF NOT EXISTS stripe_objects_kind ON stripe_objects (merchant, kind, sequence);
+CREATE TABLE IF NOT EXISTS stripe_entries (
+    id TEXT PRIMARY KEY,
+    merchant TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    net INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    available_on INTEGER NOT NULL,
+    payout TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS stripe_entries_created ON stripe_entries (merchant, created);
+CREATE INDEX IF NOT EXISTS stripe_entries_payout ON stripe_entries (merchant, payout, available_on);
 CREATE TABLE IF NOT EXISTS stripe_balances (
     merchant TEXT NOT NULL,
     currency TEXT NOT NULL,
@@ -129,6 +140,7 @@ _KINDS = {
     "dp_": "dispute",
     "file_": "file",
     "cus_": "customer",
+    "po_": "payout",
 }
 
 

@@ -28,8 +28,9 @@ from payments.channels.stripe import answers, notices
 from payments.channels.stripe.amounts import AmountNotRepresentable, to_stripe
 from payments.channels.stripe.answers import Sending
 from payments.channels.stripe.disputes import Disputes
+from payments.channels.stripe.statements import Statements
 from payments.channels.stripe.vault import Vault
-from payments.channels.transport import checked_url, is_loopback
+from payments.channels.transport import Transport, checked_url, is_loopback
 
 # Stripe keeps idempotency keys for at least a day; past that a repeated request could charge again.
 _KEY_LIFETIME = timedelta(hours=23)
@@ -42,7 +43,7 @@ _WALLETS = frozenset(("alipay", "wechat_pay"))
 _FILES_BASE = "https://files.stripe.com"
 
 
-class StripeChannel(Disputes, Vault):
+class StripeChannel(Disputes, Vault, Statements):
     code = "stripe"
     capabilities = frozenset(
         {
@@ -58,6 +59,7 @@ class StripeChannel(Disputes, Vault):
             Capability.QR,
             Capability.SAVED_INSTRUMENT,
             Capability.DISPUTE,
+            Capability.STATEMENT,
         }
     )
 
@@ -65,11 +67,15 @@ class StripeChannel(Disputes, Vault):
         self,
         *,
         client: stripe.StripeClient,
+        files: Transport,
+        secret_key: str,
         webhook_secrets: tuple[str, ...],
         live: bool,
         clock: Callable[[], datetime],
     ) -> None:
         self._api = client.v1
+        self._files = files
+        self._secret_key = secret_key
         self._webhook_secrets = webhook_secrets
         self._live = live
         self._clock = clock
@@ -324,6 +330,7 @@ def from_settings(settings: Mapping[str, Any]) -> StripeChannel:
     files = checked_url(str(settings.get("files_base") or (base if local else _FILES_BASE)))
     if local is not is_loopback(urlsplit(files).hostname):
         raise ValueError("Stripe's two addresses must both be real, or both a sandbox's")
+    timeout = float(settings.get("timeout_seconds", 10.0))
     session = requests.Session()
     # a proxy from the environment must never stand between this machine and its own sandbox
     session.trust_env = not local
@@ -331,10 +338,12 @@ def from_settings(settings: Mapping[str, Any]) -> StripeChannel:
         key,
         base_addresses={"api": base, "files": files},
         max_network_retries=0,
-        http_client=stripe.RequestsClient(timeout=settings.get("timeout_seconds", 10.0), session=session),
+        http_client=stripe.RequestsClient(timeout=timeout, session=session),
     )
     return StripeChannel(
         client=client,
+        files=Transport(files, timeout),
+        secret_key=key,
         webhook_secrets=tuple(settings["webhook_secrets"]),
         live=live,
         clock=settings.get("clock") or _now,

@@ -24,6 +24,7 @@ class StripeDriver(Driver):
     start_path = "/stripe/v1/payment_intents"
     refund_path = "/stripe/v1/refunds"
     paid_at_start = True
+    merchant = ""
 
     def build(self, *, timeout_seconds: float = 5.0, api_base: str = "") -> Channel:
         self.account: dict[str, Any] = self.sandbox.onboard(
