@@ -1,10 +1,10 @@
 """`/v1/refunds`: money back to the customer, never more than was captured.
 
-A refund settles at once, unless the card (`pm_card_pendingRefund`, `pm_card_refundFail`), the account's empty balance
-or the control API says otherwise.
+A refund settles at once, unless the card (`pm_card_pendingRefund`, `pm_card_refundFail`), its fate, the account's
+empty balance or the control API says otherwise.
 """
 
-from sandbox import payments
+from sandbox import fates, payments
 from sandbox.provider import ActionRefused, World
 from sandbox.stripe import balance, charges, deadlines, disputes
 from sandbox.stripe.errors import StripeError
@@ -15,6 +15,7 @@ from sandbox.stripe.store import Object, add, load, owner_of, save
 
 _REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 _LATER_SECONDS = 2
+_FATES = {"pending_refund": "pending_succeeds", "failing_refund": "succeeds_fails"}
 
 
 def create(call: Call) -> Object:
@@ -66,7 +67,9 @@ def _refund(call: Call, charge: Object, amount: int, reason: str, metadata: dict
     world, merchant = call.world, call.account.merchant
     kind = charge["payment_method_details"]["type"]
     short = not balance.covers(world, merchant, charge["currency"], amount)
-    waits = short or charge.get("_later") == "pending_refund"
+    fate = fates.refund_fate(world, payments.get_payment(world, charge["payment_intent"]))
+    kept = fate.kind if fate else _FATES.get(charge.get("_later", ""), "")
+    waits = short or kept.startswith("pending_")
     refund: Object = {
         "id": world.new_id("re_"),
         "object": "refund",
@@ -84,12 +87,14 @@ def _refund(call: Call, charge: Object, amount: int, reason: str, metadata: dict
         "reason": reason or None,
         "receipt_number": None,
         "status": "pending" if waits else "succeeded",
+        "_fate": kept,
     }
     add(world, merchant, refund, parent=charge["payment_intent"])
     if not waits:
         _paid_out(world, merchant, refund)
-    if waits or charge.get("_later") == "failing_refund":
-        deadlines.set_deadline(world, refund["id"], world.now() + _LATER_SECONDS)
+    if waits or kept:
+        later = fate.seconds if fate else _LATER_SECONDS
+        deadlines.set_deadline(world, refund["id"], world.now() + later)
     _count(world, charge, amount)
     emit(world, merchant, "refund.created", refund, payment=charge["payment_intent"])
     emit(world, merchant, "charge.refunded", charge, payment=charge["payment_intent"])
@@ -157,10 +162,10 @@ def fail(world: World, key: str, reason: str = "expired_or_canceled_card") -> Ob
 
 
 def come_due(world: World, key: str) -> None:
-    """What the clock brings: a pending refund succeeds once the balance covers it; a succeeded one fails."""
+    """What the clock brings: it fails, or a pending one succeeds once the balance covers it."""
     merchant = owner_of(world, key)
     refund = load(world, merchant, "refund", key)
-    if refund["status"] == "succeeded":
+    if refund["_fate"].endswith("_fails"):
         fail(world, key)
     elif refund["pending_reason"] == "insufficient_funds" and not balance.covers(
         world, merchant, refund["currency"], refund["amount"]

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import stripe as sdk
 
+from ledger.money import Money
+from payments.channels.codec import notice_from_json, notice_to_json
 from payments.channels.contract import (
     InvalidSignature,
     MalformedNotice,
@@ -180,3 +182,59 @@ def test_during_a_rotation_both_secrets_hold(sandbox: Sandbox, receiver: Receive
         assert notice.event_id.startswith("evt_")
     with pytest.raises(InvalidSignature):
         channel("whsec_third").read_notice(one.headers, one.body)
+
+
+def test_what_the_sandbox_signs_the_official_library_believes(sandbox: Sandbox, receiver: Receiver) -> None:
+    driver = StripeDriver(sandbox, receiver)
+    start, _ = driver.disputed()
+    payment = sandbox.payments(start.reference)[0]["id"]
+
+    def arrived() -> dict[str, Arrived]:
+        found = {}
+        for one in receiver.at(driver.notify_path):
+            told = json.loads(one.body)
+            if payment in (told["data"]["object"]["id"], told["data"]["object"].get("payment_intent")):
+                found[told["type"]] = one
+        return found if "charge.dispute.funds_withdrawn" in found else {}
+
+    for kind, one in eventually(arrived).items():
+        header, secret = one.headers["stripe-signature"], driver.account["webhook_secret"]
+        assert sdk.Webhook.construct_event(one.body, header, secret).type == kind
+        with pytest.raises(sdk.SignatureVerificationError):
+            sdk.Webhook.construct_event(one.body, header, "whsec_other")
+
+
+def test_a_dispute_is_read_without_asking_anybody() -> None:
+    dispute = {
+        "id": "dp_1",
+        "object": "dispute",
+        "amount": 500,
+        "balance_transactions": [{"amount": -500, "fee": 1500, "currency": "cny"}],
+        "currency": "cny",
+        "evidence_details": {"due_by": int(NOW.timestamp()) + 60, "submission_count": 0},
+        "payment_intent": "pi_1",
+        "reason": "fraudulent",
+        "status": "needs_response",
+    }
+    body = json.dumps(event(type="charge.dispute.funds_withdrawn", data={"object": dispute}))
+    notice = channel().read_notice(signed(body), body.encode())
+    assert (notice.kind, notice.answer.channel_reference) == (NoticeKind.DISPUTE, "pi_1")
+    news = notice.dispute
+    assert news is not None and (news.reference, news.happened_at) == ("dp_1", NOW)
+    assert (news.withdrawn, news.fee) == (Money(500, "CNY"), Money(1_500, "CNY"))
+    assert news.due_by == NOW + timedelta(minutes=1)
+    assert notice_from_json(json.loads(json.dumps(notice_to_json(notice)))).dispute == news
+
+
+@pytest.mark.parametrize("changed", [{"status": "unheard_of"}, {"amount": None}, {"currency": "xx"}])
+def test_a_dispute_that_is_none_is_malformed(changed: dict[str, Any]) -> None:
+    dispute = {"id": "dp_1", "amount": 500, "currency": "cny", "reason": "general", "status": "lost"}
+    item = {**dispute, "payment_intent": "pi_1", **changed}
+    body = json.dumps(event(type="charge.dispute.closed", data={"object": item}))
+    with pytest.raises(MalformedNotice):
+        channel().read_notice(signed(body), body.encode())
+
+
+def test_a_dispute_of_what_was_not_paid_through_an_intent_is_only_acknowledged() -> None:
+    body = json.dumps(event(type="charge.dispute.created", data={"object": {"id": "dp_1"}}))
+    assert channel().read_notice(signed(body), body.encode()).kind is NoticeKind.OTHER

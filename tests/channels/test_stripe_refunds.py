@@ -108,3 +108,22 @@ def test_an_empty_balance_makes_it_wait_for_money(sandbox: Sandbox, receiver: Re
     poor.paid()
     eventually(lambda: poor.channel.query_refund(movement).outcome is Outcome.SUCCEEDED)
     assert given_back(poor, request) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("fate", "first", "last"),
+    [
+        ("pending_succeeds", Outcome.PENDING, Outcome.SUCCEEDED),
+        ("pending_fails", Outcome.PENDING, Outcome.DECLINED),
+        ("succeeds_fails", Outcome.SUCCEEDED, Outcome.DECLINED),
+    ],
+)
+def test_its_fate_may_be_settled_in_advance(
+    stripe: StripeDriver, fate: str, first: Outcome, last: Outcome
+) -> None:
+    request, movement = refundable(stripe, "4242424242424242")
+    asked = {"deed": "refund", "fate": fate, "reference": request.reference, "seconds": 0.3}
+    stripe.sandbox.ask("POST", "/control/fates", asked)
+    assert stripe.channel.refund(movement).outcome is first
+    eventually(lambda: stripe.channel.query_refund(movement).outcome is last)
+    assert given_back(stripe, request) == (2_500 if last is Outcome.SUCCEEDED else 0)
