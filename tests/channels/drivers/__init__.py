@@ -7,10 +7,11 @@ credentials through the channel's own `from_settings`, and plays the customer.
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from ledger.identifiers import encode, new_key
 from ledger.money import Money
-from payments.channels.contract import Answer, Channel, MovementRequest, StartRequest
+from payments.channels.contract import Answer, Channel, MovementRequest, StartRequest, StatementSource
 from tests.channels.world import Receiver, Sandbox
 
 
@@ -35,6 +36,11 @@ class Driver(ABC):
     @abstractmethod
     def build_with_wrong_key(self) -> Channel:
         """The same account, signed or authorised with a key that the provider does not know."""
+
+    @property
+    def statements(self) -> StatementSource:
+        """The channel as a source of bills (`Capability.STATEMENT`)."""
+        return cast(StatementSource, self.channel)
 
     def instrument(self) -> str:
         """A fresh instrument token that is accepted (cards)."""

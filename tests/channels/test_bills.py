@@ -1,0 +1,271 @@
+"""The wallets' bills: derived from what the sandbox really moved, fetched through the channels, checked on arrival."""
+
+import csv
+import gzip
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, timezone
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import httpx
+import pytest
+
+from ledger.money import Money
+from payments.channels.alipay.channel import from_settings
+from payments.channels.contract import (
+    Capability,
+    ChannelUnavailable,
+    Outcome,
+    StatementNotReady,
+    StatementUnavailable,
+)
+from payments.channels.transport import Transport
+from tests.channels.drivers.alipay import AlipayDriver
+from tests.channels.drivers.wallet import WalletDriver
+from tests.channels.drivers.wechat import WechatDriver
+from tests.channels.world import Receiver, running_sandbox
+
+BEIJING = timezone(timedelta(hours=8))
+DAYS_AGO = 3
+# sum paid, part refunded
+PAYMENTS = [(10_000, 2_500), (12_345, 12_345), (1, 0), (88_880, 0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Trading:
+    """One day of both wallets in a sandbox of its own, three days back."""
+
+    alipay: AlipayDriver
+    wechat: WechatDriver
+    day: date
+
+    def of(self, code: str) -> WalletDriver:
+        return self.alipay if code == "alipay" else self.wechat
+
+
+@pytest.fixture(scope="module")
+def trading(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Trading]:
+    data = tmp_path_factory.mktemp("bills")
+    with running_sandbox(data) as sandbox:
+        done = Trading(
+            AlipayDriver(sandbox, receiver, "bills"), WechatDriver(sandbox, receiver, "bills"), _today()
+        )
+        for driver in (done.alipay, done.wechat):
+            for number, (paid, back) in enumerate(PAYMENTS):
+                _trade(driver, number, paid, back)
+        _put_back(data / "sandbox.sqlite3")
+        yield done
+
+
+def _today() -> date:
+    return (datetime.now(BEIJING) - timedelta(days=DAYS_AGO)).date()
+
+
+def _trade(driver: WalletDriver, number: int, paid: int, back: int) -> None:
+    start = replace(driver.start_request(paid), description=f'Tea, "green" {number} 茶')
+    started = driver.channel.start(start)
+    assert started.outcome is Outcome.ACTION_REQUIRED
+    driver.customer_pays(start)
+    if back:
+        refund = replace(
+            driver.movement(start, started),
+            amount=Money(back, "CNY"),
+            movement_reference=start.reference.replace("att_", "ref_"),
+        )
+        assert driver.channel.refund(refund).outcome in {Outcome.SUCCEEDED, Outcome.PENDING}
+
+
+def _put_back(file: Path) -> None:
+    """Let everything have happened three days ago."""
+    moved = {
+        "alipay_trades": ("created_at", "paid_at", "closed_at"),
+        "alipay_refunds": ("refunded_at",),
+        "wechat_orders": ("paid_at",),
+        "wechat_refunds": ("created_at",),
+        "wechat_refund_ends": ("changed_at",),
+    }
+    with sqlite3.connect(file, timeout=10) as connection:
+        for table, columns in moved.items():
+            changes = ", ".join(f"{name} = {name} - {DAYS_AGO * 86_400}" for name in columns)
+            connection.execute(f"UPDATE {table} SET {changes}")
+    connection.close()
+
+
+def unzipped(content: bytes) -> dict[str, str]:
+    with ZipFile(BytesIO(content)) as archive:
+        return {
+            member.filename.encode("cp437").decode("gbk"): archive.read(member).decode("gb18030")
+            for member in archive.infolist()
+        }
+
+
+def fen(yuan: str) -> int:
+    return Money.from_major(yuan, "CNY").minor
+
+
+class TestAlipay:
+    def test_the_trade_bill_is_the_zip_as_it_came(self, trading: Trading) -> None:
+        bill = trading.alipay.statements.fetch_statement("trade", trading.day)
+        assert (bill.channel, bill.kind, bill.day) == ("alipay", "trade", trading.day)
+        with ZipFile(BytesIO(bill.content)) as archive:
+            assert not any(member.flag_bits & 0x800 for member in archive.infolist())
+        files = unzipped(bill.content)
+        detail, summary = sorted(files, key=lambda name: "汇总" in name)
+        assert detail.endswith(f"0156_{trading.day:%Y%m%d}_业务明细.csv") and "(汇总)" in summary
+        lines = [line for line in files[detail].splitlines() if not line.startswith("#")]
+        rows = list(csv.DictReader(lines))
+        assert len(rows[0]) == 25
+        paid = [row for row in rows if row["业务类型"] == "交易"]
+        back = [row for row in rows if row["业务类型"] == "退款"]
+        assert [fen(row["商家实收（元）"]) for row in paid] == [sum_ for sum_, _ in PAYMENTS]
+        assert [fen(row["商家实收（元）"]) for row in back] == [-2_500, -12_345]
+        assert [fen(row["服务费（元）"]) for row in paid] == [-60, -74, 0, -533]
+        assert all(row["支付宝交易号"].endswith("\t") for row in rows)
+        assert back[0]["退款批次号/请求号"].startswith("ref_")
+        assert paid[0]["商品名称"] == 'Tea, "green" 0 茶'
+        assert f"#交易合计：4笔，商家实收共{sum(p for p, _ in PAYMENTS) / 100:.2f}元" in files[detail]
+        total = next(line for line in files[summary].splitlines() if line.startswith("合计")).split(",")
+        assert fen(total[-1]) == sum(p - b for p, b in PAYMENTS) - (60 + 74 + 533)
+
+    def test_the_fund_bill_adds_up(self, trading: Trading) -> None:
+        files = unzipped(trading.alipay.statements.fetch_statement("signcustomer", trading.day).content)
+        detail = next(text for name, text in files.items() if "汇总" not in name)
+        rows = list(csv.DictReader(line for line in detail.splitlines() if not line.startswith("#")))
+        balance = 0
+        for row in rows:
+            balance += fen(row["收入金额（+元）"]) + fen(row["支出金额（-元）"])
+            assert fen(row["账户余额（元）"]) == balance
+        assert balance == sum(paid - back for paid, back in PAYMENTS) - (60 + 74 + 533)
+
+    def test_no_bill_is_believed_after_a_day_and_a_half(self, trading: Trading) -> None:
+        empty = trading.day - timedelta(days=1)
+        assert trading.alipay.statements.fetch_statement("trade", empty).content == b""
+        early = datetime.combine(empty, datetime.min.time(), BEIJING) + timedelta(days=1, hours=35)
+        channel = from_settings(trading.alipay.settings(clock=lambda: early))
+        with pytest.raises(StatementNotReady):
+            channel.fetch_statement("trade", empty)
+        with pytest.raises(StatementNotReady):
+            trading.alipay.statements.fetch_statement("trade", datetime.now(BEIJING).date())
+
+    def test_what_is_no_bill_is_said_so(self, trading: Trading) -> None:
+        with pytest.raises(StatementUnavailable):
+            trading.alipay.statements.fetch_statement("settlement", trading.day)
+
+    def test_an_address_is_no_longer_good_after_half_a_minute(
+        self, trading: Trading, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = []
+        send = Transport.send
+
+        def keep(self: Transport, method: str, url: str, **more: Any) -> httpx.Response:
+            asked.append(url)
+            return send(self, method, url, **more)
+
+        monkeypatch.setattr(Transport, "send", keep)
+        trading.alipay.statements.fetch_statement("trade", trading.day)
+        timestamp = httpx.URL(asked[-1]).params["timestamp"]
+        old = str(int(timestamp) - 31_000)
+        assert httpx.get(asked[-1].replace(timestamp, old)).status_code == 403
+        assert httpx.get(asked[-1]).status_code == 200
+
+
+class TestWechat:
+    def rows(self, content: bytes) -> tuple[list[dict[str, str]], dict[str, str]]:
+        """The rows and the summary, by their headers."""
+        assert content.startswith(b"\xef\xbb\xbf") and content.endswith(b"\r\n")
+        lines = content.decode("utf-8-sig").removesuffix("\r\n").split("\r\n")
+        header, *rows, total_header, total = (line.split(",") for line in lines)
+        cells = [[cell.removeprefix("`") for cell in row] for row in (*rows, total)]
+        assert all(len(row) == len(header) for row in rows)
+        assert all(cell.startswith("`") for row in (*rows, total) for cell in row)
+        named = [dict(zip(header, row, strict=True)) for row in cells[:-1]]
+        return named, dict(zip(total_header, cells[-1], strict=True))
+
+    def test_the_trade_bill(self, trading: Trading) -> None:
+        bill = trading.wechat.statements.fetch_statement("trade", trading.day)
+        rows, total = self.rows(bill.content)
+        assert len(rows[0]) == 27
+        paid = [row for row in rows if row["交易状态"] == "SUCCESS"]
+        back = [row for row in rows if row["交易状态"] == "REFUND"]
+        assert [fen(row["应结订单金额"]) for row in paid] == [sum_ for sum_, _ in PAYMENTS]
+        assert [row["手续费"] for row in paid] == ["0.54000", "0.67000", "0.00000", "4.80000"]
+        # a whole refund brings the whole fee back
+        assert [row["手续费"] for row in back] == ["-0.14000", "-0.67000"]
+        assert {row["退款状态"] for row in back} == {"SUCCESS"}
+        assert (rows[0]["费率"], rows[0]["特约商户号"]) == ("0.54%", "0")
+        assert rows[0]["商品名称"] == 'Tea\\  "green" 0 茶'
+        assert (total["总交易单数"], total["退款总金额"]) == ("6", "148.45")
+        assert total["手续费总金额"] == "5.20000"
+
+    @pytest.mark.parametrize(
+        ("kind", "count", "columns"), [("trade_success", 4, 20), ("trade_refund", 2, 29)]
+    )
+    def test_parts_of_it(self, trading: Trading, kind: str, count: int, columns: int) -> None:
+        rows, total = self.rows(trading.wechat.statements.fetch_statement(kind, trading.day).content)
+        assert (len(rows), len(rows[0])) == (count, columns)
+        assert total["总交易单数"] == str(count)
+
+    def test_the_fund_flow_adds_up(self, trading: Trading) -> None:
+        rows, total = self.rows(trading.wechat.statements.fetch_statement("fundflow", trading.day).content)
+        balance = 0
+        for row in rows:
+            sign = 1 if row["收支类型"] == "收入" else -1
+            balance += sign * fen(row["收支金额(元)"])
+            assert fen(row["账户结余(元)"]) == balance
+        assert balance == sum(paid - back for paid, back in PAYMENTS) - 520
+        assert total["资金流水总笔数"] == f"{len(rows)}.0"
+
+    def test_days_without_a_bill(self, trading: Trading) -> None:
+        channel = trading.wechat.statements
+        assert channel.fetch_statement("trade", trading.day - timedelta(days=1)).content == b""
+        with pytest.raises(StatementNotReady):
+            channel.fetch_statement("trade", datetime.now(BEIJING).date())
+        with pytest.raises(StatementUnavailable):
+            channel.fetch_statement("fundflow", trading.day - timedelta(days=200))
+        with pytest.raises(StatementUnavailable):
+            channel.fetch_statement("dividends", trading.day)
+
+
+class TestBoth:
+    @pytest.mark.parametrize("code", ["alipay", "wechat"])
+    def test_what_is_not_the_whole_file_is_refused(
+        self, trading: Trading, code: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        driver = trading.of(code)
+        genuine = driver.statements.fetch_statement("trade", trading.day).content
+        other = gzip.compress(genuine.replace(b"10", b"11")) if code == "wechat" else genuine
+        spoilt = [b"", b"<html>busy</html>", genuine[:-50], genuine[:100], gzip.compress(b"x")[:-4]]
+        if code == "wechat":
+            spoilt.append(other)
+        else:
+            spoilt.append(genuine[:80] + bytes([genuine[80] ^ 1]) + genuine[81:])
+        send = Transport.send
+        for content in spoilt:
+            answer = httpx.Response(200, content=content)
+            monkeypatch.setattr(
+                Transport,
+                "send",
+                lambda *a, answer=answer, **k: answer if "download" in a[2] else send(*a, **k),
+            )
+            with pytest.raises(ChannelUnavailable):
+                driver.statements.fetch_statement("trade", trading.day)
+        monkeypatch.undo()
+        assert driver.statements.fetch_statement("trade", trading.day).content == genuine
+
+    @pytest.mark.parametrize("code", ["alipay", "wechat"])
+    def test_no_answer_can_be_asked_again(self, trading: Trading, code: str) -> None:
+        driver = trading.of(code)
+        for fault in ("drop_before", "error_before"):
+            driver.sandbox.fault(f"/{code}", fault)
+            with pytest.raises(ChannelUnavailable):
+                driver.statements.fetch_statement("trade", trading.day)
+        assert driver.statements.fetch_statement("trade", trading.day).content
+
+
+def test_both_say_what_they_do(trading: Trading) -> None:
+    for code in ("alipay", "wechat"):
+        assert Capability.STATEMENT in trading.of(code).channel.capabilities
