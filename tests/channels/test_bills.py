@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +14,8 @@ from zipfile import ZipFile
 
 import httpx
 import pytest
+from alipay import AliPay
+from wechatpayv3 import WeChatPay, WeChatPayType
 
 from ledger.money import Money
 from payments.channels.alipay.channel import from_settings
@@ -25,7 +28,7 @@ from payments.channels.contract import (
 )
 from payments.channels.transport import Transport
 from tests.channels.drivers.alipay import AlipayDriver
-from tests.channels.drivers.wallet import WalletDriver
+from tests.channels.drivers.wallet import WalletDriver, private_pem
 from tests.channels.drivers.wechat import WechatDriver
 from tests.channels.world import Receiver, running_sandbox
 
@@ -101,6 +104,11 @@ def unzipped(content: bytes) -> dict[str, str]:
             member.filename.encode("cp437").decode("gbk"): archive.read(member).decode("gb18030")
             for member in archive.infolist()
         }
+
+
+def rows(text: str) -> list[str]:
+    """All but the line that tells when the file was written."""
+    return [line for line in text.splitlines() if not line.startswith("#导出时间")]
 
 
 def fen(yuan: str) -> int:
@@ -228,6 +236,52 @@ class TestWechat:
             channel.fetch_statement("fundflow", trading.day - timedelta(days=200))
         with pytest.raises(StatementUnavailable):
             channel.fetch_statement("dividends", trading.day)
+
+
+class TestOracles:
+    """Independent clients get the same files."""
+
+    def test_wechat(self, trading: Trading) -> None:
+        wx = trading.wechat
+        oracle = WeChatPay(
+            wechatpay_type=WeChatPayType.NATIVE,
+            mchid=wx.account["mchid"],
+            private_key=private_pem(wx.key),
+            cert_serial_no=wx.account["merchant_serial"],
+            appid=wx.account["appid"],
+            apiv3_key=wx.account["api_v3_key"],
+            public_key=wx.account["public_key"],
+            public_key_id=wx.account["public_key_id"],
+        )
+        # It signs what follows the host's address, so the sandbox also answers at its root.
+        oracle._core._gate_way = wx.sandbox.url
+        for kind, ask in (("trade", oracle.trade_bill), ("fundflow", oracle.fundflow_bill)):
+            status, body = ask(trading.day.isoformat(), tar_type="GZIP")
+            status, packed = oracle.download_bill(json.loads(body)["download_url"])
+            assert status == 200
+            ours = wx.statements.fetch_statement(kind, trading.day).content
+            assert gzip.decompress(packed) == ours
+        status, body = oracle.trade_bill((trading.day - timedelta(days=1)).isoformat())
+        assert (status, json.loads(body)["code"]) == (400, "NO_STATEMENT_EXIST")
+
+    def test_alipay(self, trading: Trading) -> None:
+        ali = trading.alipay
+        oracle = AliPay(
+            appid=ali.account["app_id"],
+            app_notify_url="",
+            app_private_key_string=private_pem(ali.key),
+            alipay_public_key_string=ali.account["alipay_public_key"],
+        )
+        oracle._gateway = f"{ali.sandbox.url}/alipay/gateway.do"
+        content = {"bill_type": "trade", "bill_date": trading.day.isoformat()}
+        method = "alipay.data.dataservice.bill.downloadurl.query"
+        name = f"{method.replace('.', '_')}_response"
+        answer = oracle.verified_sync_response(oracle.build_body(method, content), name)
+        ours = unzipped(ali.statements.fetch_statement("trade", trading.day).content)
+        theirs = unzipped(httpx.get(answer["bill_download_url"]).content)
+        assert {name: rows(text) for name, text in theirs.items()} == {
+            name: rows(text) for name, text in ours.items()
+        }
 
 
 class TestBoth:

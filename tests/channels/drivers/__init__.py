@@ -22,6 +22,9 @@ class Driver(ABC):
     refund_path: str  # the same for `refund`
     paid_at_start: bool = False  # whether `start` takes the money at once (a card), or the customer must act
 
+    slow_refund: int = 0  # the sum of a refund that ends when `refund_ends` says so; 0 if there is none
+    statements_by_day: bool = False  # whether a day's statement is written after the day, in GMT+8
+
     def __init__(self, sandbox: Sandbox, receiver: Receiver) -> None:
         self.sandbox = sandbox
         self.receiver = receiver
@@ -93,6 +96,10 @@ class Driver(ABC):
             notify_url=start.notify_url,
             start=start,
         )
+
+    def refund_ends(self, movement: MovementRequest) -> None:
+        """Let a refund of `slow_refund` arrive."""
+        raise NotImplementedError
 
     def customer_opens(self, start: StartRequest) -> None:
         """The customer looks at what `start` gave (scans the code, opens the page) and does no more."""
