@@ -3,12 +3,10 @@
 import csv
 import gzip
 import json
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
@@ -18,7 +16,7 @@ from alipay import AliPay
 from wechatpayv3 import WeChatPay, WeChatPayType
 
 from ledger.money import Money
-from payments.channels.alipay.channel import from_settings
+from payments.channels.alipay.channel import AlipayChannel, from_settings
 from payments.channels.contract import (
     Capability,
     ChannelUnavailable,
@@ -33,14 +31,14 @@ from tests.channels.drivers.wechat import WechatDriver
 from tests.channels.world import Receiver, running_sandbox
 
 BEIJING = timezone(timedelta(hours=8))
-DAYS_AGO = 3
+LATER = timedelta(days=3)
 # sum paid, part refunded
 PAYMENTS = [(10_000, 2_500), (12_345, 12_345), (1, 0), (88_880, 0)]
 
 
 @dataclass(frozen=True, slots=True)
 class Trading:
-    """One day of both wallets in a sandbox of its own, three days back."""
+    """One day of both wallets in a sandbox of its own, whose clock is three days ahead of it."""
 
     alipay: AlipayDriver
     wechat: WechatDriver
@@ -52,20 +50,16 @@ class Trading:
 
 @pytest.fixture(scope="module")
 def trading(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Trading]:
-    data = tmp_path_factory.mktemp("bills")
-    with running_sandbox(data) as sandbox:
+    with running_sandbox(tmp_path_factory.mktemp("bills")) as sandbox:
+        today = datetime.now(BEIJING).date()
         done = Trading(
-            AlipayDriver(sandbox, receiver, "bills"), WechatDriver(sandbox, receiver, "bills"), _today()
+            AlipayDriver(sandbox, receiver, "bills"), WechatDriver(sandbox, receiver, "bills"), today
         )
         for driver in (done.alipay, done.wechat):
             for number, (paid, back) in enumerate(PAYMENTS):
                 _trade(driver, number, paid, back)
-        _put_back(data / "sandbox.sqlite3")
+        sandbox.ask("POST", "/control/clock", {"advance": LATER.total_seconds()})
         yield done
-
-
-def _today() -> date:
-    return (datetime.now(BEIJING) - timedelta(days=DAYS_AGO)).date()
 
 
 def _trade(driver: WalletDriver, number: int, paid: int, back: int) -> None:
@@ -80,22 +74,6 @@ def _trade(driver: WalletDriver, number: int, paid: int, back: int) -> None:
             movement_reference=start.reference.replace("att_", "ref_"),
         )
         assert driver.channel.refund(refund).outcome in {Outcome.SUCCEEDED, Outcome.PENDING}
-
-
-def _put_back(file: Path) -> None:
-    """Let everything have happened three days ago."""
-    moved = {
-        "alipay_trades": ("created_at", "paid_at", "closed_at"),
-        "alipay_refunds": ("refunded_at",),
-        "wechat_orders": ("paid_at",),
-        "wechat_refunds": ("created_at",),
-        "wechat_refund_ends": ("changed_at",),
-    }
-    with sqlite3.connect(file, timeout=10) as connection:
-        for table, columns in moved.items():
-            changes = ", ".join(f"{name} = {name} - {DAYS_AGO * 86_400}" for name in columns)
-            connection.execute(f"UPDATE {table} SET {changes}")
-    connection.close()
 
 
 def unzipped(content: bytes) -> dict[str, str]:
@@ -150,14 +128,15 @@ class TestAlipay:
         assert balance == sum(paid - back for paid, back in PAYMENTS) - (60 + 74 + 533)
 
     def test_no_bill_is_believed_after_a_day_and_a_half(self, trading: Trading) -> None:
-        empty = trading.day - timedelta(days=1)
-        assert trading.alipay.statements.fetch_statement("trade", empty).content == b""
-        early = datetime.combine(empty, datetime.min.time(), BEIJING) + timedelta(days=1, hours=35)
-        channel = from_settings(trading.alipay.settings(clock=lambda: early))
+        empty = trading.day + timedelta(days=1)
+        end = datetime.combine(empty, datetime.min.time(), BEIJING) + timedelta(days=1)
+
+        def at(hours: int) -> AlipayChannel:
+            return from_settings(trading.alipay.settings(clock=lambda: end + timedelta(hours=hours)))
+
+        assert at(37).fetch_statement("trade", empty).content == b""
         with pytest.raises(StatementNotReady):
-            channel.fetch_statement("trade", empty)
-        with pytest.raises(StatementNotReady):
-            trading.alipay.statements.fetch_statement("trade", datetime.now(BEIJING).date())
+            at(35).fetch_statement("trade", empty)
 
     def test_what_is_no_bill_is_said_so(self, trading: Trading) -> None:
         with pytest.raises(StatementUnavailable):
@@ -231,7 +210,7 @@ class TestWechat:
         channel = trading.wechat.statements
         assert channel.fetch_statement("trade", trading.day - timedelta(days=1)).content == b""
         with pytest.raises(StatementNotReady):
-            channel.fetch_statement("trade", datetime.now(BEIJING).date())
+            channel.fetch_statement("trade", (datetime.now(BEIJING) + LATER).date())
         with pytest.raises(StatementUnavailable):
             channel.fetch_statement("fundflow", trading.day - timedelta(days=200))
         with pytest.raises(StatementUnavailable):
@@ -313,8 +292,9 @@ class TestBoth:
     @pytest.mark.parametrize("code", ["alipay", "wechat"])
     def test_no_answer_can_be_asked_again(self, trading: Trading, code: str) -> None:
         driver = trading.of(code)
-        for fault in ("drop_before", "error_before"):
-            driver.sandbox.fault(f"/{code}", fault)
+        for kind, status in (("drop_before", 500), ("error_before", 500), ("error_before", 429)):
+            asked = {"path": f"/{code}", "kind": kind, "status": status, "times": 1}
+            driver.sandbox.ask("POST", "/control/faults", asked)
             with pytest.raises(ChannelUnavailable):
                 driver.statements.fetch_statement("trade", trading.day)
         assert driver.statements.fetch_statement("trade", trading.day).content

@@ -23,7 +23,6 @@ class Driver(ABC):
     paid_at_start: bool = False  # whether `start` takes the money at once (a card), or the customer must act
 
     slow_refund: int = 0  # the sum of a refund that ends when `refund_ends` says so; 0 if there is none
-    statements_by_day: bool = False  # whether a day's statement is written after the day, in GMT+8
 
     def __init__(self, sandbox: Sandbox, receiver: Receiver) -> None:
         self.sandbox = sandbox

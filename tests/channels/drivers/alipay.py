@@ -12,7 +12,6 @@ class AlipayDriver(WalletDriver):
     start_path = "/alipay/gateway.do"
     refund_path = "/alipay/gateway.do"
     slow_refund = 66_682
-    statements_by_day = True
 
     def build(self, *, timeout_seconds: float = 5.0, api_base: str = "") -> Channel:
         self.account: dict[str, Any] = self.sandbox.onboard(
