@@ -5,6 +5,7 @@ then it must be read as exactly that. A new channel takes part as soon as it has
 """
 
 from collections import Counter
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -34,8 +35,8 @@ Genuine = tuple[Arrived, Arrived]
 def genuine(driver: Driver) -> Genuine:
     """The notifications of two payments."""
     starts = [driver.paid()[0], driver.paid(4_321)[0]]
-    first, second = (eventually(lambda start=start: payment_notices(driver, start))[0] for start in starts)
-    return first, second
+    arrived = [eventually(partial(payment_notices, driver, start))[0] for start in starts]
+    return arrived[0], arrived[1]
 
 
 def test_none_of_thousands_is_believed(driver: Driver, genuine: Genuine) -> None:

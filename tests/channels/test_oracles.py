@@ -2,8 +2,10 @@
 
 import json
 import logging
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from alipay import AliPay
@@ -13,12 +15,13 @@ from wechatpayv3.utils import aes_decrypt, rsa_sign, rsa_verify
 
 from payments.channels import rsa
 from payments.channels.alipay import signing as alipay_signing
+from payments.channels.alipay.channel import from_settings
 from payments.channels.contract import NoticeKind, Outcome
 from payments.channels.wechat import signing as wechat_signing
 from tests.channels.drivers.alipay import AlipayDriver
 from tests.channels.drivers.wallet import private_pem, public_pem
 from tests.channels.drivers.wechat import WechatDriver
-from tests.channels.world import Arrived, Receiver, Sandbox, eventually
+from tests.channels.world import HTTP, Arrived, Receiver, Sandbox, eventually
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,13 @@ def wechat_oracle(wx: WechatDriver) -> Any:
     )
     oracle._core._gate_way = wx.sandbox.url
     return oracle
+
+
+def refund_notices(wx: WechatDriver, number: str) -> list[Arrived]:
+    found = wx.receiver.at(wx.notify_path)
+    return [
+        one for one in found if wx.channel.read_notice(one.headers, one.body).movement_reference == number
+    ]
 
 
 def arrived_about(driver: AlipayDriver | WechatDriver, reference: str, kind: NoticeKind) -> Arrived:
@@ -133,6 +143,54 @@ class TestAlipay:
         assert reader._verify(alipay_signing.request_text(sent), sent["sign"])
         assert sent["sign"] == reader._sign("a=茶&b=2&=x&sign_type=RSA2")
 
+    @pytest.mark.parametrize(("device", "page"), [("phone", "wap"), ("desktop", "page")])
+    def test_it_builds_the_pages_that_we_build(
+        self, ali: AlipayDriver, alipay_oracle: Any, device: str, page: str
+    ) -> None:
+        start = replace(ali.start_request(), device=device)
+        channel = from_settings(ali.settings(desktop_product="page"))
+        action = channel.start(start).next_action
+        assert action is not None
+        ours = dict(parse_qsl(urlsplit(action.value).query))
+        content = json.loads(ours["biz_content"])
+        build = getattr(alipay_oracle, f"api_alipay_trade_{page}_pay")
+        theirs = dict(
+            parse_qsl(
+                build(
+                    content["subject"],
+                    content["out_trade_no"],
+                    content["total_amount"],
+                    return_url=start.return_url,
+                    notify_url=start.notify_url,
+                    time_expire=content["time_expire"],
+                )
+            )
+        )
+        # The oracle still writes the wap product's name as old samples do: QUICK_WAP_PAY.
+        named = {"product_code": content["product_code"]}
+        assert json.loads(theirs["biz_content"]) | named == content
+        differing = {name for name in ours | theirs if ours.get(name) != theirs.get(name)}
+        assert differing <= {"biz_content", "format", "timestamp", "sign"}
+        unsigned = {name: value for name, value in ours.items() if name != "sign"}
+        assert AliPay("1", None, private_pem(ali.key), public_pem(ali.key))._verify(
+            alipay_signing.request_text(unsigned), ours["sign"]
+        )
+
+    def test_it_learns_of_a_refund_as_we_do(self, ali: AlipayDriver, alipay_oracle: Any) -> None:
+        start, answer = ali.paid()
+        refund = replace(ali.movement(start, answer), amount=start.amount, movement_reference="ref_all")
+        assert ali.channel.refund(refund).outcome is Outcome.SUCCEEDED
+        known = alipay_oracle.api_alipay_trade_fastpay_refund_query("ref_all", out_trade_no=start.reference)
+        assert (known["refund_status"], known["refund_amount"]) == ("REFUND_SUCCESS", "100.00")
+        unknown = alipay_oracle.api_alipay_trade_fastpay_refund_query(
+            "ref_none", out_trade_no=start.reference
+        )
+        assert unknown["code"] == "10000" and "refund_status" not in unknown
+        assert alipay_oracle.api_alipay_trade_query(start.reference)["trade_status"] == "TRADE_CLOSED"
+        fields = dict(parse_qsl(arrived_about(ali, start.reference, NoticeKind.REFUND).body.decode()))
+        signature = fields.pop("sign")
+        assert alipay_oracle.verify(fields, signature)
+
 
 class TestWechat:
     def test_it_creates_queries_and_refunds(self, wx: WechatDriver, wechat_oracle: Any) -> None:
@@ -170,6 +228,64 @@ class TestWechat:
         )
         assert status == 200
         assert wx.open(json.loads(body)["h5_url"]) == 200
+
+    def test_its_own_browser_pays_with_the_signature_that_we_make_too(
+        self, wx: WechatDriver, wechat_oracle: Any
+    ) -> None:
+        status, body = wechat_oracle.pay(
+            "Green tea",
+            wx.start_request().reference,
+            {"total": 100},
+            payer={"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"},
+            pay_type=WeChatPayType.JSAPI,
+        )
+        assert status == 200
+        prepay_id = json.loads(body)["prepay_id"]
+        signer = wechat_signing.Signer("", "", wx.key, lambda: datetime.now(UTC))
+        ours = signer.bridge(wx.account["appid"], prepay_id)
+        signed = [ours[name] for name in ("appId", "timeStamp", "nonceStr", "package")]
+        assert wechat_oracle.sign(signed) == ours["paySign"]
+        bridge = f"{wx.sandbox.url}/control/wechat/{wx.account['mchid']}/bridge"
+        assert HTTP.post(bridge, json=ours).json()["err_msg"].endswith(":ok")
+
+    def test_it_finishes_an_abnormal_refund(self, wx: WechatDriver, wechat_oracle: Any) -> None:
+        start, answer = wx.paid(100_000)
+        number = start.reference.replace("att_", "ref_")
+        amount = {"refund": 66_672, "total": 100_000, "currency": "CNY"}
+        refund_id = json.loads(
+            wechat_oracle.refund(number, amount, out_trade_no=start.reference, notify_url=start.notify_url)[1]
+        )["refund_id"]
+        assert json.loads(wechat_oracle.query_refund(number)[1])["status"] == "ABNORMAL"
+        status, body = wechat_oracle.abnormal_refund(
+            refund_id, number, "USER_BANK_CARD", "ICBC_DEBIT", "6222020200012345678", "王小明"
+        )
+        assert (status, json.loads(body)["status"]) == (200, "PROCESSING")
+        movement = replace(wx.movement(start, answer), movement_reference=number)
+        assert wx.channel.query_refund(movement).outcome is Outcome.SUCCEEDED
+        told = eventually(lambda: refund_notices(wx, number))
+        callbacks = [wechat_oracle.callback(one.headers, one.body) for one in told]
+        events = {callback["event_type"] for callback in callbacks}
+        assert events <= {"REFUND.ABNORMAL", "REFUND.SUCCESS"}
+
+    def test_it_reads_the_certificates(self, sandbox: Sandbox, receiver: Receiver) -> None:
+        wx = WechatDriver(sandbox, receiver, "oracle certificates")
+        mchid = wx.account["mchid"]
+        serials = sandbox.ask("POST", f"/control/wechat/{mchid}/signing", {"certificates": 1})["serials"]
+        oracle = WeChatPay(
+            wechatpay_type=WeChatPayType.NATIVE,
+            mchid=mchid,
+            private_key=private_pem(wx.key),
+            cert_serial_no=wx.account["merchant_serial"],
+            appid=wx.account["appid"],
+            apiv3_key=wx.account["api_v3_key"],
+            public_key=wx.account["public_key"],
+            public_key_id=wx.account["public_key_id"],
+        )
+        oracle._core._gate_way = sandbox.url
+        oracle._core._update_certificates()
+        assert [f"{one.serial_number:040X}" for one in oracle._core._certificates] == serials[1:]
+        status, _ = oracle.query(out_trade_no="never_heard_of")
+        assert status == 404
 
     def test_it_verifies_and_opens_the_sandboxs_notifications(
         self, wx: WechatDriver, wechat_oracle: Any

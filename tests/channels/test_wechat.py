@@ -29,7 +29,7 @@ from payments.channels.wechat import signing
 from payments.channels.wechat.channel import from_settings
 from tests.channels.drivers.wallet import new_key, public_pem
 from tests.channels.drivers.wechat import WechatDriver
-from tests.channels.world import Receiver, Sandbox
+from tests.channels.world import HTTP, Receiver, Sandbox
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -166,6 +166,26 @@ class TestStart:
         assert page is not None and page.kind is ActionKind.REDIRECT
         assert parse_qs(urlsplit(page.value).query)["redirect_url"] == [start.return_url]
         assert wx.open(page.value) == 200
+
+    def test_wechats_own_browser_gets_what_its_bridge_takes(self, wx: WechatDriver) -> None:
+        start = replace(wx.start_request(), device="in_app", payer="oUpF8uMuAJO_M2pxb1Q9zNjWeS6o")
+        action = wx.channel.start(start).next_action
+        assert action is not None and action.kind is ActionKind.IN_APP
+        parameters = json.loads(action.value)
+        assert set(parameters) == {"appId", "timeStamp", "nonceStr", "package", "signType", "paySign"}
+        bridge = f"{wx.sandbox.url}/control/wechat/{wx.account['mchid']}/bridge"
+        for name in ("appId", "timeStamp", "nonceStr", "package", "paySign"):
+            assert HTTP.post(bridge, json={**parameters, name: parameters[name][::-1]}).status_code == 400
+        assert HTTP.post(bridge, json=parameters).json() == {"err_msg": "get_brand_wcpay_request:ok"}
+        answer = wx.channel.query(wx.movement(start))
+        assert (answer.outcome, answer.raw["trade_type"]) == (Outcome.SUCCEEDED, "JSAPI")
+        assert "payer" not in answer.raw
+
+    def test_nobody_named_is_nobody_asked(self, wx: WechatDriver) -> None:
+        start = replace(wx.start_request(), device="in_app")
+        answer = wx.channel.start(start)
+        assert (answer.outcome, answer.code) == (Outcome.ERRORED, "payer_missing")
+        assert wx.sandbox.payments(start.reference) == []
 
     def test_a_long_description_is_cut_between_characters(self, wx: WechatDriver) -> None:
         start = replace(wx.start_request(), description="a" + "茶" * 100)

@@ -44,10 +44,10 @@ def fetch(gateway: Gateway, kind: str, day: date, clock: Callable[[], datetime])
 def _refused(answer: GatewayAnswer, day: date, now: datetime) -> None:
     """Raises what the refusal means; returns when the day is known to be empty."""
     said = f"{answer.code}: {answer.message}"
+    if answer.fields.get("code") in codes.BUSY or answer.code in codes.BILL_LATER:
+        raise ChannelUnavailable(f"Alipay gave no bill now ({said})")
     if answer.fields.get("code") != codes.BUSINESS_FAILED:
         raise StatementUnavailable(f"Alipay refused to give the bill ({said})")
-    if answer.code in codes.BILL_LATER:
-        raise ChannelUnavailable(f"Alipay gave no bill now ({said})")
     if not _NO_BILL.search(said):
         raise StatementUnavailable(f"Alipay has no such bill ({said})")
     end = datetime.combine(day + timedelta(days=1), time(), ALIPAY_TIME)

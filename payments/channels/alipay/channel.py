@@ -24,7 +24,6 @@ from payments.channels.contract import (
     Advice,
     Answer,
     Capability,
-    Channel,
     Instrument,
     InstrumentUnknown,
     MovementRequest,
@@ -45,7 +44,7 @@ _CLOCK_MARGIN: Final = timedelta(seconds=60)
 _FORBIDDEN_IN_SUBJECT: Final = str.maketrans("/=&", "   ")
 
 
-def from_settings(settings: Mapping[str, Any]) -> Channel:
+def from_settings(settings: Mapping[str, Any]) -> "AlipayChannel":
     """The channel that `settings` (the ALIPAY group, `timeout_seconds`, `clock`) describes.
 
     Raises `ValueError` for a missing setting, a key that is not RSA, or plain http to another machine.

@@ -8,6 +8,8 @@ from payments.channels.contract import Advice, Outcome
 OK: Final = "10000"
 BUSINESS_FAILED: Final = "40004"
 TRADE_NOT_EXIST: Final = "ACQ.TRADE_NOT_EXIST"
+# The gateway could not say anything now: not available, or asked too often.
+BUSY: Final = frozenset({"20000", "40005"})
 # A bill was asked for, and the asking failed: nothing is said about the bill.
 BILL_LATER: Final = frozenset({"isp.unknow-error", "isp.system-error", "isp.busy", "ACQ.SYSTEM_ERROR"})
 

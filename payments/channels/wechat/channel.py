@@ -23,7 +23,6 @@ from payments.channels.contract import (
     Advice,
     Answer,
     Capability,
-    Channel,
     Instrument,
     InstrumentUnknown,
     MovementRequest,
@@ -47,7 +46,7 @@ _TRANSACTIONS: Final = "/v3/pay/transactions"
 _REFUNDS: Final = "/v3/refund/domestic/refunds"
 
 
-def from_settings(settings: Mapping[str, Any]) -> Channel:
+def from_settings(settings: Mapping[str, Any]) -> "WechatChannel":
     """The channel that `settings` (the WECHAT group, `timeout_seconds`, `clock`) describes.
 
     Raises `ValueError` for a missing or malformed setting, a key that is not RSA, or plain http to another machine.

@@ -69,26 +69,26 @@ class PlatformKeys:
                 return
             self._tried_at = self._clock()
             try:
-                self._fetched = _fetch(line, self._api_v3_key, self._clock)
+                self._fetched = self._fetch(line)
             except Unanswered:
                 return  # what was fetched before stays
             self._fetched_at = self._tried_at
 
+    def _fetch(self, line: Line) -> dict[str, RSAPublicKey]:
+        """The certificates that are valid now, the newest first. Raises `Unanswered`.
 
-def _fetch(line: Line, api_v3_key: bytes, clock: Callable[[], datetime]) -> dict[str, RSAPublicKey]:
-    """The certificates that are valid now, the newest first. Raises `Unanswered`.
-
-    They are sealed with the key that only WeChat Pay and we hold, and one of them must have signed the answer.
-    """
-    response = line.send("GET", "/v3/certificates")
-    if response.status_code != 200:
-        raise Unanswered(f"HTTP {response.status_code}", code="http_error")
-    try:
-        found = dict(_listed(read_object(response.content), api_v3_key, clock()))
-    except (MalformedNotice, ValueError) as problem:
-        raise Unanswered("the certificates can not be read", code="unreadable") from problem
-    check(response, Verifier(found.get, clock))
-    return found
+        They are sealed with the key that only WeChat Pay and we hold, and one of them must have signed the answer,
+        or a key that the settings name: during a switch either signs.
+        """
+        response = line.send("GET", "/v3/certificates")
+        if response.status_code != 200:
+            raise Unanswered(f"HTTP {response.status_code}", code="http_error")
+        try:
+            found = dict(_listed(read_object(response.content), self._api_v3_key, self._clock()))
+        except (MalformedNotice, ValueError) as problem:
+            raise Unanswered("the certificates can not be read", code="unreadable") from problem
+        check(response, Verifier({**found, **self._named}.get, self._clock))
+        return found
 
 
 def _listed(

@@ -7,10 +7,11 @@ credentials through the channel's own `from_settings`, and plays the customer.
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from ledger.identifiers import encode, new_key
 from ledger.money import Money
-from payments.channels.contract import Answer, Channel, MovementRequest, StartRequest
+from payments.channels.contract import Answer, Channel, MovementRequest, StartRequest, StatementSource
 from tests.channels.world import Receiver, Sandbox
 
 
@@ -20,6 +21,8 @@ class Driver(ABC):
     start_path: str  # the path that `start` calls at the sandbox, for faults
     refund_path: str  # the same for `refund`
     paid_at_start: bool = False  # whether `start` takes the money at once (a card), or the customer must act
+
+    slow_refund: int = 0  # the sum of a refund that ends when `refund_ends` says so; 0 if there is none
 
     def __init__(self, sandbox: Sandbox, receiver: Receiver) -> None:
         self.sandbox = sandbox
@@ -35,6 +38,11 @@ class Driver(ABC):
     @abstractmethod
     def build_with_wrong_key(self) -> Channel:
         """The same account, signed or authorised with a key that the provider does not know."""
+
+    @property
+    def statements(self) -> StatementSource:
+        """The channel as a source of bills (`Capability.STATEMENT`)."""
+        return cast(StatementSource, self.channel)
 
     def instrument(self) -> str:
         """A fresh instrument token that is accepted (cards)."""
@@ -87,6 +95,10 @@ class Driver(ABC):
             notify_url=start.notify_url,
             start=start,
         )
+
+    def refund_ends(self, movement: MovementRequest) -> None:
+        """Let a refund of `slow_refund` arrive."""
+        raise NotImplementedError
 
     def customer_opens(self, start: StartRequest) -> None:
         """The customer looks at what `start` gave (scans the code, opens the page) and does no more."""

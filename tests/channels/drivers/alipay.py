@@ -3,7 +3,7 @@
 from typing import Any
 
 from payments.channels.alipay.channel import from_settings
-from payments.channels.contract import Channel
+from payments.channels.contract import Channel, MovementRequest
 from tests.channels.drivers.wallet import WalletDriver, new_key, private_pem, public_pem
 
 
@@ -11,6 +11,7 @@ class AlipayDriver(WalletDriver):
     code = "alipay"
     start_path = "/alipay/gateway.do"
     refund_path = "/alipay/gateway.do"
+    slow_refund = 66_682
 
     def build(self, *, timeout_seconds: float = 5.0, api_base: str = "") -> Channel:
         self.account: dict[str, Any] = self.sandbox.onboard(
@@ -33,3 +34,7 @@ class AlipayDriver(WalletDriver):
             "timeout_seconds": 5.0,
             **changed,
         }
+
+    def refund_ends(self, movement: MovementRequest) -> None:
+        refund = f"/control/alipay/{self.account['app_id']}/refunds/{movement.movement_reference}"
+        self.sandbox.ask("POST", f"{refund}/finish")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from payments.channels.contract import Channel
+from payments.channels.contract import Channel, MovementRequest
 from payments.channels.wechat.channel import from_settings
 from tests.channels.drivers.wallet import WalletDriver, new_key, private_pem, public_pem
 
@@ -11,6 +11,7 @@ class WechatDriver(WalletDriver):
     code = "wechat"
     start_path = "/wechat/v3/pay/transactions/native"
     refund_path = "/wechat/v3/refund/domestic/refunds"
+    slow_refund = 66_671
 
     def build(self, *, timeout_seconds: float = 5.0, api_base: str = "") -> Channel:
         self.account: dict[str, Any] = self.sandbox.onboard(
@@ -33,3 +34,7 @@ class WechatDriver(WalletDriver):
             "timeout_seconds": 5.0,
             **changed,
         }
+
+    def refund_ends(self, movement: MovementRequest) -> None:
+        refund = f"/control/wechat/{self.account['mchid']}/refunds/{movement.movement_reference}"
+        self.sandbox.ask("POST", f"{refund}/SUCCESS")
