@@ -21,7 +21,7 @@ from tests.channels.world import (
 )
 from tests.sandbox.shop import Shop
 
-HOUR, DAY = 3600, 86_400
+DAY = 86_400
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,17 @@ def test_it_never_goes_back(world: Sandbox, asked: dict[str, object]) -> None:
     before = ahead(world)
     assert HTTP.post(f"{world.url}/control/clock", json=asked).status_code == 400
     assert ahead(world) == before
+
+
+def test_people_turn_it_and_switch_the_mix(world: Sandbox) -> None:
+    before = ahead(world)
+    world.ask("POST", "/control/mix", {"requests": 0.5})
+    for path in ("/clock/86400", "/mix/off"):
+        assert HTTP.post(world.url + path, headers={"Origin": "http://evil.example"}).status_code == 403
+        assert HTTP.post(world.url + path).status_code == 303
+    assert ahead(world) == before + DAY
+    assert world.ask("GET", "/control/mix")["off"] is True
+    assert "Switch on" in HTTP.get(world.url).text
 
 
 def test_it_is_kept(tmp_path: Path) -> None:
