@@ -98,10 +98,9 @@ def test_the_schedule_of_retries_goes_by_it_and_the_signature_does_not(
     driver.paid()
     schedule = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10_800, 10_800, 10_800, 21_600, 21_600)
     for tries, pause in enumerate(schedule, start=1):
-        eventually(lambda tries=tries: len(receiver.at(driver.notify_path)) == tries)
-        eventually(lambda tries=tries: tried(world, receiver, driver.notify_path) == tries)
+        tried(world, receiver, driver.notify_path, tries)
         world.advance(pause)
-    eventually(lambda: tried(world, receiver, driver.notify_path) == len(schedule) + 1)
+    tried(world, receiver, driver.notify_path, len(schedule) + 1)
     for one in receiver.at(driver.notify_path):
         assert abs(time.time() - int(one.headers["wechatpay-timestamp"])) < 60
         driver.channel.read_notice(one.headers, one.body)
@@ -121,5 +120,5 @@ def newest(world: Sandbox, receiver: Receiver, path: str) -> dict[str, object]:
     return next(one for one in found if one["url"] == receiver.url + path)
 
 
-def tried(world: Sandbox, receiver: Receiver, path: str) -> object:
-    return newest(world, receiver, path)["attempts"]
+def tried(world: Sandbox, receiver: Receiver, path: str, times: int) -> None:
+    eventually(lambda: len(receiver.at(path)) == times and newest(world, receiver, path)["attempts"] == times)

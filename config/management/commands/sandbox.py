@@ -91,8 +91,9 @@ class Command(BaseCommand):
 
     def _payment(self, named: str) -> str:
         """The sandbox's id of what the user named, or of the newest payment that waits."""
-        narrowed = {"reference": named} if named else {"state": "waiting"}
-        found = self._ask("GET", "/control/payments", **narrowed)["payments"]
+        found = self._ask("GET", "/control/payments", reference=named, state="" if named else "waiting")[
+            "payments"
+        ]
         if not found and not named:
             raise CommandError("No payment waits.")
         return str(found[0]["id"]) if found else named
