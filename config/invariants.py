@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import NamedTuple
 
 import httpx
 from django.conf import settings
@@ -11,31 +12,50 @@ from ledger.invariants import Finding
 from payments.selectors import money_by_attempt
 
 NAME = "money at the sandbox equals ours"
+_PAGE = 5000
 
-Movement = tuple[str, str, str, int, int]  # reference, channel, currency, captured, refunded
+
+class Movement(NamedTuple):
+    """What moved under one reference, in minor units; `disputed` is what disputes keep from us."""
+
+    reference: str
+    channel: str
+    currency: str
+    captured: int
+    refunded: int
+    disputed: int
 
 
 def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
-    """Only where the sandbox plays the providers; live ones are compared by reconciliation."""
+    """Only where the sandbox plays the providers; live ones are compared by reconciliation.
+
+    Both sides are read in the order of the references, a page at a time.
+    """
     if not settings.SANDBOX_URL:
         return
-    theirs = _sandbox_movements(settings.SANDBOX_URL)
-    if theirs is None:
-        yield NAME, 0, [Finding(NAME, settings.SANDBOX_URL, "the sandbox does not answer: is it running?")]
-        return
-    ours: list[Movement] = [
-        (moved.reference, moved.channel, moved.currency, moved.captured, moved.refunded)
-        for moved in money_by_attempt()
-        if moved.captured or moved.refunded
-    ]
-    yield NAME, len(theirs), list(compare(ours, theirs))
+    looked_at = 0
+
+    def theirs() -> Iterator[Movement]:
+        nonlocal looked_at
+        for movement in _sandbox_movements(settings.SANDBOX_URL):
+            looked_at += 1
+            yield movement
+
+    try:
+        findings = list(compare(_our_movements(), theirs()))
+    except (httpx.HTTPError, ValueError, KeyError):
+        findings = [Finding(NAME, settings.SANDBOX_URL, "the sandbox does not answer: is it running?")]
+    yield NAME, looked_at, findings
 
 
 def compare(ours: Iterable[Movement], theirs: Iterable[Movement]) -> Iterator[Finding]:
-    """One finding for each attempt on which the two disagree, or that only one of them knows."""
+    """One finding for each attempt on which the two disagree, or that only one of them knows.
+
+    Both must come in the order of their references.
+    """
     told = heapq.merge(
-        ((movement[0], "ours", movement) for movement in sorted(ours)),
-        ((movement[0], "theirs", movement) for movement in sorted(theirs)),
+        ((movement.reference, "ours", movement) for movement in ours),
+        ((movement.reference, "theirs", movement) for movement in theirs),
         key=lambda entry: entry[0],
     )
     for reference, entries in groupby(told, key=lambda entry: entry[0]):
@@ -49,20 +69,36 @@ def compare(ours: Iterable[Movement], theirs: Iterable[Movement]) -> Iterator[Fi
 
 def _words(movements: list[Movement]) -> str:
     told = [
-        f"{channel} {currency} captured {captured} refunded {refunded}"
-        for _, channel, currency, captured, refunded in movements
+        f"{moved.channel} {moved.currency} captured {moved.captured} refunded {moved.refunded}"
+        + (f" disputed {moved.disputed}" if moved.disputed else "")
+        for moved in movements
     ]
     return " and ".join(told) or "nothing"
 
 
-def _sandbox_movements(url: str) -> list[Movement] | None:
-    try:
-        answer = httpx.get(f"{url}/control/ground-truth", timeout=30, trust_env=False)
-        answer.raise_for_status()
-        movements = answer.json()["movements"]
-    except (httpx.HTTPError, ValueError, KeyError):
-        return None
-    return [
-        (moved["reference"], moved["channel"], moved["currency"], moved["captured"], moved["refunded"])
-        for moved in movements
-    ]
+def _our_movements() -> Iterator[Movement]:
+    """An attempt's reference sorts like its key, so the order of keys is the order of references."""
+    for moved in money_by_attempt():
+        if moved.captured or moved.refunded:
+            yield Movement(
+                *(moved.reference, moved.channel, moved.currency),
+                *(moved.captured, moved.refunded, moved.disputed),
+            )
+
+
+def _sandbox_movements(url: str) -> Iterator[Movement]:
+    """The ground truth page by page. Raises httpx.HTTPError, ValueError or KeyError when it can not be had."""
+    after = ""
+    with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+        while True:
+            answer = client.get("/control/ground-truth", params={"limit": _PAGE, "after": after})
+            answer.raise_for_status()
+            page = answer.json()
+            for moved in page["movements"]:
+                yield Movement(
+                    *(moved["reference"], moved["channel"], moved["currency"], moved["captured"]),
+                    *(moved["refunded"], moved["disputed"] - moved["reinstated"]),
+                )
+            after = page["next"]
+            if not after:
+                return

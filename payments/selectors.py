@@ -89,6 +89,7 @@ class MovedMoney:
     currency: str
     captured: int
     refunded: int
+    disputed: int  # kept from us by disputes, for the time being or for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,7 @@ def money_by_attempt() -> Iterator[MovedMoney]:
             currency=row.currency,
             captured=row.payment.amount_captured,
             refunded=row.payment.amount_refunded,
+            disputed=row.payment.amount_disputed,
         )
 
 

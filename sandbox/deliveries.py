@@ -3,13 +3,13 @@
 import asyncio
 import logging
 
-import httpx
-
 from sandbox import chance, twists
 from sandbox.clock import let_happen
+from sandbox.post import Undelivered, post
 from sandbox.provider import Delivery, World
 
 log = logging.getLogger("sandbox.deliveries")
+
 
 _AT_ONCE = 32
 _TIMEOUT_SECONDS = 10.0
@@ -108,22 +108,19 @@ class DeliveryEngine:
 
     async def run(self) -> None:
         """Work until cancelled. Also the core's heart beat: expires payments whose time is over."""
-        async with httpx.AsyncClient(
-            timeout=_TIMEOUT_SECONDS, follow_redirects=False, trust_env=False
-        ) as client:
-            while True:
-                self._world.wake_deliveries.clear()
-                try:
-                    let_happen(self._world)
-                    self._start_due(client)
-                except Exception:
-                    log.exception("the delivery engine stumbled and goes on")
-                try:
-                    await asyncio.wait_for(self._world.wake_deliveries.wait(), self._pause())
-                except TimeoutError:
-                    continue
+        while True:
+            self._world.wake_deliveries.clear()
+            try:
+                let_happen(self._world)
+                self._start_due()
+            except Exception:
+                log.exception("the delivery engine stumbled and goes on")
+            try:
+                await asyncio.wait_for(self._world.wake_deliveries.wait(), self._pause())
+            except TimeoutError:
+                continue
 
-    def _start_due(self, client: httpx.AsyncClient) -> None:
+    def _start_due(self) -> None:
         free = _AT_ONCE - len(self._in_flight)
         due = self._world.storage.rows(
             "SELECT * FROM deliveries WHERE state = 'pending' AND next_at <= ? ORDER BY next_at LIMIT ?",
@@ -131,9 +128,9 @@ class DeliveryEngine:
         )
         waiting = [Delivery(**dict(row)) for row in due if row["id"] not in self._in_flight]
         for delivery in waiting[:free]:
-            self._in_flight[delivery.id] = asyncio.create_task(self._send(client, delivery))
+            self._in_flight[delivery.id] = asyncio.create_task(self._send(delivery))
 
-    async def _send(self, client: httpx.AsyncClient, delivery: Delivery) -> None:
+    async def _send(self, delivery: Delivery) -> None:
         provider = self._world.providers[delivery.channel]
         try:
             if twists.is_lost(delivery):
@@ -142,11 +139,12 @@ class DeliveryEngine:
             with self._world.skewed(twists.skew_of(delivery)):
                 signed = provider.sign(self._world, delivery)
             request = twists.spoiled(self._world, delivery, signed)
-            answer = await client.post(delivery.url, content=request.body, headers=dict(request.headers))
-            arrived = provider.acknowledged(answer.status_code, answer.content)
-            self._record(delivery, arrived, answer.status_code, "" if arrived else answer.text[:500])
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            self._record(delivery, False, None, f"{type(error).__name__}: {error}"[:500])
+            answer = await post(delivery.url, request.headers, request.body, seconds=_TIMEOUT_SECONDS)
+            arrived = provider.acknowledged(answer.status, answer.body)
+            trouble = "" if arrived else answer.body.decode("utf-8", "replace")[:500]
+            self._record(delivery, arrived, answer.status, trouble)
+        except Undelivered as error:
+            self._record(delivery, False, None, str(error)[:500])
         except Exception as error:
             log.exception("delivery %s could not be sent", delivery.id)
             self._record(delivery, False, None, f"{type(error).__name__}: {error}"[:500])

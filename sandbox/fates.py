@@ -69,7 +69,9 @@ def refund_fate(world: World, payment: Payment) -> Fate | None:
     if fate is None and (
         dice := chance.draw(world, "late_refund_failures", payment.channel, payment.reference)
     ):
-        fate = Fate(dice.choice(("succeeds_fails", "pending_fails")), dice.uniform(*_LATER_SECONDS))
+        comes_back = world.providers[payment.channel].refunds_can_come_back
+        kinds = ("succeeds_fails", "pending_fails") if comes_back else ("pending_fails",)
+        fate = Fate(dice.choice(kinds), dice.uniform(*_LATER_SECONDS))
     if fate is None and (dice := chance.draw(world, "late_refunds", payment.channel, payment.reference)):
         fate = Fate("pending_succeeds", dice.uniform(*_LATER_SECONDS))
     if fate is not None:

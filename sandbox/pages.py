@@ -1,14 +1,17 @@
 """Pages for people: the payments that wait, with the wallet's and the bank's buttons."""
 
+from datetime import UTC, datetime
+
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sandbox import deliveries, payments
+from sandbox import chance, clock, deliveries, payments
 from sandbox.control import foreign_origin
 from sandbox.html import Html, amount_text, fragment, join, page
 from sandbox.provider import ActionRefused, Delivery, Payment, World
 
+_JUMPS = {3600: "+1 h 小时", 86_400: "+1 day 天"}
 _TITLE = "Sandbox · 沙盒"
 _LABELS = {
     "scan": ("Scan 扫码", ""),
@@ -49,8 +52,22 @@ def routes(world: World) -> list[BaseRoute]:
             return Response("unknown delivery", 404)
         return RedirectResponse("/", 303)
 
+    async def jump(request: Request) -> Response:
+        if foreign_origin(request):
+            return Response("requests from other origins are refused", 403)
+        clock.move(world, advance=request.path_params["seconds"])
+        return RedirectResponse("/", 303)
+
+    async def calm(request: Request) -> Response:
+        if foreign_origin(request):
+            return Response("requests from other origins are refused", 403)
+        chance.set_mix(world, {"off": request.path_params["wish"] == "off"})
+        return RedirectResponse("/", 303)
+
     return [
         Route("/", home, methods=["GET"]),
+        Route("/clock/{seconds:int}", jump, methods=["POST"]),
+        Route("/mix/{wish}", calm, methods=["POST"]),
         Route("/payments/{payment}/{action}", act, methods=["POST"]),
         Route("/deliveries/{delivery}/resend", resend, methods=["POST"]),
     ]
@@ -70,10 +87,54 @@ def _home(world: World, trouble: str = "") -> str:
             [_payment_card(payment) for payment in waiting], "Nobody waits for you. 没有等待的付款。"
         ),
         recent=_cards([_payment_card(payment) for payment in done], "Nothing yet. 还没有。"),
+        dials=_dials(world),
         deliveries_count=len(sent),
         deliveries=_cards([_delivery_card(delivery) for delivery in sent], "Nothing yet. 还没有。"),
     )
     return page(_TITLE, body)
+
+
+def _dials(world: World) -> Html:
+    """The clock with its jumps, and the mix with its switch. Seconds are left out: the page would never rest."""
+    moment = datetime.fromtimestamp(world.now(), UTC)
+    mix = chance.mix(world)
+    shares = [f"{_words(name)} {mix[name]:.0%}" for name in chance.RATES if mix[name]]
+    happened = [f"{_words(kind)} ×{count}" for kind, count in chance.counted(world).items()]
+    wish, wished, look = ("on", "Switch on 打开", "") if mix["off"] else ("off", "Let it settle 关闭", "stop")
+    jumps = [
+        fragment("button", url=f"/clock/{seconds}", label=label, look="", of="clock")
+        for seconds, label in _JUMPS.items()
+    ]
+    return fragment(
+        "dials",
+        moment=moment.isoformat(timespec="minutes"),
+        now=moment.strftime("%Y-%m-%d %H:%M UTC"),
+        ahead=_ahead(world.ahead),
+        jumps=join(jumps),
+        mix_state="off 关" if mix["off"] else f"seed {mix['seed']}",
+        shares=" · ".join(shares) or "No mix is set. 没有设置。",
+        happened=" · ".join(happened),
+        switch=fragment("button", url=f"/mix/{wish}", label=wished, look=look, of="mix")
+        if shares
+        else Html(""),
+    )
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _ahead(seconds: float) -> str:
+    if not seconds:
+        return "As everywhere. 与真实时间一致。"
+    days, rest = divmod(int(seconds), 86_400)
+    hours, rest = divmod(rest, 3600)
+    words = [
+        f"{days} d" if days else "",
+        f"{hours} h" if hours else "",
+        f"{rest // 60} min" if rest >= 60 else "",
+    ]
+    return f"{' '.join(filter(None, words)) or 'seconds'} ahead of the real time 快于真实时间"
 
 
 def _cards(cards: list[Html], empty: str) -> Html:

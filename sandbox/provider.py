@@ -137,6 +137,8 @@ class Provider(ABC):
     retry_schedule: Sequence[float] = ()
     # whether it asks `sandbox.fates.decline_of` itself when money is to be taken
     plays_issuer: bool = False
+    # whether a refund that has succeeded may still fail
+    refunds_can_come_back: bool = False
     # where the merchants' own calls arrive: only these meet the random mix; people's pages never do
     api_paths: Sequence[str] = ()
 

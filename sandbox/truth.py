@@ -22,8 +22,8 @@ _OPEN = {
         "SELECT channel, count(*) AS n FROM appointments a JOIN payments p ON p.id = a.payment GROUP BY channel"
     ),
 }
-# an authorisation may stand for days: it waits for the merchant, not for the world
-_NOT_OF_THE_WORLD = ("payments_authorized",)
+# what may stand for days and waits for the merchant, not for the world
+_NOT_OF_THE_WORLD = ("payments_authorized", "disputes")
 
 
 def page(

@@ -214,10 +214,14 @@ def _precreate(world: World, account: Account, sent: Mapping[str, str], content:
 
 def _found(world: World, account: Account, content: Content) -> tuple[Payment, Trade]:
     """The trade that `trade_no` or `out_trade_no` names; a code that nobody scanned is no trade."""
+    number = str(content.get("trade_no") or "")
+    column, named = (
+        ("t.trade_no", number) if number else ("p.reference", str(content.get("out_trade_no") or ""))
+    )
     row = world.storage.row(
-        "SELECT p.id FROM payments p JOIN alipay_trades t ON t.payment = p.id WHERE p.merchant = ?1 AND"
-        " t.status <> '' AND (t.trade_no = ?2 OR (?2 = '' AND p.reference = ?3))",
-        *(account.merchant, str(content.get("trade_no") or ""), str(content.get("out_trade_no") or "")),
+        "SELECT p.id FROM payments p JOIN alipay_trades t ON t.payment = p.id"  # noqa: S608
+        f" WHERE {column} = ? AND p.merchant = ? AND t.status <> ''",
+        *(named, account.merchant),
     )
     if row is None:
         raise failed("TRADE_NOT_EXIST", "交易不存在")

@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS alipay_trades (
     subject TEXT NOT NULL, notify_url TEXT NOT NULL, return_url TEXT NOT NULL,
     status TEXT NOT NULL DEFAULT '', trade_no TEXT NOT NULL DEFAULT '', created_at REAL, paid_at REAL, closed_at REAL
 );
+CREATE INDEX IF NOT EXISTS alipay_trades_number ON alipay_trades (trade_no);
 CREATE TABLE IF NOT EXISTS alipay_refunds (
     payment TEXT NOT NULL REFERENCES payments(id), out_request_no TEXT NOT NULL, amount INTEGER NOT NULL,
     refunded_at REAL NOT NULL, PRIMARY KEY (payment, out_request_no)

@@ -225,8 +225,7 @@ def search(call: Call) -> Object:
     if asked is None:
         raise StripeError("We were unable to parse your search query.", param="query")
     name, value = asked.groups()
-    items = newest(call.world, call.account.merchant, "payment_intent")
-    found = [item for item in items if item["metadata"].get(name) == value]
+    found = [item for item in _candidates(call, name, value) if item["metadata"].get(name) == value]
     url = "/v1/payment_intents/search"
     return {
         "object": "search_result",
@@ -235,6 +234,19 @@ def search(call: Call) -> Object:
         "next_page": None,
         "data": found[:limit],
     }
+
+
+def _candidates(call: Call, name: str, value: str) -> list[Object]:
+    """The intents to look through, newest first; by their reference there are never many."""
+    merchant = call.account.merchant
+    if name != "reference":
+        return newest(call.world, merchant, "payment_intent")
+    rows = call.world.storage.rows(
+        "SELECT id FROM payments WHERE reference = ? AND merchant = ? AND channel = 'stripe'"
+        " ORDER BY created_at DESC",
+        *(value, merchant),
+    )
+    return [load(call.world, merchant, "payment_intent", row["id"]) for row in rows]
 
 
 def confirm(call: Call) -> Object:

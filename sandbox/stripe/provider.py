@@ -87,6 +87,7 @@ class StripeProvider(Provider):
     channel = "stripe"
     schema = SCHEMA
     plays_issuer = True
+    refunds_can_come_back = True
     api_paths = ("/stripe/v1/payment_intents*", "/stripe/v1/refunds*", "/stripe/v1/charges*")
     # up to three days, further and further apart
     retry_schedule = (5, 30, 120, 600, 3_600, 7_200, 14_400, 28_800, 57_600, 86_400)
@@ -159,6 +160,9 @@ class StripeProvider(Provider):
 
     def sign(self, world: World, delivery: Delivery) -> SignedRequest:
         return events.signed(world, delivery)
+
+    def open_items(self, world: World) -> Mapping[str, int]:
+        return deadlines.counted(world, {"refunds": "re_", "disputes": "dp_"})
 
     def mark(self, world: World, merchant: str) -> str:
         account = account_where(world, merchant=merchant)

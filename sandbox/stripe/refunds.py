@@ -5,6 +5,7 @@ empty balance or the control API says otherwise.
 """
 
 from sandbox import fates, payments
+from sandbox.fates import Fate
 from sandbox.provider import ActionRefused, World
 from sandbox.stripe import balance, charges, deadlines, disputes
 from sandbox.stripe.errors import StripeError
@@ -67,9 +68,8 @@ def _refund(call: Call, charge: Object, amount: int, reason: str, metadata: dict
     world, merchant = call.world, call.account.merchant
     kind = charge["payment_method_details"]["type"]
     short = not balance.covers(world, merchant, charge["currency"], amount)
-    fate = fates.refund_fate(world, payments.get_payment(world, charge["payment_intent"]))
-    kept = fate.kind if fate else _FATES.get(charge.get("_later", ""), "")
-    waits = short or kept.startswith("pending_")
+    fate = _fate(world, charge)
+    waits = short or (fate is not None and fate.kind != "succeeds_fails")
     refund: Object = {
         "id": world.new_id("re_"),
         "object": "refund",
@@ -87,18 +87,25 @@ def _refund(call: Call, charge: Object, amount: int, reason: str, metadata: dict
         "reason": reason or None,
         "receipt_number": None,
         "status": "pending" if waits else "succeeded",
-        "_fate": kept,
+        "_fails": fate is not None and fate.kind.endswith("fails"),
     }
     add(world, merchant, refund, parent=charge["payment_intent"])
     if not waits:
         _paid_out(world, merchant, refund)
-    if waits or kept:
-        later = fate.seconds if fate else _LATER_SECONDS
+    if waits or fate is not None:
+        later = fate.seconds if fate is not None else _LATER_SECONDS
         deadlines.set_deadline(world, refund["id"], world.now() + later)
     _count(world, charge, amount)
     emit(world, merchant, "refund.created", refund, payment=charge["payment_intent"])
     emit(world, merchant, "charge.refunded", charge, payment=charge["payment_intent"])
     return refund
+
+
+def _fate(world: World, charge: Object) -> Fate | None:
+    """What the card's number, a plan or the mix has in store for a refund of this charge."""
+    if charge.get("_later") in _FATES:
+        return Fate(_FATES[charge["_later"]], _LATER_SECONDS)
+    return fates.refund_fate(world, payments.get_payment(world, charge["payment_intent"]))
 
 
 def _count(world: World, charge: Object, amount: int) -> None:
@@ -165,7 +172,7 @@ def come_due(world: World, key: str) -> None:
     """What the clock brings: it fails, or a pending one succeeds once the balance covers it."""
     merchant = owner_of(world, key)
     refund = load(world, merchant, "refund", key)
-    if refund["_fate"].endswith("_fails"):
+    if refund["status"] == "succeeded" or (refund["status"] == "pending" and refund["_fails"]):
         fail(world, key)
     elif refund["pending_reason"] == "insufficient_funds" and not balance.covers(
         world, merchant, refund["currency"], refund["amount"]

@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS wechat_orders (
     trade_state TEXT NOT NULL DEFAULT 'NOTPAY', transaction_id TEXT NOT NULL DEFAULT '',
     notify_url TEXT NOT NULL, attach TEXT NOT NULL, asked TEXT NOT NULL, paid_at REAL
 );
+CREATE INDEX IF NOT EXISTS wechat_orders_transaction ON wechat_orders (transaction_id);
 """
 PAYER = {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"}
 STATE_WORDS = {"NOTPAY": "订单未支付", "SUCCESS": "支付成功", "CLOSED": "订单已关闭", "REFUND": "转入退款"}

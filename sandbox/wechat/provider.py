@@ -93,6 +93,9 @@ class Wechat(Provider):
         signed = signing.signature_headers(world, body, merchant=delivery.merchant, what="notices")
         return SignedRequest({"Content-Type": "application/json", **signed}, body)
 
+    def keep_appointment(self, world: World, payment: Payment, deed: str, content: str) -> None:
+        refunds.keep_appointment(world, payment, deed, content)
+
     def mark(self, world: World, merchant: str) -> str:
         account = orders.account_of(world, merchant=merchant)
         return account.mchid if account else ""

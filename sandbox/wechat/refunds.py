@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import payments
+from sandbox import appointments, fates, payments
 from sandbox.provider import ActionRefused, Payment, World
 from sandbox.wechat import orders
 from sandbox.wechat.orders import Account, written_time
@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS wechat_refunds (
     mchid TEXT NOT NULL, out_refund_no TEXT NOT NULL, refund_id TEXT NOT NULL, payment TEXT NOT NULL,
     amount INTEGER NOT NULL, reason TEXT NOT NULL, created_at REAL NOT NULL, PRIMARY KEY (mchid, out_refund_no)
 );
+CREATE INDEX IF NOT EXISTS wechat_refunds_id ON wechat_refunds (refund_id);
 CREATE TABLE IF NOT EXISTS wechat_refund_ends (
     refund_id TEXT PRIMARY KEY, status TEXT NOT NULL, changed_at REAL NOT NULL, notify_url TEXT NOT NULL
 );
@@ -76,8 +77,28 @@ def refund(
     )
     payments.add_refunded(world, payment.id, amount)
     world.storage.run("UPDATE wechat_orders SET trade_state = 'REFUND' WHERE payment = ?", payment.id)
-    end = _ENDS.get(amount, "SUCCESS")
+    end = _ENDS.get(amount) or _fated_end(world, payment, refund_id)
     return end_refund(world, account, number, end) if end != "PROCESSING" else _known(world, account, number)
+
+
+def _fated_end(world: World, payment: Payment, refund_id: str) -> str:
+    """How the refund stands now, with an appointment for what becomes of it."""
+    fate = fates.refund_fate(world, payment)
+    if fate is None:
+        return "SUCCESS"
+    later = {"pending_succeeds": "SUCCESS", "pending_fails": "CLOSED", "succeeds_fails": "ABNORMAL"}[
+        fate.kind
+    ]
+    appointments.make(world, payment=payment.id, deed=later, content=refund_id, after_seconds=fate.seconds)
+    return "SUCCESS" if fate.kind == "succeeds_fails" else "PROCESSING"
+
+
+def keep_appointment(world: World, payment: Payment, status: str, refund_id: str) -> None:
+    row = world.storage.row("SELECT out_refund_no FROM wechat_refunds WHERE refund_id = ?", refund_id)
+    account = orders.account_of(world, merchant=payment.merchant)
+    assert row is not None
+    assert account is not None
+    end_refund(world, account, row["out_refund_no"], status)
 
 
 def end_refund(world: World, account: Account, number: str, status: str) -> Refund:

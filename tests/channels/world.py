@@ -51,9 +51,16 @@ class Sandbox:
         """Let the customer "scan", "pay", "decline" or "expire" the payment of this reference."""
         self.ask("POST", f"/control/payments/{self.payments(reference)[0]['id']}/{action}")
 
-    def fault(self, path: str, kind: str, *, method: str = "", seconds: float = 0.0, times: int = 1) -> None:
-        asked = {"path": path, "kind": kind, "method": method, "seconds": seconds, "times": times}
-        self.ask("POST", "/control/faults", asked)
+    def fault(self, path: str, kind: str, **narrowed: Any) -> None:
+        self.ask("POST", "/control/faults", {"path": path, "kind": kind, **narrowed})
+
+    def advance(self, seconds: float) -> None:
+        """Let the providers' time jump forward."""
+        self.ask("POST", "/control/clock", {"advance": seconds})
+
+    def twist(self, kind: str, **asked: Any) -> None:
+        """Something goes wrong with the next notification that matches."""
+        self.ask("POST", "/control/notification-faults", {"kind": kind, **asked})
 
     def deliveries(self, payment: str) -> list[Any]:
         found = self.ask("GET", "/control/deliveries")["deliveries"]

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
-from config.invariants import compare
+from config.invariants import Movement, compare
 from ledger.invariants import Finding
 
 
@@ -48,23 +48,35 @@ def test_what_is_broken_is_named(settings: Settings, capsys: pytest.CaptureFixtu
     assert told.endswith("1 broken\n")
 
 
+def moved(
+    reference: str = "att_1",
+    channel: str = "stripe",
+    currency: str = "CNY",
+    captured: int = 100,
+    refunded: int = 0,
+    disputed: int = 0,
+) -> Movement:
+    return Movement(reference, channel, currency, captured, refunded, disputed)
+
+
 def test_books_that_agree_have_no_findings() -> None:
-    moved = [("att_1", "stripe", "CNY", 100, 0), ("att_2", "alipay", "CNY", 200, 50)]
-    assert list(compare(moved, reversed(moved))) == []
+    both = [moved(), moved("att_2", "alipay", captured=200, refunded=50, disputed=20)]
+    assert list(compare(both, iter(both))) == []
 
 
 @pytest.mark.parametrize(
     ("theirs", "subject"),
     [
         ([], "att_1"),
-        ([("att_1", "stripe", "CNY", 101, 0)], "att_1"),
-        ([("att_1", "stripe", "USD", 100, 0)], "att_1"),
-        ([("att_1", "alipay", "CNY", 100, 0)], "att_1"),
-        ([("att_1", "stripe", "CNY", 100, 100)], "att_1"),
-        ([("att_1", "stripe", "CNY", 100, 0), ("att_2", "stripe", "CNY", 100, 0)], "att_2"),
-        ([("att_1", "stripe", "CNY", 100, 0), ("att_1", "stripe", "CNY", 100, 0)], "att_1"),
+        ([moved(captured=101)], "att_1"),
+        ([moved(currency="USD")], "att_1"),
+        ([moved(channel="alipay")], "att_1"),
+        ([moved(refunded=100)], "att_1"),
+        ([moved(disputed=1)], "att_1"),
+        ([moved(), moved("att_2")], "att_2"),
+        ([moved("att_0"), moved()], "att_0"),
+        ([moved(), moved()], "att_1"),
     ],
 )
-def test_every_difference_is_one_finding(theirs: list[tuple[str, str, str, int, int]], subject: str) -> None:
-    found = list(compare([("att_1", "stripe", "CNY", 100, 0)], theirs))
-    assert [finding.subject for finding in found] == [subject]
+def test_every_difference_is_one_finding(theirs: list[Movement], subject: str) -> None:
+    assert [finding.subject for finding in compare([moved()], theirs)] == [subject]

@@ -83,3 +83,42 @@ def test_trouble_is_one_clear_line(ask: Ask, settings: Settings) -> None:
     settings.SANDBOX_URL = ""
     with pytest.raises(CommandError, match="SANDBOX_URL"):
         ask("list")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("clock",), "ahead_seconds 0.0"),
+        (("clock", "--advance", "60"), "ahead_seconds 60.0"),
+        (("fault", "slow", "--path", "/nowhere", "--times", "2"), "kind slow, path /nowhere, times 2"),
+        (("notice", "late", "--reference", "att_nobody", "--seconds", "9"), "seconds 9.0"),
+        (("fate", "refund", "pending_fails", "--reference", "att_nobody"), "fate pending_fails"),
+        (("mix", "--seed", "3", "disputes=0.5", 'channels=["wechat"]'), "disputes 0.5"),
+        (("mix", "--off"), "off True"),
+        (("open",), "settled"),
+    ],
+)
+def test_the_world_is_turned(ask: Ask, words: tuple[str, ...], told: str) -> None:
+    assert told in ask(*words)
+
+
+def test_a_payment_is_disputed_and_its_notification_twisted(driver: StripeDriver, ask: Ask) -> None:
+    start, _ = driver.paid()
+    assert "dispute " in ask("dispute", start.reference, "--amount", "400")
+    assert "disputed 400" in next(line for line in ask("truth").splitlines() if start.reference in line)
+    sent = ask("deliveries").split()[0]
+    assert "pending" in ask("deliver", "late", sent, "--seconds", "60")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("fault", "earthquake"),
+        ("clock", "--advance", "-1"),
+        ("mix", "requests"),
+        ("deliver", "late", "dlv_x"),
+    ],
+)
+def test_what_can_not_be_is_refused(ask: Ask, words: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError):
+        ask(*words)

@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from payments.channels.contract import Acknowledgement
@@ -18,6 +16,7 @@ from tests.channels.world import (
     running_receiver,
     running_sandbox,
 )
+from tests.sandbox.shop import Shop
 
 VISA = "4242424242424242"
 
@@ -31,36 +30,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def world(data: Path) -> Iterator[Sandbox]:
     with running_sandbox(data) as running:
         yield running
-
-
-class Shop:
-    """A merchant that speaks Stripe's wire protocol without the SDK."""
-
-    def __init__(self, sandbox: Sandbox, name: str = "shop", webhook: str = "") -> None:
-        self.url = sandbox.url + "/stripe/v1/"
-        self.merchant = sandbox.onboard(name=name, webhooks={"stripe": webhook})
-        self.keys: dict[str, str] = self.merchant["stripe"]
-
-    def post(self, path: str, data: dict[str, str], key: str = "", secret: str = "") -> httpx.Response:
-        headers = {"Authorization": f"Bearer {secret or self.keys['secret_key']}"}
-        if key:
-            headers["Idempotency-Key"] = key
-        return HTTP.post(self.url + path, data=data, headers=headers)
-
-    def get(self, path: str) -> Any:
-        return HTTP.get(
-            self.url + path, headers={"Authorization": f"Bearer {self.keys['secret_key']}"}
-        ).json()
-
-    def pay(self, key: str = "", **changed: str) -> httpx.Response:
-        data = {
-            "amount": "500",
-            "currency": "cny",
-            "confirm": "true",
-            "payment_method": "pm_card_visa",
-            **changed,
-        }
-        return self.post("payment_intents", data, key)
 
 
 class TestMerchants:
