@@ -148,12 +148,6 @@ class StripeProvider(Provider):
                 with suppress(ActionRefused, StripeError):
                     _come_due(world, item)
 
-    def open_items(self, world: World) -> Mapping[str, int]:
-        row = world.storage.row(
-            "SELECT count(*) AS n FROM stripe_deadlines WHERE item LIKE 're\\_%' ESCAPE '\\'"
-        )
-        return {"refunds": row["n"] if row else 0}
-
     def open_dispute(self, world: World, payment: Payment, *, amount: int, reason: str) -> str:
         charge = charges.latest(world, load(world, payment.merchant, "payment_intent", payment.id))
         return str(disputes.open_dispute(world, charge, amount=amount, reason=reason)["id"])

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from payments.channels import registry
-from payments.channels.contract import NoticeRefused
+from payments.channels.contract import NoticeRefused, StartRequest
 from payments.models import InboxEvent, OutboxEvent, Payment
 from tests.channels.drivers import Driver
 from tests.channels.drivers.alipay import AlipayDriver
@@ -29,6 +29,10 @@ OVER_HTTP = 110
 AT_LEAST = 3_400
 
 Genuine = tuple[Arrived, Arrived]
+
+
+def told(driver: Driver, start: StartRequest) -> Arrived:
+    return eventually(lambda: payment_notices(driver, start))[0]
 
 
 @pytest.fixture(scope="module")
