@@ -30,6 +30,7 @@ class Capability(StrEnum):
     SAVED_INSTRUMENT = "saved_instrument"
     DISPUTE = "dispute"
     STATEMENT = "statement"
+    ABNORMAL_REFUND = "abnormal_refund"  # one that the customer's bank sent back is finished on request
 
 
 class Outcome(StrEnum):
@@ -338,6 +339,15 @@ class DisputeDesk(Protocol):
         ...
 
     def accept_dispute(self, *, key: str, reference: str) -> DisputeNews: ...
+
+
+class AbnormalRefundDesk(Protocol):
+    """What a channel with `Capability.ABNORMAL_REFUND` also does. It answers `refund` and `query_refund` with PENDING
+    and the code "ABNORMAL" while such a refund waits for us."""
+
+    def finish_abnormal_refund(self, request: MovementRequest) -> Answer:
+        """Send the money on by another way, under the same `movement_reference`; asking twice is asking once."""
+        ...
 
 
 class InstrumentVault(Protocol):
