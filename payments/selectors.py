@@ -173,6 +173,11 @@ def refund(public_id: str) -> RefundView:
         raise RefundNotFound(f"There is no refund {public_id[:40]!r}.") from error
 
 
+def refund_by_key(business_key: str) -> RefundView | None:
+    row = Refund.objects.filter(business_key=business_key).select_related("payment").first()
+    return refund_view(row) if row else None
+
+
 def refunds_of(public_id: str) -> list[RefundView]:
     rows = Refund.objects.filter(payment__in=Payment.objects.by_public_id(public_id)).select_related(
         "payment"
@@ -209,7 +214,7 @@ def money_by_attempt() -> Iterator[MovedMoney]:
             channel=row.channel,
             currency=row.currency,
             captured=row.payment.amount_captured,
-            refunded=row.payment.amount_refunded - row.by_hand,
+            refunded=row.payment.amount_refunded - row.by_hand,  # type: ignore[attr-defined]
             disputed=row.payment.amount_disputed,
         )
 
@@ -228,12 +233,13 @@ def money_taken(references: Collection[str] | None = None) -> Iterator[TakenMone
     if references is not None:
         rows = rows.filter(reference__in=references)
     for row in rows.iterator(chunk_size=2000):
+        failing: int = row.failed  # type: ignore[attr-defined]
         yield TakenMoney(
             payment=row.public_id,
             reference=row.reference,
             currency=row.currency,
             captured=row.amount_captured,
-            returning=min(row.amount_captured, row.amount_refunded + row.amount_refunding + row.failed),
+            returning=min(row.amount_captured, row.amount_refunded + row.amount_refunding + failing),
         )
 
 
