@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from checkout.errors import LinesAlreadyRefunded, OrderNotRefundable
+from checkout.errors import LinesAlreadyRefunded, OrderNotRefundable, RefundPartsInvalid
 from checkout.facts import WRITE_REFUNDS, RefundWish, Viewer
 from checkout.models import Order, RefundLine
 from checkout.rules import shares, worth
@@ -45,6 +45,8 @@ def refund_order(
     """
     wish = RefundWish(lines=lines or {}, shipping=shipping, amount=amount, restock=restock)
     row = find(order, viewer, WRITE_REFUNDS)
+    if restock is not None and not viewer.may(WRITE_REFUNDS):
+        raise RefundPartsInvalid("What is for sale again is for the shop to decide.", param="restock")
     if not row.paid_by:
         raise OrderNotRefundable("Nothing was paid for this order, so there is nothing to refund.")
     name = f"{row.public_id}:refund:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
