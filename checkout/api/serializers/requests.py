@@ -135,7 +135,7 @@ class OrderRefundRequest(PaymentRefundRequest):
     shipping = serializers.BooleanField(required=False, help_text="The shipping, too.")
     restock = serializers.BooleanField(
         required=False,
-        help_text="Put the articles up for sale again; left out: when they never left the house. Only the shop decides.",
+        help_text="Put the articles up for sale again; left out: if they never left the house. Only the shop decides.",
     )
 
     def validate_lines(self, value: list[dict[str, Any]]) -> dict[str, int]:
