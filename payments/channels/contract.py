@@ -30,7 +30,7 @@ class Capability(StrEnum):
     SAVED_INSTRUMENT = "saved_instrument"
     DISPUTE = "dispute"
     STATEMENT = "statement"
-    ABNORMAL_REFUND = "abnormal_refund"  # one that the customer's bank sent back is finished on request
+    ABNORMAL_REFUND = "abnormal_refund"  # what the customer's bank did not take goes to our bank account
 
 
 class Outcome(StrEnum):
@@ -346,7 +346,8 @@ class AbnormalRefundDesk(Protocol):
     and the code "ABNORMAL" while such a refund waits for us."""
 
     def finish_abnormal_refund(self, request: MovementRequest) -> Answer:
-        """Send the money on by another way, under the same `movement_reference`; asking twice is asking once."""
+        """Have the money sent to our own bank account, from which the customer is paid then. Under the same
+        `movement_reference`; asking twice is asking once."""
         ...
 
 

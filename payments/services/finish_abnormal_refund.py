@@ -15,10 +15,12 @@ from payments.states import RefundState
 
 
 def finish_abnormal_refund(*, refund: str, actor: str, reason: str = "") -> RefundView:
-    """This will have the channel finish a refund that the customer's bank would not take.
+    """This will have the channel end a refund that the customer's bank would not take, for one who paid by bank.
 
-    Opens its own transactions; asks the channel between them, under the refund's own key. Raises `RefundNotFound`,
-    and `RefundNotFinishable` when the refund does not wait for this or its channel offers no way.
+    The money goes to our own bank account and from there, by that person, to the customer: in the books the refund has
+    gone by the channel, and what comes into the bank leaves it again. Opens its own transactions; asks the channel
+    between them, under the refund's own key. Raises `RefundNotFound`, and `RefundNotFinishable` when the refund does
+    not wait for this or its channel offers no way.
     """
     found = selectors.refund(refund)
     with transaction.atomic(durable=True):

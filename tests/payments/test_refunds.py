@@ -19,9 +19,11 @@ from payments.errors import PaymentNotRefundable, RefundExceedsCaptured, RefundK
 from payments.models import OutboxEvent, Payment, Refund
 from payments.services.apply_refund_answer import apply_refund_answer
 from payments.services.carry_out_refund import carry_out_refund
+from payments.services.finish_abnormal_refund import finish_abnormal_refund
 from payments.services.queue_refund import queue_refund
 from payments.services.request_refund import request_refund
 from reconciliation.models import Discrepancy
+from tests.channels.world import eventually
 from tests.payments.conftest import Till
 from tests.payments.desk import broken
 
@@ -65,6 +67,25 @@ def till_done(refund: str) -> None:
         Refund.objects.update(checks=1, asked_at=F("asked_at") - timedelta(minutes=2))
         carry_out_refund(refund=refund)
     assert selectors.refund(refund).state == "SUCCEEDED"
+
+
+def test_a_refund_that_the_customers_bank_refuses_is_finished_by_a_person(till: Till) -> None:
+    """WeChat Pay's ABNORMAL; the sandbox says it of 666.72 yuan."""
+    payment = till.pay("wechat_pay", fen=100_000)
+    till.customer(payment, "pay")
+    till.wait_for(payment, "SUCCEEDED")
+    refund = request_refund(
+        payment=payment.id, amount=yuan("666.72"), reason="Part", actor="user:1", key="abnormal"
+    )
+    eventually(lambda: selectors.refund(refund.id).code == "ABNORMAL")
+    assert [one.id for one in selectors.refunds_needing_a_person()] == [refund.id]
+
+    finish_abnormal_refund(refund=refund.id, actor="user:2", reason="Paid by bank, T-1")
+
+    till_done(refund.id)
+    assert selectors.refunds_needing_a_person() == []
+    assert selectors.payment(payment.id).refunded == yuan("666.72")
+    assert broken() == []
 
 
 def test_refusals_move_nothing(till: Till) -> None:
