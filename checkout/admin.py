@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext_lazy as _
@@ -152,7 +152,7 @@ class OrderAdmin(_NeverByHand, ModelAdmin):  # type: ignore[misc]
             {"fields": ("public_id", "state_badge", "user", "email", "locale", "created_at", "expires_at")},
         ),
         (_("Price"), {"fields": ("payable_shown", "made_of", "quote_id")}),
-        (_("Payments"), {"fields": ("payments",)}),
+        (_("Payments"), {"fields": ("payments", "refund")}),
         (_("Delivery"), {"fields": ("delivery",)}),
     )
 
@@ -203,6 +203,14 @@ class OrderAdmin(_NeverByHand, ModelAdmin):  # type: ignore[misc]
             for p in payments_of(row.public_id)
         )
         return format_html_join("", '<div><a href="{}">{}</a> · {} · {} · {} · {}</div>', lines) or "–"
+
+    @display(description=_("Refund"))
+    def refund(self, row: Order) -> SafeString | str:
+        if not row.paid_by:
+            return "–"
+        return format_html(
+            '<a href="{}">{}</a>', reverse("order-refund", args=[row.public_id]), _("Refund an order")
+        )
 
     @display(description=_("To"))
     def delivery(self, row: Order) -> SafeString:

@@ -128,6 +128,19 @@ class OrderNotRefundable(Refusal):
     status = 409
 
 
+class LinesAlreadyRefunded(Refusal):
+    """More of an article, or of the shipping, than was ordered and is not refunded or on its way back."""
+
+    code = "lines_already_refunded"
+    status = 409
+
+
+class RefundPartsInvalid(Refusal):
+    """An article that the order does not have, a quantity that can not be, or an amount besides articles."""
+
+    code = "refund_parts_invalid"
+
+
 class PaymentStillOpen(Refusal):
     """A payment of the same order has just begun or is still being closed."""
 

@@ -2,10 +2,17 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 
-from checkout.errors import AddressInvalid, CartEmpty, CartTooLarge, QuantityInvalid, SkuUnknown
+from checkout.errors import (
+    AddressInvalid,
+    CartEmpty,
+    CartTooLarge,
+    QuantityInvalid,
+    RefundPartsInvalid,
+    SkuUnknown,
+)
 from ledger.money import Money
 
 MAX_QUANTITY = 999  # of one article in one order
@@ -85,22 +92,53 @@ class Address:
 class Viewer:
     """Who asks. A guest proves an order with the access token that placing it returned.
 
-    `scopes` are for those who see other people's orders: API keys and operators.
+    `scopes` are for those who see other people's orders: API keys ("key_…" in `api_key`) and operators.
     """
 
     user_id: int | None = None
     order_tokens: frozenset[str] = field(default_factory=frozenset)
     scopes: frozenset[str] = field(default_factory=frozenset)
+    api_key: str = ""
 
     @property
     def actor(self) -> str:
         """How the audit journal names this viewer."""
         if self.user_id is not None:
             return f"user:{self.user_id}"
+        if self.api_key:
+            return self.api_key
         return "api" if self.scopes else "guest"
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundWish:
+    """What to give back: articles (so many by SKU) and perhaps the shipping, or an amount, or all that is left.
+
+    `restock` puts the articles up for sale again; None means when they never left the house. Raises
+    `RefundPartsInvalid`.
+    """
+
+    lines: Mapping[str, int] = field(default_factory=dict)
+    shipping: bool = False
+    amount: Money | None = None
+    restock: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.amount is not None and self.parts:
+            raise RefundPartsInvalid("Name articles or an amount, not both.", param="amount")
+        if any(type(quantity) is not int or quantity < 1 for quantity in self.lines.values()):
+            raise RefundPartsInvalid("Choose whole numbers from 1 for the articles to refund.", param="lines")
+
+    @property
+    def parts(self) -> bool:
+        return bool(self.lines) or self.shipping
+
+    @property
+    def whole(self) -> bool:
+        return not self.parts and self.amount is None
 
 
 @dataclass(frozen=True, slots=True)

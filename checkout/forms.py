@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checkout.facts import MAX_QUANTITY, Address
 from checkout.pricing import REGIONS
+from checkout.selectors import OrderLeft
 from ledger.money import Money
 from payments.states import PaymentMethod
 
@@ -211,7 +212,7 @@ def new_key() -> str:
 
 
 class RefundForm(PageForm):
-    """Ask for money back. `key` makes a double click one request."""
+    """Ask for money back, article by article. `key` makes a double click one request."""
 
     key = forms.CharField(min_length=16, max_length=64, initial=new_key, widget=forms.HiddenInput)
     reason = forms.ChoiceField(
@@ -224,26 +225,71 @@ class RefundForm(PageForm):
         ],
         error_messages={"required": _("Choose a reason."), "invalid_choice": _("Choose a reason.")},
     )
-    amount = forms.DecimalField(
-        label=_("Amount"),
-        required=False,
-        help_text=_("Leave empty to get back everything that is left."),
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-        error_messages={"invalid": _("Enter an amount like 12.50.")},
-    )
 
-    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, left: OrderLeft, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._left = {line.sku: line.quantity for line in left.lines}
+        locale = get_language() or "en"
+        for line in left.lines:
+            # What was sent twice may name more than is left now: the use case knows it by its key.
+            self.fields[f"take_{line.sku}"] = forms.IntegerField(
+                label=f"{line.title(locale)} ({line.amount.formatted(to_locale(locale))})",
+                min_value=0,
+                max_value=line.ordered,
+                initial=line.quantity,
+                required=False,
+                widget=forms.Select(
+                    choices=[(n, str(n)) for n in range(line.quantity, -1, -1)],
+                    attrs={"aria-describedby": f"take_{line.sku}-error"},
+                ),
+                error_messages=dict.fromkeys(
+                    ("invalid", "min_value", "max_value"), _("Choose how many of those that are left.")
+                ),
+            )
+
+    def articles(self) -> list[forms.BoundField]:
+        return [self[f"take_{sku}"] for sku, quantity in self._left.items() if quantity]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if any(self._left.values()) and not self.errors and not any(self._chosen(data).values()):
+            raise forms.ValidationError(_("Choose at least one article to refund."))
+        return data
+
+    def lines(self) -> dict[str, int] | None:
+        """So many by SKU; None when everything that is left was chosen."""
+        chosen = self._chosen(self.cleaned_data)
+        return None if chosen == self._left else {sku: number for sku, number in chosen.items() if number}
+
+    def _chosen(self, data: dict[str, Any]) -> dict[str, int]:
+        return {sku: data.get(f"take_{sku}") or 0 for sku in self._left}
+
+
+class OperatorRefundForm(forms.Form):
+    """So many of each article and perhaps the shipping, or an amount; nothing of it means all that is left."""
+
+    key = forms.CharField(min_length=16, max_length=64, initial=new_key, widget=forms.HiddenInput)
+    shipping = forms.BooleanField(required=False)
+    amount = forms.DecimalField(required=False)
+    restock = forms.BooleanField(required=False)
+    reason = forms.CharField(max_length=300)
+
+    def __init__(self, *args: Any, left: OrderLeft, currency: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._currency = currency
+        self._skus = [line.sku for line in left.lines]
+        for line in left.lines:
+            self.fields[f"take_{line.sku}"] = forms.IntegerField(
+                min_value=0, max_value=line.ordered, required=False
+            )
 
     def clean_amount(self) -> Money | None:
         entered = self.cleaned_data["amount"]
-        if entered is None:
-            return None
         try:
-            amount = Money.from_major(entered, self._currency)
+            return None if entered is None else Money.from_major(entered, self._currency)
         except ValueError as wrong:
             raise forms.ValidationError(_("Enter an amount like 12.50.")) from wrong
-        if amount.minor <= 0:
-            raise forms.ValidationError(_("Enter an amount above zero."))
-        return amount
+
+    def lines(self) -> dict[str, int]:
+        chosen = {sku: self.cleaned_data.get(f"take_{sku}") or 0 for sku in self._skus}
+        return {sku: number for sku, number in chosen.items() if number}

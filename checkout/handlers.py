@@ -10,8 +10,11 @@ from django.utils import timezone
 from checkout.errors import OrderNotPayable
 from checkout.models import Order
 from checkout.services.accept_payment import accept_payment
+from checkout.services.claim_refund_lines import claim_refund_lines
 from checkout.services.close_order import close_order
 from checkout.services.extend_hold import LONGEST_IN_REVIEW, LONGEST_WITH_CUSTOMER, extend_hold
+from checkout.services.release_refund_lines import release_refund_lines
+from checkout.services.return_goods import return_goods
 from checkout.services.take_back_order import take_back_order
 from checkout.states import OrderState
 from ledger.money import Money
@@ -22,6 +25,9 @@ from payments.events import (
     PaymentHeldForReview,
     PaymentStarted,
     PaymentSucceeded,
+    RefundAwaitingApproval,
+    RefundFailed,
+    RefundRequested,
     RefundSucceeded,
 )
 
@@ -70,5 +76,18 @@ def payment_cancelled(event: PaymentCancelled) -> None:
         close_order(order=row, reason=event.reason)
 
 
+def refund_requested(event: RefundRequested | RefundAwaitingApproval) -> None:
+    """Veto the new try of a refund whose articles were refunded in another way."""
+    row = Order.objects.locked().named(event.reference).get()
+    claim_refund_lines(order=row, refund=event.refund)
+
+
+def refund_failed(event: RefundFailed) -> None:
+    row = Order.objects.locked().named(event.reference).get()
+    release_refund_lines(order=row, refund=event.refund)
+
+
 def refund_succeeded(event: RefundSucceeded) -> None:
+    row = Order.objects.locked().named(event.reference).get()
+    return_goods(order=row, refund=event.refund)
     take_back_order(order=event.reference, payment=event.payment, refunded_total=event.refunded_total)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from django.db import connection, models
 
-from checkout.models import Order, OrderLine, Reservation, Stock
+from checkout.models import Order, OrderLine, RefundLine, Reservation, Stock
 from checkout.states import OrderState
 from ledger.identifiers import MalformedIdentifier, decode
 from ledger.invariants import Check, Finding
@@ -77,6 +77,16 @@ FROM checkout_order AS ordered
 WHERE ordered.state <> 'PENDING_PAYMENT' AND EXISTS (
     SELECT 1 FROM checkout_reservation AS held WHERE held.order_id = ordered.id AND held.state = 'RESERVED')
 """
+_REFUNDED_MORE = """
+SELECT ledger_public_id('ord', line.order_id), format('%s of %s %s are refunded for %s of %s, %s are for sale again',
+    sum(back.quantity) FILTER (WHERE NOT back.released), line.quantity, line.code,
+    sum(back.amount) FILTER (WHERE NOT back.released), line.total + line.tax, sum(back.restocked))
+FROM checkout_refundline AS back JOIN checkout_orderline AS line ON line.id = back.line_id
+GROUP BY line.id
+HAVING coalesce(sum(back.quantity) FILTER (WHERE NOT back.released), 0) > line.quantity
+    OR coalesce(sum(back.amount) FILTER (WHERE NOT back.released), 0) > line.total + line.tax
+    OR sum(back.restocked) > line.quantity OR bool_or(back.order_id <> line.order_id)
+"""
 
 
 def check() -> Iterator[Check]:
@@ -86,6 +96,7 @@ def check() -> Iterator[Check]:
     yield _by_sql("checkout.order_is_its_quote", Order, _QUOTE_DIFFERS)
     yield _by_sql("checkout.open_orders_hold_paid_orders_have", Order, _HOLDS_DIFFER)
     yield _by_sql("checkout.held_for_nobody", Reservation, _HELD_FOR_NOBODY)
+    yield _by_sql("checkout.refunded_within_ordered", RefundLine, _REFUNDED_MORE)
     paid = Order.objects.exclude(paid_by="")
     yield "checkout.paid_order_has_payment", paid.count(), _orders_without_payment(paid)
     yield "checkout.payment_has_paid_order", paid.count(), _payments_without_order()

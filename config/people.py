@@ -15,10 +15,18 @@ from config.settings.environment import DATA_DIR
 ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "support": (("checkout", "payments"), ("payments.request_refund",)),
     "risk analyst": (("checkout", "payments", "risk"), ("risk.claim_riskcase", "risk.decide_riskcase")),
-    "risk manager": (("checkout", "payments", "risk"), ("risk.claim_riskcase", "risk.decide_riskcase")),
+    "risk manager": (
+        ("checkout", "payments", "risk"),
+        ("risk.claim_riskcase", "risk.decide_riskcase", "payments.request_refund", "payments.approve_refund"),
+    ),
     "finance": (
         ("checkout", "payments", "ledger", "reconciliation"),
-        ("payments.request_refund", "ledger.close_day", "reconciliation.decide_discrepancy"),
+        (
+            "payments.request_refund",
+            "payments.approve_refund",
+            "ledger.close_day",
+            "reconciliation.decide_discrepancy",
+        ),
     ),
     "administrator": (("checkout", "payments", "risk", "ledger", "reconciliation", "django_celery_beat"), ()),
 }

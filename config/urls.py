@@ -4,10 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from checkout.views import refunding
 from config import health, views
 
 urlpatterns = [
     path("console/payments/review/", include("payments.admin.urls")),
+    path("console/payments/refunds/", include("payments.admin.refund_urls")),
+    path("console/orders/<str:order>/refund/", refunding.refund, name="order-refund"),
     path("console/", admin.site.urls),
     path("webhooks/", include("payments.urls")),
     path("api/v1/", include("checkout.api.urls")),

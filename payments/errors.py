@@ -76,6 +76,54 @@ class RefundKeyReused(Refusal):
     status = 409
 
 
+class RefundLimitReached(Refusal):
+    """The channel takes no more refunds of this payment."""
+
+    code = "refund_limit_reached"
+    status = 409
+
+
+class RefundWindowOver(Refusal):
+    """The channel does not return money any more that was paid so long ago."""
+
+    code = "refund_window_over"
+    status = 409
+
+
+class RefundNotWaiting(Refusal):
+    """It waits for nobody's approval: somebody was quicker, or it never needed one."""
+
+    code = "refund_not_waiting"
+    status = 409
+
+
+class SecondPersonNeeded(Refusal):
+    """Nobody approves what they asked for themselves."""
+
+    code = "second_person_needed"
+    status = 403
+
+
+class RefundNotFailed(Refusal):
+    """Only a refund that failed can be tried again, settled by hand or closed."""
+
+    code = "refund_not_failed"
+    status = 409
+
+
+class RefundNotFinishable(Refusal):
+    """The channel does not wait for a person to finish this refund, or has no way to."""
+
+    code = "refund_not_finishable"
+    status = 409
+
+
+class HandSettlementInvalid(Refusal):
+    """A bank account or reference that can not be."""
+
+    code = "hand_settlement_invalid"
+
+
 class ReviewNotFound(Refusal):
     """No payment waits for this case."""
 

@@ -94,7 +94,18 @@ class PaymentMismatched(PaymentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRequested(PaymentEvent):
+    """It will be sent to the channel: newly asked for, approved, or tried again."""
+
     name: ClassVar[str] = "refund.requested"
+    refund: str
+    requested: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundAwaitingApproval(PaymentEvent):
+    """Counted against the payment; nothing is sent before a second person agrees."""
+
+    name: ClassVar[str] = "refund.awaiting_approval"
     refund: str
     requested: int
 

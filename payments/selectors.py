@@ -4,14 +4,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Min
+from django.db.models import Min, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from ledger.identifiers import MalformedIdentifier
 from ledger.money import Money
 from payments.errors import PaymentNotFound, RefundNotFound
 from payments.models import Attempt, OutboxEvent, Payment, Refund
-from payments.states import AttemptKind, PaymentState
+from payments.rules import refund_rules
+from payments.states import AttemptKind, PaymentState, RefundState
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +71,34 @@ class AttemptView:
 
 @dataclass(frozen=True, slots=True)
 class RefundView:
+    """`needs_person`: it failed, or its channel waits for us. `arrives` is how many working days a customer waits."""
+
     id: str
     payment: str
     reference: str
+    channel: str
     state: str
     amount: Money
     reason: str
+    requested_by: str
+    approved_by: str
     code: str
     message: str
+    hand_by: str
+    hand_account: str
+    hand_reference: str
+    needs_person: bool
+    arrives: tuple[int, int]
     created_at: datetime
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class MovedMoney:
-    """What our books say moved under one of our references (att_…) at a channel; minor units."""
+    """What our books say moved under one of our references (att_…) at a channel; minor units.
+
+    What was paid back from a bank account is no movement of the channel's.
+    """
 
     reference: str
     channel: str
@@ -94,7 +110,8 @@ class MovedMoney:
 
 @dataclass(frozen=True, slots=True)
 class TakenMoney:
-    """A payment that took money for `reference`, and how much of it is back or on its way; minor units."""
+    """A payment that took money for `reference`, and how much of it is back, on its way, or was to go back and
+    waits for a person since that failed; minor units."""
 
     payment: str
     reference: str
@@ -156,6 +173,11 @@ def refund(public_id: str) -> RefundView:
         raise RefundNotFound(f"There is no refund {public_id[:40]!r}.") from error
 
 
+def refund_by_key(business_key: str) -> RefundView | None:
+    row = Refund.objects.filter(business_key=business_key).select_related("payment").first()
+    return refund_view(row) if row else None
+
+
 def refunds_of(public_id: str) -> list[RefundView]:
     rows = Refund.objects.filter(payment__in=Payment.objects.by_public_id(public_id)).select_related(
         "payment"
@@ -163,34 +185,61 @@ def refunds_of(public_id: str) -> list[RefundView]:
     return [refund_view(row) for row in rows]
 
 
+def refunds_to_approve(limit: int = 100) -> list[RefundView]:
+    """Those that wait for a second person, oldest first."""
+    return [refund_view(row) for row in Refund.objects.awaiting_approval().select_related("payment")[:limit]]
+
+
+def refunds_needing_a_person(limit: int = 100) -> list[RefundView]:
+    """Those that failed, also after their success, and those that the provider can not finish; oldest first."""
+    return [refund_view(row) for row in Refund.objects.needing_a_person().select_related("payment")[:limit]]
+
+
 def money_by_attempt() -> Iterator[MovedMoney]:
     """Every movement our books know, in key order and with flat memory."""
+    by_hand = (
+        Refund.objects.filter(payment=OuterRef("payment"), state=RefundState.SUCCEEDED)
+        .exclude(hand_by="")
+        .order_by()
+        .values("payment")
+        .annotate(total=Sum("amount"))
+        .values("total")
+    )
     started = Attempt.objects.filter(
         kind=AttemptKind.START, payment__amount_captured__gt=0, state="SUCCEEDED"
-    )
+    ).annotate(by_hand=Coalesce(Subquery(by_hand), 0))
     for row in started.select_related("payment").order_by("pk").iterator(chunk_size=2000):
         yield MovedMoney(
             reference=row.public_id,
             channel=row.channel,
             currency=row.currency,
             captured=row.payment.amount_captured,
-            refunded=row.payment.amount_refunded,
+            refunded=row.payment.amount_refunded - row.by_hand,  # type: ignore[attr-defined]
             disputed=row.payment.amount_disputed,
         )
 
 
 def money_taken(references: Collection[str] | None = None) -> Iterator[TakenMoney]:
     """Every payment that took money, for all references or for these; in key order and with flat memory."""
+    failed = (
+        Refund.objects.filter(payment=OuterRef("pk"), state=RefundState.FAILED, closed=False)
+        .order_by()
+        .values("payment")
+        .annotate(total=Sum("amount"))
+        .values("total")
+    )
     rows = Payment.objects.filter(amount_captured__gt=0).order_by("pk")
+    rows = rows.annotate(failed=Coalesce(Subquery(failed), 0))
     if references is not None:
         rows = rows.filter(reference__in=references)
     for row in rows.iterator(chunk_size=2000):
+        failing: int = row.failed  # type: ignore[attr-defined]
         yield TakenMoney(
             payment=row.public_id,
             reference=row.reference,
             currency=row.currency,
             captured=row.amount_captured,
-            returning=row.amount_refunded + row.amount_refunding,
+            returning=min(row.amount_captured, row.amount_refunded + row.amount_refunding + failing),
         )
 
 
@@ -240,12 +289,21 @@ def refund_view(row: Refund) -> RefundView:
         id=row.public_id,
         payment=row.payment.public_id,
         reference=row.payment.reference,
+        channel=row.payment.channel,
         state=row.state,
         amount=row.money,
         reason=row.reason,
+        requested_by=row.requested_by,
+        approved_by=row.approved_by,
         code=row.code,
         message=row.message,
+        hand_by=row.hand_by,
+        hand_account=row.hand_account,
+        hand_reference=row.hand_reference,
+        needs_person=row.needs_person,
+        arrives=refund_rules(row.payment.channel).arrives,
         created_at=row.created_at,
+        updated_at=row.updated_at,
     )
 
 

@@ -24,6 +24,7 @@ def viewer_of(request: Request, *granting: str) -> Viewer:
         user_id=request.user.pk if request.user.is_authenticated else None,
         order_tokens=_order_tokens(request),
         scopes=key.scopes.union(granting) if key else frozenset(),
+        api_key=key.id if key else "",
     )
 
 

@@ -131,5 +131,11 @@ REFUND: dict[str, Any] = {
     "reason": "The lid was chipped.",
     "failure_code": "",
     "failure_message": "",
+    "arrives_in_days": [5, 10],
     "created_at": "2025-11-20T10:30:00Z",
+}
+REFUNDS: dict[str, Any] = {"data": [REFUND]}
+ORDER_REFUND_REQUEST: dict[str, Any] = {
+    "lines": [{"sku": "porcelain-teapot", "quantity": 1}],
+    "reason": "The lid was chipped.",
 }

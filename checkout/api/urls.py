@@ -5,7 +5,14 @@ from django.urls import path
 from checkout.api.views.catalogue import CatalogueView, PreviewView
 from checkout.api.views.orders import OrderCancelView, OrdersView, OrderView
 from checkout.api.views.payments import PaymentCancelView, PaymentsView, PaymentView
-from checkout.api.views.refunds import RefundsView, RefundView
+from checkout.api.views.refunds import (
+    OrderRefundsView,
+    PaymentRefundsView,
+    RefundApproveView,
+    RefundRejectView,
+    RefundsView,
+    RefundView,
+)
 
 app_name = "api"
 urlpatterns = [
@@ -14,9 +21,13 @@ urlpatterns = [
     path("orders", OrdersView.as_view(), name="orders"),
     path("orders/<str:order>", OrderView.as_view(), name="order"),
     path("orders/<str:order>/cancel", OrderCancelView.as_view(), name="order-cancel"),
+    path("orders/<str:order>/refunds", OrderRefundsView.as_view(), name="order-refunds"),
     path("payments", PaymentsView.as_view(), name="payments"),
     path("payments/<str:payment>", PaymentView.as_view(), name="payment"),
     path("payments/<str:payment>/cancel", PaymentCancelView.as_view(), name="payment-cancel"),
+    path("payments/<str:payment>/refunds", PaymentRefundsView.as_view(), name="payment-refunds"),
     path("refunds", RefundsView.as_view(), name="refunds"),
     path("refunds/<str:refund>", RefundView.as_view(), name="refund"),
+    path("refunds/<str:refund>/approve", RefundApproveView.as_view(), name="refund-approve"),
+    path("refunds/<str:refund>/reject", RefundRejectView.as_view(), name="refund-reject"),
 ]

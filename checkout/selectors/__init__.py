@@ -2,10 +2,13 @@
 
 from checkout.selectors.customers import CustomerHistory, customer_history
 from checkout.selectors.orders import OrderLineView, OrderSummary, OrderView, guest_token, order, orders_of
+from checkout.selectors.refunds import LineLeft, OrderLeft, left_of
 from checkout.selectors.skus import SkuView, catalogue, sku
 
 __all__ = [
     "CustomerHistory",
+    "LineLeft",
+    "OrderLeft",
     "OrderLineView",
     "OrderSummary",
     "OrderView",
@@ -13,6 +16,7 @@ __all__ = [
     "catalogue",
     "customer_history",
     "guest_token",
+    "left_of",
     "order",
     "orders_of",
     "sku",

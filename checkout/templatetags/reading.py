@@ -1,6 +1,6 @@
 """Amounts, dates, names and pictures in the reader's form."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from babel import Locale
@@ -50,6 +50,12 @@ def moment(at: datetime) -> SafeString:
     """The moment in UTC, which the page's script turns into the reader's own time."""
     text = format_datetime(at, "medium", tzinfo=timezone.get_default_timezone(), locale=_locale())
     return format_html('<time datetime="{}" data-local>{} UTC</time>', at.isoformat(), text)
+
+
+@register.filter
+def within(at: datetime, working_days: int) -> bool:
+    """Whether so many working days are not over yet, generously counted."""
+    return timezone.now() - at < timedelta(days=working_days * 7 // 5 + 2)
 
 
 @register.filter

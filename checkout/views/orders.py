@@ -17,11 +17,13 @@ from checkout.selectors import OrderView
 from checkout.services.cancel_order import cancel_order
 from checkout.services.refund_order import refund_order
 from checkout.services.reopen_order import reopen_order
+from checkout.states import OrderState
 from checkout.views.posts import post_or_go_to
 from checkout.views.refusals import words
 from checkout.views.session import fill_cart, viewer_of
 from ledger.errors import Refusal
 from payments.selectors import RefundView, refunds_of
+from payments.states import RefundState
 
 _ON_ONE_PAGE = 20
 
@@ -56,22 +58,27 @@ def cancel(request: HttpRequest, order_id: str) -> HttpResponse:
 @post_or_go_to("checkout:order")
 def refund(request: HttpRequest, order_id: str) -> HttpResponse:
     found = selectors.order(order_id, viewer_of(request))
-    form = RefundForm(request.POST, currency=found.payable.currency)
+    form = RefundForm(request.POST, left=selectors.left_of(found.id))
     if not form.is_valid():
         return _page(request, found, form, 422)
     data = form.cleaned_data
     try:
-        refund_order(
+        asked = refund_order(
             order=order_id,
             viewer=viewer_of(request),
-            amount=data["amount"],
+            lines=form.lines(),
             reason=data["reason"],
             key=data["key"],
         )
     except Refusal as refusal:
-        form.add_error("amount" if refusal.param == "amount" else None, words(refusal))
+        form.add_error(None, words(refusal))
         return _page(request, found, form, refusal.status)
-    messages.success(request, _("Your refund is on its way. You will see it here and on your statement."))
+    if asked.state == RefundState.AWAITING_APPROVAL:
+        messages.success(
+            request, _("We have your request and look at it. You will see here what becomes of it.")
+        )
+    else:
+        messages.success(request, _("Your refund is on its way. You will see it here and on your statement."))
     return redirect("checkout:order", order_id)
 
 
@@ -96,7 +103,8 @@ def _page(
     context: dict[str, Any] = {
         "order": found,
         "refunds": _refunds_of(found),
-        "form": form or RefundForm(currency=found.payable.currency),
+        "form": form or RefundForm(left=selectors.left_of(found.id)),
+        "sent": found.state != OrderState.PAID,
     }
     return render(request, "checkout/order.html", context, status=status)
 

@@ -40,6 +40,10 @@ _WORDS: dict[str, Promise] = {
     "channel_not_reachable": _("The payment service did not answer. Nothing was charged; please try again."),
     "payment_not_refundable": _("Nothing was charged, so there is nothing to refund."),
     "refund_exceeds_captured": _("That is more than what is left to refund. Enter a smaller amount."),
+    "lines_already_refunded": _("Some of it was refunded already. Reload the page to see what is left."),
+    "refund_parts_invalid": _("Choose at least one article to refund."),
+    "refund_limit_reached": _("This payment was refunded too often. Write to us, and we pay you by bank."),
+    "refund_window_over": _("This was paid too long ago. Write to us, and we pay you by bank."),
     "refund_key_reused": _("This refund was already requested with another amount. Reload the page first."),
 }
 

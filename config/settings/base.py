@@ -142,6 +142,23 @@ REST_FRAMEWORK = {
 # Of one API key, user, or guest's address.
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=60_000)
 
+# Minor units by currency: a refund that brings what nobody approved of a payment above it waits for a second person.
+# What is refunded in another currency always waits.
+REFUND_APPROVAL_ABOVE: dict[str, int] = env.json(
+    "REFUND_APPROVAL_ABOVE",
+    default={
+        "CNY": 100_000,
+        "HKD": 100_000,
+        "USD": 15_000,
+        "EUR": 15_000,
+        "GBP": 12_000,
+        "SGD": 20_000,
+        "JPY": 20_000,
+    },
+)
+# Days after payment in which a customer's own wish to have unsent goods refunded needs nobody's approval.
+REFUND_WINDOW_DAYS = env.int("REFUND_WINDOW_DAYS", default=14)
+
 SPECTACULAR_SETTINGS = {
     "TITLE": "Smart Checkout",
     "DESCRIPTION": "Catalogue, quotes, orders, payments and refunds. Errors are RFC 9457 problem details.",

@@ -9,7 +9,10 @@ EVENT_HANDLERS: dict[str, list[str]] = {
     "payment.failed": ["checkout.handlers.payment_failed"],
     "payment.cancelled": ["checkout.handlers.payment_cancelled"],
     "payment.mismatched": ["reconciliation.handlers.payment_mismatched"],
+    "refund.requested": ["checkout.handlers.refund_requested"],
+    "refund.awaiting_approval": ["checkout.handlers.refund_requested"],
     "refund.succeeded": ["checkout.handlers.refund_succeeded"],
+    "refund.failed": ["checkout.handlers.refund_failed"],
 }
 
 # After commit, at least once, in order per subject.

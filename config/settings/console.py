@@ -72,6 +72,7 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Work"),
                 "items": [
                     _page(_("Review queue"), "policy", "review-queue", "risk.view_riskcase"),
+                    _page(_("Refunds to approve"), "approval", "refund-queue", "payments.view_refund"),
                     _rows(_("Discrepancies"), "difference", "reconciliation", "discrepancy"),
                 ],
             },

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from unfold.admin import ModelAdmin, TabularInline
@@ -19,6 +20,7 @@ _COLOURS = {
     "DECLINED": "danger",
     "DEAD": "danger",
     "UNKNOWN": "warning",
+    "AWAITING_APPROVAL": "warning",
     "IN_REVIEW": "warning",
     "REQUIRES_ACTION": "info",
     "PROCESSING": "info",
@@ -67,7 +69,16 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         (None, {"fields": ("public_id", "reference", "state_badge", "method", "channel", "description")}),
         (
             "Money",
-            {"fields": ("amount_shown", "authorized_shown", "captured_shown", "refunded_shown", "counts")},
+            {
+                "fields": (
+                    "amount_shown",
+                    "authorized_shown",
+                    "captured_shown",
+                    "refunded_shown",
+                    "refund",
+                    "counts",
+                )
+            },
         ),
         ("Journal and events", {"fields": ("journal", "told")}),
         ("Risk", {"fields": ("risk_level", "decision", "case", "decide_by")}),
@@ -103,6 +114,13 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def refunded_shown(self, row: Payment) -> str:
         return _shown(row, row.amount_refunded)
 
+    @display(description="Can be refunded")
+    def refund(self, row: Payment) -> str:
+        if not row.refundable:
+            return "–"
+        address = reverse("payment-refund", args=[row.public_id])
+        return format_html('<a href="{}">{}</a>', address, Money(row.refundable, row.currency).formatted())
+
     @display(description="Counts for its order")
     def counts(self, row: Payment) -> str:
         return "no: another payment did, so this money goes back" if row.surplus else "yes"
@@ -137,10 +155,15 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
 @admin.register(Refund)
 class RefundAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
-    list_display = ("public_id", "payment", "state_badge", "money", "reason", "requested_by", "created_at")
+    list_display = ("shown_id", "payment", "state_badge", "money", "reason", "requested_by", "created_at")
     list_filter = ("state",)
     list_select_related = ("payment",)
     show_full_result_count = False
+    list_display_links = ("payment",)
+
+    @display(description="Refund")
+    def shown_id(self, row: Refund) -> str:
+        return format_html('<a href="{}">{}</a>', reverse("refund-case", args=[row.public_id]), row.public_id)
 
     @display(description="State", label=_COLOURS)
     def state_badge(self, row: Refund) -> str:

@@ -30,6 +30,7 @@ class Capability(StrEnum):
     SAVED_INSTRUMENT = "saved_instrument"
     DISPUTE = "dispute"
     STATEMENT = "statement"
+    ABNORMAL_REFUND = "abnormal_refund"  # what the customer's bank did not take goes to our bank account
 
 
 class Outcome(StrEnum):
@@ -338,6 +339,16 @@ class DisputeDesk(Protocol):
         ...
 
     def accept_dispute(self, *, key: str, reference: str) -> DisputeNews: ...
+
+
+class AbnormalRefundDesk(Protocol):
+    """What a channel with `Capability.ABNORMAL_REFUND` also does. It answers `refund` and `query_refund` with PENDING
+    and the code "ABNORMAL" while such a refund waits for us."""
+
+    def finish_abnormal_refund(self, request: MovementRequest) -> Answer:
+        """Have the money sent to our own bank account, from which the customer is paid then. Under the same
+        `movement_reference`; asking twice is asking once."""
+        ...
 
 
 class InstrumentVault(Protocol):

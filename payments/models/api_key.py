@@ -21,6 +21,7 @@ class Scope(StrEnum):
     ORDERS_WRITE = "orders:write"
     PAYMENTS_WRITE = "payments:write"
     REFUNDS_WRITE = "refunds:write"
+    REFUNDS_APPROVE = "refunds:approve"  # what somebody else asked for
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

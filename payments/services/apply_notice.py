@@ -5,6 +5,7 @@ from payments.channels.codec import notice_from_json
 from payments.channels.contract import AmountMismatch, Notice, NoticeKind, NoticeRefused, UnknownReference
 from payments.events import PaymentMismatched
 from payments.models import Attempt, InboxEvent, Refund
+from payments.models.refund import movement_of
 from payments.services.apply_answer import apply_answer
 from payments.services.apply_refund_answer import apply_refund_answer
 from payments.states import AttemptKind, InboxState
@@ -58,12 +59,13 @@ def _apply_payment(channel: str, notice: Notice) -> NoticeRefused | None:
 
 def _apply_refund(channel: str, notice: Notice) -> NoticeRefused | None:
     try:
-        refund = Refund.objects.by_public_id(notice.movement_reference).get(payment__channel=channel)
+        refund = Refund.objects.by_movement(notice.movement_reference).get(payment__channel=channel)
     except (MalformedIdentifier, Refund.DoesNotExist):
         return UnknownReference(notice.movement_reference)
     if notice.answer.amount not in (None, refund.money):
         return AmountMismatch(notice.movement_reference)
-    events = apply_refund_answer(refund=refund, answer=notice.answer)
+    _, movement = movement_of(notice.movement_reference)
+    events = apply_refund_answer(refund=refund, answer=notice.answer, movement=movement)
     if any(isinstance(event, PaymentMismatched) for event in events):
         return AmountMismatch(notice.movement_reference)
     return None

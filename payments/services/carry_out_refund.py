@@ -1,42 +1,53 @@
-from django.db import transaction
+from datetime import datetime, timedelta
 
-from payments.channels import registry
-from payments.channels.contract import MovementRequest, Outcome
-from payments.models import Attempt, Refund
+from django.db import transaction
+from django.utils import timezone
+
+from payments.channels.contract import Outcome
+from payments.models import Payment, Refund
+from payments.rules import refund_rules
 from payments.services.apply_refund_answer import apply_refund_answer
-from payments.states import AttemptState, RefundState
+from payments.services.reach_refund import reach_refund
+from payments.states import RefundState
+
+_WHILE_UNKNOWN = timedelta(seconds=15)
 
 
 def carry_out_refund(*, refund: str) -> None:
     """This will ask the channel to return the money, or what became of it when it was asked before.
 
-    Three phases: claim under a lock, call with no transaction open, apply. The outbound key is the refund's own
-    identifier for every try, so asking again can not return the money twice.
+    Three phases: claim under a lock, call with no transaction open, apply. The outbound key is that of the refund's
+    movement for every try, so asking again can not return the money twice. Refunds of one payment go one after
+    another: while one has no clear outcome, or the channel wants time between them, the next is put off.
     """
     with transaction.atomic(durable=True):
-        row = Refund.objects.locked().by_public_id(refund).get()
+        row = Refund.objects.by_public_id(refund).get()
+        payment = Payment.objects.locked().get(pk=row.payment_id)
+        row = Refund.objects.locked().get(pk=row.pk)
         first_try = row.state == RefundState.REQUESTED
+        if first_try and (turn := _turn_of(payment, row)) > timezone.now():
+            row.put_off(turn)
+            row.store()
+            return
         if first_try:
             row.process()
             row.store()
         elif row.state not in (RefundState.PROCESSING, RefundState.UNKNOWN) or not row.checks:
             # Settled, or another process is in the middle of the first call.
             return
-    start = Attempt.objects.filter(payment=row.payment_id, state=AttemptState.SUCCEEDED).latest_start()
-    assert start is not None, "only what was captured is refunded"
-    channel = registry.channel(start.channel)
-    request = MovementRequest(
-        key=row.public_id,
-        reference=start.public_id,
-        channel_reference=start.channel_reference,
-        total=start.money,
-        amount=row.money,
-        movement_reference=row.public_id,
-        reason=row.reason,
-        notify_url=registry.notify_url(start.channel),
-    )
+    channel, request = reach_refund(refund=row)
     answer = channel.refund(request) if first_try else channel.query_refund(request)
     if answer.outcome == Outcome.NOT_FOUND:
         answer = channel.refund(request)
     with transaction.atomic(durable=True):
         apply_refund_answer(refund=row, answer=answer)
+
+
+def _turn_of(payment: Payment, row: Refund) -> datetime:
+    """When this refund may be sent: after the last one by as much as the channel asks."""
+    others = payment.refunds.exclude(pk=row.pk)
+    if others.filter(state=RefundState.UNKNOWN).exists():
+        return timezone.now() + _WHILE_UNKNOWN
+    last = others.filter(asked_at__isnull=False).order_by("-asked_at").first()
+    apart = refund_rules(payment.channel).apart
+    return last.asked_at + apart if last and last.asked_at and apart else payment.created_at

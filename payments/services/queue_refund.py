@@ -1,21 +1,36 @@
+from django.conf import settings
 from django.db import connection
+from django.db.models import Sum
 from django.utils import timezone
 
 from ledger.money import Money
 from payments import outbox
-from payments.errors import PaymentNotRefundable, RefundExceedsCaptured, RefundKeyReused
-from payments.events import RefundRequested
+from payments.errors import (
+    PaymentNotRefundable,
+    RefundExceedsCaptured,
+    RefundKeyReused,
+    RefundLimitReached,
+    RefundWindowOver,
+)
+from payments.events import RefundAwaitingApproval, RefundRequested
 from payments.models import Payment, Refund
+from payments.rules import refund_rules
 from payments.selectors import RefundView, refund_view
-from payments.states import PaymentState
+from payments.states import PaymentState, RefundState
+
+# Money for which there is no order goes back by itself, whatever its sum.
+_NEEDS_NOBODY = "system"
 
 
-def queue_refund(*, payment: str, amount: Money | None, reason: str, actor: str, key: str) -> RefundView:
+def queue_refund(
+    *, payment: str, amount: Money | None, reason: str, actor: str, key: str, must_wait: bool = False
+) -> RefundView:
     """This will promise money back: count it against the payment and have it carried out after commit.
 
     An operation: needs an open transaction; locks the payment. `amount` None means all that is left. `key` is the
-    caller's name for this refund: the same key with the same amount returns the first refund. Raises
-    `PaymentNotRefundable`, `RefundExceedsCaptured`, `RefundKeyReused`.
+    caller's name for this refund: the same key with the same amount returns the first refund. It waits for a second
+    person when it `must_wait`, or brings what nobody approved above `REFUND_APPROVAL_ABOVE`. Raises
+    `PaymentNotRefundable`, `RefundExceedsCaptured`, `RefundKeyReused`, `RefundLimitReached`, `RefundWindowOver`.
     """
     assert connection.in_atomic_block, "queue_refund() is an operation"
     row = Payment.objects.locked().by_public_id(payment).get()
@@ -24,12 +39,8 @@ def queue_refund(*, payment: str, amount: Money | None, reason: str, actor: str,
         if earlier.payment_id != row.pk or (amount is not None and amount != earlier.money):
             raise RefundKeyReused("This refund key was used for another refund; use a new key.", param="key")
         return refund_view(earlier)
-    if row.state != PaymentState.SUCCEEDED:
-        raise PaymentNotRefundable("Nothing was captured for this payment, so there is nothing to refund.")
-    wanted = amount or row.money(row.refundable)
-    if wanted.currency != row.currency or not 0 < wanted.minor <= row.refundable:
-        left = row.money(row.refundable)
-        raise RefundExceedsCaptured(f"At most {left.major} {left.currency} can be refunded.", param="amount")
+    wanted = _possible(row, amount)
+    waits = must_wait or _is_large(row, wanted, actor)
     row.amount_refunding += wanted.minor
     row.store()
     refund = Refund.objects.create(
@@ -41,11 +52,39 @@ def queue_refund(*, payment: str, amount: Money | None, reason: str, actor: str,
         requested_by=actor,
         next_check_at=timezone.now(),
     )
-    outbox.publish(
-        RefundRequested(
-            **row.told(),
-            refund=refund.public_id,
-            requested=refund.amount,
-        )
-    )
+    if waits:
+        refund.await_approval()
+        refund.store()
+    event = RefundAwaitingApproval if waits else RefundRequested
+    outbox.publish(event(**row.told(), refund=refund.public_id, requested=refund.amount))
     return refund_view(refund)
+
+
+def _possible(row: Payment, amount: Money | None) -> Money:
+    """What is asked for, if the payment has it and its channel returns it."""
+    if row.state != PaymentState.SUCCEEDED:
+        raise PaymentNotRefundable("Nothing was captured for this payment, so there is nothing to refund.")
+    wanted = amount or row.money(row.refundable)
+    if wanted.currency != row.currency or not 0 < wanted.minor <= row.refundable:
+        left = row.money(row.refundable)
+        raise RefundExceedsCaptured(f"At most {left.major} {left.currency} can be refunded.", param="amount")
+    rules = refund_rules(row.channel)
+    if timezone.now() - row.created_at > rules.within:
+        raise RefundWindowOver(
+            f"The provider returns money for {rules.within.days} days after the payment; pay it back by bank."
+        )
+    if row.refunds.exclude(state=RefundState.FAILED).count() >= rules.at_most:
+        raise RefundLimitReached(
+            f"The provider takes at most {rules.at_most} refunds of one payment; pay the rest back by bank."
+        )
+    return wanted
+
+
+def _is_large(row: Payment, wanted: Money, actor: str) -> bool:
+    """Together with what nobody approved before: many small refunds are one large one."""
+    if actor == _NEEDS_NOBODY:
+        return False
+    alone = row.refunds.filter(approved_by="").exclude(state=RefundState.FAILED)
+    before: int = alone.exclude(requested_by=_NEEDS_NOBODY).aggregate(sum=Sum("amount"))["sum"] or 0
+    limits: dict[str, int] = settings.REFUND_APPROVAL_ABOVE
+    return before + wanted.minor > limits.get(wanted.currency, 0)

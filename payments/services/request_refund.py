@@ -12,8 +12,8 @@ def request_refund(*, payment: str, amount: Money | None, reason: str, actor: st
     """This will return money to the customer by the way it came, whole (`amount` None) or in part.
 
     Opens its own transactions; asks the channel between them. The refund comes back SUCCEEDED, FAILED, or still
-    PROCESSING or UNKNOWN, and then settles by itself. Raises `PaymentNotFound`, `PaymentNotRefundable`,
-    `RefundExceedsCaptured`, `RefundKeyReused`.
+    PROCESSING or UNKNOWN, and then settles by itself; REQUESTED when another refund of the payment is first;
+    AWAITING_APPROVAL when a second person has to agree. Raises `PaymentNotFound` and all that `queue_refund` raises.
     """
     found = selectors.payment(payment)
     with transaction.atomic(durable=True):

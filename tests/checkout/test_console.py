@@ -9,6 +9,7 @@ from django.urls import reverse
 from checkout.facts import Item
 from checkout.models import Order, Sku
 from ledger.models import AuditEntry
+from payments.selectors import payments_of
 from tests.checkout.bank import Bank
 from tests.checkout.conftest import article, pay, place, stock_of
 
@@ -89,3 +90,38 @@ def test_stock_is_counted_with_a_reason(console: Client) -> None:
     console.post(page, {"total": "9", "reason": "counted"})
     assert stock_of("tea") == (9, 3)
     assert AuditEntry.objects.get(action="stock.adjusted").reason == "counted"
+
+
+def test_an_order_is_refunded_article_by_article(console: Client, bank: Bank) -> None:
+    article("tea", total=5)
+    placed = place(Item("tea", 3))
+    pay(placed)
+    shown = console.get(reverse("admin:checkout_order_change", args=[Order.objects.get().pk])).text
+    page = reverse("order-refund", args=[placed.order.id])
+    assert page in shown
+    assert "At most CN¥300.00" in console.get(page).text
+
+    form = {"key": "k" * 32, "take_tea": "2", "reason": "Two were broken"}
+    for _ in range(2):
+        answer = console.post(page, form)
+    assert answer["Location"].startswith("/console/payments/refunds/ref_")
+    [payment] = payments_of(placed.order.id)
+    assert (payment.refunded.minor, len(bank.refunded)) == (20_000, 1)
+    assert stock_of("tea") == (2, 0), "not put up for sale again: the box was empty"
+
+    for wrong in ({"take_tea": "2"}, {"take_tea": "1", "amount": "5"}, {"amount": "100.01"}):
+        said = console.post(page, {"key": "x" * 32, "reason": "More", **wrong})
+        assert 'role="alert"' in said.text, wrong
+    assert len(bank.refunded) == 1
+    console.post(page, {"key": "y" * 32, "reason": "The rest", "restock": "on"})
+    assert (Order.objects.get().state, stock_of("tea")) == ("CANCELLED_AFTER_PAY", (3, 0))
+
+
+def test_only_who_may_refund_sees_the_form(client: Client, bank: Bank, django_user_model: Any) -> None:
+    article("tea")
+    placed = place(Item("tea", 1))
+    pay(placed)
+    client.force_login(django_user_model.objects.create_user("sam", is_staff=True))
+    page = reverse("order-refund", args=[placed.order.id])
+    assert client.get(page).status_code == client.post(page, {"reason": "x"}).status_code == 403
+    assert bank.refunded == []

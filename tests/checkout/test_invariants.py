@@ -50,6 +50,7 @@ def test_a_sound_shop(shop: dict[str, PlacedOrder]) -> None:
         ("checkout.order_is_its_quote", 5),
         ("checkout.open_orders_hold_paid_orders_have", 5),
         ("checkout.held_for_nobody", 6),
+        ("checkout.refunded_within_ordered", 0),
         ("checkout.paid_order_has_payment", 3),
         ("checkout.payment_has_paid_order", 3),
     ]

@@ -1,6 +1,7 @@
 """The payment page, the way back from the provider, the result, and what can be done with an order."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -127,17 +128,30 @@ def test_paid_order_cannot_be_cancelled(client: Client, paid: str) -> None:
 
 
 def test_refund_is_asked_for_once(client: Client, paid: str) -> None:
-    form = {"reason": "damaged", "key": "k" * 32, "amount": "40.00"}
+    page = client.get(f"/orders/{paid}/").text
+    assert 'name="take_tea"' in page and "Ask for a refund" in page
+    form = {"reason": "damaged", "key": "k" * 32, "take_tea": "1"}
     first = client.post(f"/orders/{paid}/refund", form, follow=True)
-    client.post(f"/orders/{paid}/refund", form)
-    assert "Your refund is on its way." in first.text
-    assert [refund.amount for refund in Refund.objects.all()] == [4_000]
+    again = client.post(f"/orders/{paid}/refund", form, follow=True)
+    assert "Your refund is on its way." in first.text and "reaches you within 10 working days" in first.text
+    assert again.status_code == 200
+    assert [refund.amount for refund in Refund.objects.all()] == [10_000]
+    assert Order.objects.get().state == "CANCELLED_AFTER_PAY"
 
 
-@pytest.mark.parametrize("amount", ["0", "-1", "1.234", "NaN", "1e9", "100.01", "all", "9" * 40])
-def test_nonsense_refunds_are_refused_in_words(client: Client, paid: str, amount: str) -> None:
-    form = {"reason": "other", "key": "k" * 32, "amount": amount}
+def test_a_large_refund_waits_and_the_customer_is_told_so(client: Client, paid: str, settings: Any) -> None:
+    settings.REFUND_APPROVAL_ABOVE = {"CNY": 9_999}
+    form = {"reason": "damaged", "key": "k" * 32, "take_tea": "1"}
+    page = client.post(f"/orders/{paid}/refund", form, follow=True).text
+    assert "We have your request and look at it." in page and "Being checked by us" in page
+    assert [refund.state for refund in Refund.objects.all()] == ["AWAITING_APPROVAL"]
+    assert Order.objects.get().state == "PAID"
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1.5", "NaN", "2", "all", "9" * 40])
+def test_nonsense_refunds_are_refused_in_words(client: Client, paid: str, number: str) -> None:
+    form = {"reason": "other", "key": "k" * 32, "take_tea": number}
     answer = client.post(f"/orders/{paid}/refund", form)
     assert answer.status_code == 422
-    assert 'aria-invalid="true"' in answer.text
+    assert 'role="alert"' in answer.text
     assert Refund.objects.count() == 0

@@ -25,6 +25,7 @@ NAMES = {
     "payments.one_start_brought_it",
     "payments.success_was_published",
     "payments.refund_sums",
+    "payments.refunds_second_person",
     "payments.surplus_goes_back",
     "payments.captures_in_journal",
     "payments.refunds_in_journal",

@@ -1,10 +1,14 @@
 """Money back: never more than came, by the way it came, once per key."""
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import IntegrityError, connection, connections, transaction
+from django.db.models import F
 
 from ledger.errors import Refusal
 from ledger.money import Money
@@ -12,12 +16,14 @@ from ledger.selectors import balance
 from payments import selectors
 from payments.channels.contract import Answer, Outcome
 from payments.errors import PaymentNotRefundable, RefundExceedsCaptured, RefundKeyReused
-from payments.models import OutboxEvent, Refund
+from payments.models import OutboxEvent, Payment, Refund
 from payments.services.apply_refund_answer import apply_refund_answer
 from payments.services.carry_out_refund import carry_out_refund
+from payments.services.finish_abnormal_refund import finish_abnormal_refund
 from payments.services.queue_refund import queue_refund
 from payments.services.request_refund import request_refund
 from reconciliation.models import Discrepancy
+from tests.channels.world import eventually
 from tests.payments.conftest import Till
 from tests.payments.desk import broken
 
@@ -54,12 +60,32 @@ def test_a_wallet_refund_in_parts(till: Till, method: str) -> None:
 
 
 def till_done(refund: str) -> None:
+    """Time passes, and the janitor comes round."""
     for _ in range(3):
         if selectors.refund(refund).state == "SUCCEEDED":
             return
-        Refund.objects.update(checks=1)
+        Refund.objects.update(checks=1, asked_at=F("asked_at") - timedelta(minutes=2))
         carry_out_refund(refund=refund)
     assert selectors.refund(refund).state == "SUCCEEDED"
+
+
+def test_a_refund_that_the_customers_bank_refuses_is_finished_by_a_person(till: Till) -> None:
+    """WeChat Pay's ABNORMAL; the sandbox says it of 666.72 yuan."""
+    payment = till.pay("wechat_pay", fen=100_000)
+    till.customer(payment, "pay")
+    till.wait_for(payment, "SUCCEEDED")
+    refund = request_refund(
+        payment=payment.id, amount=yuan("666.72"), reason="Part", actor="user:1", key="abnormal"
+    )
+    eventually(lambda: selectors.refund(refund.id).code == "ABNORMAL")
+    assert [one.id for one in selectors.refunds_needing_a_person()] == [refund.id]
+
+    finish_abnormal_refund(refund=refund.id, actor="user:2", reason="Paid by bank, T-1")
+
+    till_done(refund.id)
+    assert selectors.refunds_needing_a_person() == []
+    assert selectors.payment(payment.id).refunded == yuan("666.72")
+    assert broken() == []
 
 
 def test_refusals_move_nothing(till: Till) -> None:
@@ -105,25 +131,84 @@ def test_a_refund_whose_answer_was_lost_is_found_done_once(till: Till) -> None:
     assert balance("customer_prepayments", "CNY") == Money(-6_000, "CNY")
 
 
-def test_refunds_at_once_never_exceed_what_was_captured(till: Till) -> None:
-    """20 refunds of 10 yuan of a payment of 100: ten go through."""
-    paid = till.pay("card")
+AT_ONCE = 50
+TEN = yuan("10")
 
-    def ask(number: int) -> str:
+
+def at_once(work: Callable[[int], str]) -> list[str]:
+    def closing(number: int) -> str:
         try:
-            key = f"race{number}"
-            request_refund(payment=paid.id, amount=yuan("10"), reason="Race", actor="user:1", key=key)
-            return "refunded"
+            return work(number)
         except Refusal as refusal:
             return refusal.code
+        except IntegrityError as refused:
+            return str(refused).split(":")[0]
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(10) as pool:
-        outcomes = sorted(pool.map(ask, range(20)))
+    with ThreadPoolExecutor(AT_ONCE // 2) as pool:
+        return sorted(pool.map(closing, range(AT_ONCE)))
 
-    assert outcomes == ["refund_exceeds_captured"] * 10 + ["refunded"] * 10
+
+@pytest.fixture
+def without_guards(transactional_db: None) -> Iterator[None]:
+    """The table as it would be if it trusted its callers."""
+    check = "payment_refunds_within_captured"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", [check])
+        definition = cursor.fetchone()[0]
+        cursor.execute(f"ALTER TABLE payments_payment DROP CONSTRAINT {check}")
+        cursor.execute("ALTER TABLE payments_payment DISABLE TRIGGER USER")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE payments_payment SET amount_refunding = 0")
+        cursor.execute("ALTER TABLE payments_payment ENABLE TRIGGER USER")
+        cursor.execute(f"ALTER TABLE payments_payment ADD CONSTRAINT {check} {definition}")
+
+
+def looked_then_promised(payment: str, together: Barrier) -> str:
+    """What a careless program does: it looks, then writes."""
+    left = selectors.payment(payment).refundable
+    if together.parties > 1:
+        together.wait(timeout=30)
+    if left.minor < TEN.minor:
+        return "refused"
+    Payment.objects.by_public_id(payment).update(amount_refunding=F("amount_refunding") + TEN.minor)
+    return "promised"
+
+
+def test_without_the_guards_fifty_at_once_promise_more_than_was_captured(
+    till: Till, without_guards: None
+) -> None:
+    paid = till.pay("card")
+    together = Barrier(AT_ONCE // 2)
+    at_once(lambda _: looked_then_promised(paid.id, together))
+    assert Payment.objects.get().amount_refunding > Payment.objects.get().amount_captured
+
+
+def test_the_table_stops_even_the_careless_program(till: Till) -> None:
+    paid = till.pay("card")
+    outcomes = at_once(lambda _: looked_then_promised(paid.id, Barrier(1)))
+    assert outcomes.count("promised") == 10
+    assert Payment.objects.get().amount_refunding == Payment.objects.get().amount_captured
+
+
+def test_fifty_refunds_at_once_never_exceed_what_was_captured(till: Till) -> None:
+    """50 refunds of 10 yuan of a payment of 100: ten go through."""
+    paid = till.pay("card")
+
+    def ask(number: int) -> str:
+        key = f"race{number}"
+        request_refund(payment=paid.id, amount=TEN, reason="Race", actor="user:1", key=key)
+        return "refunded"
+
+    outcomes = at_once(ask)
+
+    assert outcomes == ["refund_exceeds_captured"] * 40 + ["refunded"] * 10
+    for refund in Refund.objects.all():
+        till_done(refund.public_id)
     assert till.at_provider(paid)["refunded"] == 10_000
+    assert broken() == []
 
 
 def test_the_table_refuses_more_than_was_captured_even_without_the_service(till: Till) -> None:

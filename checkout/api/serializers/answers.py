@@ -184,7 +184,18 @@ class RefundAnswer(Answer):
     reason = serializers.CharField()
     failure_code = serializers.CharField(source="code", help_text="Empty unless FAILED.")
     failure_message = serializers.CharField(source="message")
+    arrives_in_days = serializers.SerializerMethodField(
+        help_text="Working days, from and to, until the customer's account shows it."
+    )
     created_at = serializers.DateTimeField()
+
+    @extend_schema_field(serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2))
+    def get_arrives_in_days(self, view: Any) -> list[int]:
+        return list(view.arrives)
+
+
+class RefundsAnswer(Answer):
+    data = RefundAnswer(many=True)  # type: ignore[assignment]
 
 
 class FieldProblem(Answer):

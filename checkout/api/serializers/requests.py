@@ -108,10 +108,38 @@ class MoneyRequest(StrictSerializer):
             raise CurrencyUnknown(f"{unknown}.", param="amount.currency") from unknown
 
 
-class RefundRequest(StrictSerializer):
-    payment = Word(_PAYMENT)
+class ReasonRequest(StrictSerializer):
+    reason = Text(max_length=300)
+
+
+class PaymentRefundRequest(StrictSerializer):
     amount = MoneyRequest(required=False, help_text="Left out: all that is left to refund.")
     reason = Text(max_length=300)
 
     def validate_amount(self, value: dict[str, Money]) -> Money:
         return value["money"]
+
+
+class RefundRequest(PaymentRefundRequest):
+    payment = Word(_PAYMENT)
+
+
+class OrderRefundRequest(PaymentRefundRequest):
+    lines = serializers.ListField(
+        child=ItemRequest(),
+        min_length=1,
+        max_length=MAX_LINES,
+        required=False,
+        help_text="Articles to refund, at what was paid for them: discount and tax shares inside.",
+    )
+    shipping = serializers.BooleanField(required=False, help_text="The shipping, too.")
+    restock = serializers.BooleanField(
+        required=False,
+        help_text="Put the articles up for sale again; left out: if they never left the house. Only the shop decides.",
+    )
+
+    def validate_lines(self, value: list[dict[str, Any]]) -> dict[str, int]:
+        lines: dict[str, int] = {}
+        for item in value:
+            lines[item["sku"]] = lines.get(item["sku"], 0) + item["quantity"]
+        return lines

@@ -109,6 +109,7 @@ class WechatChannel:
             Capability.REDIRECT,
             Capability.IN_APP,
             Capability.STATEMENT,
+            Capability.ABNORMAL_REFUND,
         }
     )
     statement_kinds = bills.KINDS

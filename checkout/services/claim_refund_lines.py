@@ -1,0 +1,23 @@
+from django.db import connection
+
+from checkout.errors import LinesAlreadyRefunded
+from checkout.models import Order, RefundLine
+from checkout.selectors.refunds import what_is_left
+
+
+def claim_refund_lines(*, order: Order, refund: str) -> None:
+    """This will count again what a failed refund gave free, since it is tried again.
+
+    An operation; the order must be locked. Raises `LinesAlreadyRefunded` when something of it was refunded meanwhile.
+    """
+    assert connection.in_atomic_block, "claim_refund_lines() is an operation"
+    freed = list(RefundLine.objects.filter(refund=refund, released=True))
+    if not freed:
+        return
+    left = what_is_left(order)
+    rest = {line.key: (line.quantity, line.amount.minor) for line in left.lines}
+    for line in freed:
+        quantity, amount = rest[line.line_id] if line.line_id else (0, left.shipping.minor)
+        if line.quantity > quantity or line.amount > amount:
+            raise LinesAlreadyRefunded("What this refund is for was refunded in another way meanwhile.")
+    RefundLine.objects.filter(refund=refund).update(released=False)
