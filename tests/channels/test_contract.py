@@ -1,8 +1,7 @@
 """What every channel promises, tried on each against the sandbox over real sockets."""
 
-import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import cast
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from ledger.identifiers import new_key
 from ledger.money import Money
 from payments.channels.contract import (
-    ActionKind,
     Answer,
     Capability,
     ChannelUnavailable,
@@ -25,11 +23,9 @@ from payments.channels.contract import (
     NoticeKind,
     Outcome,
     StartRequest,
-    StatementNotReady,
-    StatementUnavailable,
 )
 from tests.channels.drivers import Driver
-from tests.channels.world import HTTP, Arrived, eventually, free_port
+from tests.channels.world import Arrived, eventually, free_port
 
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
 LOST = ["drop_before", "drop_after", "error_before", "error_after", "garbage_after"]
@@ -572,64 +568,3 @@ class TestNotices:
             ]
 
         assert Outcome.SUCCEEDED in eventually(told)
-
-
-class TestDevices:
-    """Where the customer sits decides what they get: only what a channel says it can do is tried."""
-
-    def test_a_phone_is_sent_to_a_page(self, driver: Driver) -> None:
-        promised(driver, Capability.REDIRECT)
-        if driver.paid_at_start:
-            return  # a card needs a page for its challenge alone, whatever the device
-        start = replace(driver.start_request(), device="phone")
-        action = driver.channel.start(start).next_action
-        assert action is not None and action.kind is ActionKind.REDIRECT
-        assert HTTP.get(action.value, follow_redirects=True).status_code == 200
-        driver.customer_pays(start)
-        assert driver.channel.query(driver.movement(start)).outcome is Outcome.SUCCEEDED
-
-    def test_the_wallets_own_browser_gets_parameters_for_its_bridge(self, driver: Driver) -> None:
-        promised(driver, Capability.IN_APP)
-        start = replace(driver.start_request(), device="in_app", payer="payer-1")
-        action = driver.channel.start(start).next_action
-        assert action is not None and action.kind is ActionKind.IN_APP
-        assert all(isinstance(value, str) for value in json.loads(action.value).values())
-        driver.customer_pays(start)
-        assert driver.channel.query(driver.movement(start)).outcome is Outcome.SUCCEEDED
-
-
-class TestStatements:
-    def test_a_day_that_is_not_over_has_none_yet(self, driver: Driver) -> None:
-        promised(driver, Capability.STATEMENT)
-        today = datetime.now(UTC).astimezone(timezone(timedelta(hours=8))).date()
-        for kind in driver.statements.statement_kinds:
-            with pytest.raises(StatementNotReady):
-                driver.statements.fetch_statement(kind, today)
-
-    def test_one_that_nobody_writes_is_refused(self, driver: Driver) -> None:
-        promised(driver, Capability.STATEMENT)
-        yesterday = datetime.now(UTC).date() - timedelta(days=1)
-        with pytest.raises(StatementUnavailable):
-            driver.statements.fetch_statement("dividends", yesterday)
-
-    @pytest.mark.parametrize("fault", LOST)
-    def test_without_an_answer_it_is_asked_for_again(self, driver: Driver, fault: str) -> None:
-        promised(driver, Capability.STATEMENT)
-        driver.sandbox.fault(f"/{driver.code}", fault)
-        yesterday = datetime.now(UTC).date() - timedelta(days=1)
-        with pytest.raises(ChannelUnavailable):
-            driver.statements.fetch_statement(driver.statements.statement_kinds[0], yesterday)
-
-
-class TestLateRefunds:
-    def test_one_that_ends_later_is_pending_until_then(self, driver: Driver) -> None:
-        promised(driver, Capability.REFUND)
-        if not driver.slow_refund:
-            return  # where every refund ends at once there is nothing to wait for
-        start, movement = refund_request(driver, driver.slow_refund, 100_000)
-        assert driver.channel.refund(movement).outcome is Outcome.PENDING
-        assert driver.channel.query_refund(movement).outcome in {Outcome.PENDING, Outcome.NOT_FOUND}
-        assert driver.channel.refund(movement).outcome is Outcome.PENDING
-        driver.refund_ends(movement)
-        assert driver.channel.query_refund(movement).outcome is Outcome.SUCCEEDED
-        assert refunded(driver, start) == driver.slow_refund
