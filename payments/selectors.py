@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Min
+from django.db.models import Min, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from ledger.identifiers import MalformedIdentifier
@@ -89,6 +90,8 @@ class MovedMoney:
     currency: str
     captured: int
     refunded: int
+    disputed: int  # kept from us by disputes, for the time being or for good
+    dispute_fees: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +170,17 @@ def money_by_attempt() -> Iterator[MovedMoney]:
     started = Attempt.objects.filter(
         kind=AttemptKind.START, payment__amount_captured__gt=0, state="SUCCEEDED"
     )
-    for row in started.select_related("payment").order_by("pk").iterator(chunk_size=2000):
+    fees = Coalesce(Sum("disputes__fee"), 0)
+    rows = started.select_related("payment").annotate(dispute_fees=fees).order_by("pk")
+    for row in rows.iterator(chunk_size=2000):
         yield MovedMoney(
             reference=row.public_id,
             channel=row.channel,
             currency=row.currency,
             captured=row.payment.amount_captured,
             refunded=row.payment.amount_refunded,
+            disputed=row.payment.amount_disputed,
+            dispute_fees=row.dispute_fees,  # type: ignore[attr-defined]
         )
 
 
