@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Exists, OuterRef, Q, Sum
 from django.utils import timezone
 
 from ledger.facts import TransactionView
@@ -13,6 +13,7 @@ from ledger.money import Money
 from ledger.selectors import transactions_of
 from payments.errors import DisputeNotFound, EvidenceFileNotFound
 from payments.models import Dispute, DisputeMovement, EvidenceFile
+from payments.models.dispute import DisputeQuerySet
 from payments.states import DisputeMovementState, DisputeState
 
 
@@ -78,6 +79,18 @@ class AtStake:
     amount: Money
 
 
+# Also what was answered elsewhere: in the provider's own console.
+_ANSWERED = (
+    Q(state=DisputeState.UNDER_REVIEW)
+    | Q(submitted_at__isnull=False)
+    | Exists(
+        DisputeMovement.objects.counting()
+        .filter(dispute=OuterRef("pk"), stage=OuterRef("state"))
+        .values("pk")
+    )
+)
+
+
 def find(public_id: str) -> Dispute:
     """The row, for this app's use cases. Raises `DisputeNotFound`."""
     try:
@@ -108,11 +121,12 @@ def disputes_of_reference(reference: str) -> list[DisputeView]:
 
 def waiting(*, most: int = 200) -> list[DisputeView]:
     """Those that wait for our answer, deadline first."""
-    return _views(Dispute.objects.to_answer().select_related("payment")[:most])
+    return _views(_unanswered().select_related("payment")[:most])
 
 
 def at_bank(*, most: int = 50) -> list[DisputeView]:
-    rows = Dispute.objects.filter(state=DisputeState.UNDER_REVIEW).select_related("payment")
+    """Answered, and not decided yet; what came first comes first."""
+    rows = Dispute.objects.open().filter(_ANSWERED).select_related("payment")
     return _views(rows.order_by("created_at")[:most])
 
 
@@ -130,7 +144,7 @@ def newest(*, limit: int, before: str = "") -> list[DisputeView]:
 
 
 def at_stake() -> list[AtStake]:
-    sums = Dispute.objects.to_answer().order_by("currency").values("currency")
+    sums = _unanswered().order_by("currency").values("currency")
     return [
         AtStake(row["many"], Money(row["sum"], row["currency"]))
         for row in sums.annotate(many=Count("pk"), sum=Sum("amount"))
@@ -152,6 +166,10 @@ def journal_of(view: DisputeView) -> list[TransactionView]:
         for posted in transactions_of(view.reference)
         if posted.business_key.partition(":")[0] == view.id
     ]
+
+
+def _unanswered() -> DisputeQuerySet:
+    return Dispute.objects.to_answer().exclude(_ANSWERED)
 
 
 def file_view(row: EvidenceFile) -> EvidenceFileView:
@@ -179,6 +197,7 @@ def _views(rows: Iterable[Dispute]) -> list[DisputeView]:
 
 def _view(row: Dispute, files: Sequence[EvidenceFile], answer: DisputeMovement | None) -> DisputeView:
     counts = answer and answer.state != DisputeMovementState.FAILED and answer.stage == row.state
+    counts = counts or row.submitted_at
     waits = row.state in (DisputeState.WARNING, DisputeState.NEEDS_RESPONSE)
     return DisputeView(
         id=row.public_id,

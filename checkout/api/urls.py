@@ -3,6 +3,14 @@
 from django.urls import path
 
 from checkout.api.views.catalogue import CatalogueView, PreviewView
+from checkout.api.views.disputes import (
+    DisputeAcceptView,
+    DisputeEvidenceView,
+    DisputeFileView,
+    DisputeSubmitView,
+    DisputesView,
+    DisputeView,
+)
 from checkout.api.views.orders import OrderCancelView, OrdersView, OrderView
 from checkout.api.views.payments import PaymentCancelView, PaymentsView, PaymentView
 from checkout.api.views.refunds import RefundsView, RefundView
@@ -19,4 +27,10 @@ urlpatterns = [
     path("payments/<str:payment>/cancel", PaymentCancelView.as_view(), name="payment-cancel"),
     path("refunds", RefundsView.as_view(), name="refunds"),
     path("refunds/<str:refund>", RefundView.as_view(), name="refund"),
+    path("disputes", DisputesView.as_view(), name="disputes"),
+    path("disputes/<str:dispute>", DisputeView.as_view(), name="dispute"),
+    path("disputes/<str:dispute>/evidence", DisputeEvidenceView.as_view(), name="dispute-evidence"),
+    path("disputes/<str:dispute>/files/<str:kind>", DisputeFileView.as_view(), name="dispute-file"),
+    path("disputes/<str:dispute>/submit", DisputeSubmitView.as_view(), name="dispute-submit"),
+    path("disputes/<str:dispute>/accept", DisputeAcceptView.as_view(), name="dispute-accept"),
 ]

@@ -72,6 +72,7 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Work"),
                 "items": [
                     _page(_("Review queue"), "policy", "review-queue", "risk.view_riskcase"),
+                    _page(_("Disputes"), "balance", "dispute-queue", "payments.view_dispute"),
                     _rows(_("Discrepancies"), "difference", "reconciliation", "discrepancy"),
                 ],
             },

@@ -21,6 +21,8 @@ class Scope(StrEnum):
     ORDERS_WRITE = "orders:write"
     PAYMENTS_WRITE = "payments:write"
     REFUNDS_WRITE = "refunds:write"
+    DISPUTES_READ = "disputes:read"
+    DISPUTES_WRITE = "disputes:write"
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

@@ -130,7 +130,7 @@ class Dispute(FSMModelMixin, models.Model):
                 name="dispute_check_due",
             ),
             models.Index(
-                fields=["created_at"], condition=Q(state=S.UNDER_REVIEW), name="dispute_under_review"
+                fields=["created_at"], condition=Q(state__in=sorted(OPEN_DISPUTE)), name="dispute_open_since"
             ),
             models.Index(
                 fields=["-closed_at"], condition=Q(closed_at__isnull=False), name="dispute_closed_last"

@@ -157,8 +157,11 @@ def _hear(row: Dispute, news: DisputeNews, at: datetime) -> None:
     row.category = category_of(row.reason)
     due_by = _known(row, "due_by")
     row.due_by = datetime.fromisoformat(due_by) if due_by else None
-    if _known(row, "submitted"):
-        row.submitted_at = row.submitted_at or datetime.fromisoformat(row.known["submitted"][1])
+    # Not for good: an inquiry that was answered may become a dispute that asks again.
+    if not _known(row, "submitted"):
+        row.submitted_at = None
+    elif row.submitted_at is None:
+        row.submitted_at = datetime.fromisoformat(row.known["submitted"][1])
 
 
 def _known(row: Dispute, name: str) -> Any:

@@ -15,7 +15,7 @@ _BEFORE = (timedelta(days=7), timedelta(days=3), timedelta(hours=24))
 def remind_of_disputes(*, now: datetime, limit: int = 200) -> int:
     """This will remind of every dispute that waits for an answer 7 days, 3 days and 24 hours before it is late.
 
-    Opens a transaction for each; locks payment-free, the dispute alone. Each of the three is told once; one whose
+    Opens a transaction for each; locks that dispute. Each of the three is told once; one whose
     time had passed before the dispute came is left out. Returns how many were told.
     """
     told = 0
@@ -39,11 +39,8 @@ def _due(row: Dispute, now: datetime) -> int:
 
 def _remind(row: Dispute, now: datetime) -> int:
     due = _due(row, now)
-    if (
-        due <= row.reminders
-        or row.due_by is None
-        or row.movements.counting().filter(stage=row.state).exists()
-    ):
+    answered = row.submitted_at or row.movements.counting().filter(stage=row.state).exists()
+    if due <= row.reminders or row.due_by is None or answered:
         return 0
     row.reminders, row.reminded_at = due, now
     row.store()

@@ -13,7 +13,8 @@ def require_answerable(*, dispute: Dispute) -> None:
     `DisputeNotOpen`, `DisputePastDue`.
     """
     assert connection.in_atomic_block, "require_answerable() is an operation"
-    if dispute.movements.counting().filter(stage=dispute.state).exists():
+    ours = dispute.movements.counting().filter(stage=dispute.state)
+    if dispute.is_open and (dispute.submitted_at or ours.exists()):
         raise DisputeAlreadyAnswered("This dispute was answered already, and an answer is final.")
     if dispute.state not in (DisputeState.WARNING, DisputeState.NEEDS_RESPONSE):
         raise DisputeNotOpen(f"This dispute is {dispute.state}: it can not be answered any more.")

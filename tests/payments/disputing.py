@@ -88,7 +88,9 @@ class Bank:
         if self.refuses:
             raise EvidenceRefused(self.refuses)
         self.submitted[request.key] = request
-        self.now = replace(self.now, state=S.UNDER_REVIEW, submitted=True)
+        # An inquiry stays one while the bank reads.
+        state = self.now.state if self.now.state == S.WARNING else S.UNDER_REVIEW
+        self.now = replace(self.now, state=state, submitted=True)
         if self.silent:
             raise ChannelUnavailable("timed out")
         return self.now
