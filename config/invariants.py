@@ -12,7 +12,8 @@ from payments.selectors import money_by_attempt
 
 NAME = "money at the sandbox equals ours"
 
-Movement = tuple[str, str, str, int, int]  # reference, channel, currency, captured, refunded
+# reference, channel, currency, captured, refunded, kept by disputes, fees of disputes
+Movement = tuple[str, str, str, int, int, int, int]
 
 
 def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
@@ -24,7 +25,15 @@ def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
         yield NAME, 0, [Finding(NAME, settings.SANDBOX_URL, "the sandbox does not answer: is it running?")]
         return
     ours: list[Movement] = [
-        (moved.reference, moved.channel, moved.currency, moved.captured, moved.refunded)
+        (
+            moved.reference,
+            moved.channel,
+            moved.currency,
+            moved.captured,
+            moved.refunded,
+            moved.disputed,
+            moved.dispute_fees,
+        )
         for moved in money_by_attempt()
         if moved.captured or moved.refunded
     ]
@@ -49,8 +58,8 @@ def compare(ours: Iterable[Movement], theirs: Iterable[Movement]) -> Iterator[Fi
 
 def _words(movements: list[Movement]) -> str:
     told = [
-        f"{channel} {currency} captured {captured} refunded {refunded}"
-        for _, channel, currency, captured, refunded in movements
+        f"{channel} {currency} captured {captured} refunded {refunded} disputed {disputed} fees {fees}"
+        for _, channel, currency, captured, refunded, disputed, fees in movements
     ]
     return " and ".join(told) or "nothing"
 
@@ -63,6 +72,14 @@ def _sandbox_movements(url: str) -> list[Movement] | None:
     except (httpx.HTTPError, ValueError, KeyError):
         return None
     return [
-        (moved["reference"], moved["channel"], moved["currency"], moved["captured"], moved["refunded"])
+        (
+            moved["reference"],
+            moved["channel"],
+            moved["currency"],
+            moved["captured"],
+            moved["refunded"],
+            moved["disputed"] - moved["reinstated"],
+            moved["dispute_fees"],
+        )
         for moved in movements
     ]

@@ -102,6 +102,13 @@ class DisputeNotOpen(Refusal):
     status = 409
 
 
+class InquiryNotAcceptable(Refusal):
+    """The bank only asks: no money was withdrawn that could be given up. A refund ends it."""
+
+    code = "inquiry_not_acceptable"
+    status = 409
+
+
 class DisputePastDue(Refusal):
     """The time to answer is over."""
 

@@ -24,6 +24,7 @@ from payments.services.prepare_evidence import prepare_evidence
 from payments.services.refresh_dispute import refresh_dispute
 from payments.services.remove_evidence_file import remove_evidence_file
 from payments.services.submit_evidence import submit_evidence
+from payments.states import DisputeState
 
 VIEW, DRAFT, SETTLE = "payments.view_dispute", "payments.draft_dispute", "payments.settle_dispute"
 
@@ -70,6 +71,7 @@ def page(request: HttpRequest, dispute: str) -> HttpResponse:
         "journal": [(posted, entry) for posted in disputes.journal_of(view) for entry in posted.entries],
         "may_draft": request.user.has_perm(DRAFT) and view.can_answer,
         "may_settle": request.user.has_perm(SETTLE) and view.can_answer,
+        "inquiry": view.state == DisputeState.WARNING,
     }
     return render(request, "payments/dispute.html", context)
 

@@ -93,6 +93,8 @@ def _apply_dispute(channel: str, notice: Notice, heard_at: datetime) -> NoticeRe
 def _disputed(channel: str, notice: Notice, dispute: str) -> Attempt | None:
     """By our reference, by the provider's name of the payment, or by what we know of this dispute already."""
     starts = Attempt.objects.filter(channel=channel, kind=AttemptKind.START)
+    # Looked at first: an answer that is written down meanwhile is then found below.
+    one_is_awaited = starts.open().filter(channel_reference="").exists()
     try:
         ours = starts.by_reference(notice.reference).first() if notice.reference else None
     except MalformedIdentifier:
@@ -104,7 +106,7 @@ def _disputed(channel: str, notice: Notice, dispute: str) -> Attempt | None:
     known = (
         Dispute.objects.filter(channel=channel, channel_reference=dispute).select_related("attempt").first()
     )
-    if known is None and starts.open().filter(channel_reference="").exists():
+    if known is None and one_is_awaited:
         raise DisputeAheadOfPayment(dispute)
     return known.attempt if known else None
 

@@ -33,7 +33,9 @@ def carry_out_dispute_movement(*, movement: str, again: bool = False) -> None:
     try:
         news, done = _asked(desk, row) if again else (None, False)
         if news is None or (not done and news.state in _WAITING):
-            news, done = _sent(desk, row), True
+            news = _sent(desk, row)
+            # One that can not be given up stays as it is, without a refusal.
+            done = row.kind == DisputeMovementKind.SUBMIT or news.state == DisputeNewsState.LOST
     except EvidenceRefused as refused:
         _settle(row, failed=str(refused))
     except ChannelUnavailable as silence:
@@ -73,7 +75,7 @@ def _apply(row: DisputeMovement, news: DisputeNews, done: bool, asked_at: dateti
         dispute = Dispute.objects.locked().select_related("attempt").get(pk=row.dispute_id)
         current = DisputeMovement.objects.locked().get(pk=row.pk)
         if current.is_under_way and not done:
-            current.fail("The dispute was closed before our answer arrived.")
+            current.fail("The dispute was closed, or answered otherwise, before this arrived.")
             current.store()
         elif current.is_under_way:
             current.succeed()

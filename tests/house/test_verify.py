@@ -49,7 +49,7 @@ def test_what_is_broken_is_named(settings: Settings, capsys: pytest.CaptureFixtu
 
 
 def test_books_that_agree_have_no_findings() -> None:
-    moved = [("att_1", "stripe", "CNY", 100, 0), ("att_2", "alipay", "CNY", 200, 50)]
+    moved = [("att_1", "stripe", "CNY", 100, 0, 0, 0), ("att_2", "alipay", "CNY", 200, 50, 0, 0)]
     assert list(compare(moved, reversed(moved))) == []
 
 
@@ -57,14 +57,18 @@ def test_books_that_agree_have_no_findings() -> None:
     ("theirs", "subject"),
     [
         ([], "att_1"),
-        ([("att_1", "stripe", "CNY", 101, 0)], "att_1"),
-        ([("att_1", "stripe", "USD", 100, 0)], "att_1"),
-        ([("att_1", "alipay", "CNY", 100, 0)], "att_1"),
-        ([("att_1", "stripe", "CNY", 100, 100)], "att_1"),
-        ([("att_1", "stripe", "CNY", 100, 0), ("att_2", "stripe", "CNY", 100, 0)], "att_2"),
-        ([("att_1", "stripe", "CNY", 100, 0), ("att_1", "stripe", "CNY", 100, 0)], "att_1"),
+        ([("att_1", "stripe", "CNY", 101, 0, 0, 0)], "att_1"),
+        ([("att_1", "stripe", "USD", 100, 0, 0, 0)], "att_1"),
+        ([("att_1", "alipay", "CNY", 100, 0, 0, 0)], "att_1"),
+        ([("att_1", "stripe", "CNY", 100, 100, 0, 0)], "att_1"),
+        ([("att_1", "stripe", "CNY", 100, 0, 100, 0)], "att_1"),
+        ([("att_1", "stripe", "CNY", 100, 0, 0, 15)], "att_1"),
+        ([("att_1", "stripe", "CNY", 100, 0, 0, 0), ("att_2", "stripe", "CNY", 100, 0, 0, 0)], "att_2"),
+        ([("att_1", "stripe", "CNY", 100, 0, 0, 0), ("att_1", "stripe", "CNY", 100, 0, 0, 0)], "att_1"),
     ],
 )
-def test_every_difference_is_one_finding(theirs: list[tuple[str, str, str, int, int]], subject: str) -> None:
-    found = list(compare([("att_1", "stripe", "CNY", 100, 0)], theirs))
+def test_every_difference_is_one_finding(
+    theirs: list[tuple[str, str, str, int, int, int, int]], subject: str
+) -> None:
+    found = list(compare([("att_1", "stripe", "CNY", 100, 0, 0, 0)], theirs))
     assert [finding.subject for finding in found] == [subject]

@@ -28,6 +28,7 @@ from payments.errors import (
     EvidenceEmpty,
     EvidenceFileNotFound,
     EvidenceInvalid,
+    InquiryNotAcceptable,
 )
 from payments.evidence import LONGEST_FILE
 from payments.services.accept_dispute import accept_dispute
@@ -231,7 +232,7 @@ class DisputeAcceptView(_Answering):
         request=AcceptRequest,
         answer=DisputeAnswer,
         moves=True,
-        refusals=_FINAL,
+        refusals=(*_FINAL, InquiryNotAcceptable),
         token=False,
         examples={
             "request": {"reason": "The parcel was lost."},
