@@ -54,16 +54,17 @@ def page(request: HttpRequest, dispute: str) -> HttpResponse:
     kept = {file.kind: file for file in view.files}
     # What was never saved is shown as our records have it.
     texts = view.texts or (gather_evidence(dispute=view.id).texts if view.can_answer else {})
+    fields = [
+        (name, label, texts.get(name, ""), matters) for name, label, matters in in_order(view.category, TEXTS)
+    ]
     context = {
         **site.each_context(request),
         "title": _("Dispute"),
         "dispute": view,
         "payment": selectors.payment(view.payment),
         "refunds": selectors.refunds_of(view.payment),
-        "texts": [
-            (name, label, texts.get(name, ""), matters)
-            for name, label, matters in in_order(view.category, TEXTS)
-        ],
+        "texts": [field for field in fields if field[2] or field[3]],
+        "more": [field for field in fields if not field[2] and not field[3]],
         "saved": bool(view.texts),
         "files": [
             (kind, label, kept.get(kind), matters) for kind, label, matters in in_order(view.category, FILES)
