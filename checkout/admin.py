@@ -20,6 +20,7 @@ from checkout.services.adjust_stock import adjust_stock
 from checkout.services.save_sku import save_sku
 from ledger.errors import Refusal
 from ledger.money import Money
+from payments.disputes import disputes_of_reference
 from payments.selectors import payments_of
 
 _STATES = {
@@ -152,7 +153,7 @@ class OrderAdmin(_NeverByHand, ModelAdmin):  # type: ignore[misc]
             {"fields": ("public_id", "state_badge", "user", "email", "locale", "created_at", "expires_at")},
         ),
         (_("Price"), {"fields": ("payable_shown", "made_of", "quote_id")}),
-        (_("Payments"), {"fields": ("payments", "refund")}),
+        (_("Payments"), {"fields": ("payments", "refund", "disputes")}),
         (_("Delivery"), {"fields": ("delivery",)}),
     )
 
@@ -211,6 +212,14 @@ class OrderAdmin(_NeverByHand, ModelAdmin):  # type: ignore[misc]
         return format_html(
             '<a href="{}">{}</a>', reverse("order-refund", args=[row.public_id]), _("Refund an order")
         )
+
+    @display(description=_("Disputes"))
+    def disputes(self, row: Order) -> SafeString | str:
+        lines = (
+            (reverse("dispute", args=[one.id]), one.amount.formatted(), one.state, one.reason)
+            for one in disputes_of_reference(row.public_id)
+        )
+        return format_html_join("", '<div><a href="{}">{}</a> · {} · {}</div>', lines) or "–"
 
     @display(description=_("To"))
     def delivery(self, row: Order) -> SafeString:

@@ -27,6 +27,7 @@ def _paths() -> Iterator[tuple[str, str]]:
             yield from ((setting, path) for path in paths)
     yield from (("CHANNELS", path) for path in settings.CHANNELS.values())
     yield from (("INVARIANTS", path) for path in settings.INVARIANTS)
+    yield from (("EVIDENCE_SOURCES", path) for path in settings.EVIDENCE_SOURCES)
     yield "OUTBOX_LAG", settings.OUTBOX_LAG
 
 

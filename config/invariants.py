@@ -16,7 +16,7 @@ _PAGE = 5000
 
 
 class Movement(NamedTuple):
-    """What moved under one reference, in minor units; `disputed` is what disputes keep from us."""
+    """What moved under one reference, in minor units; `disputed` is what disputes keep from us, beside their fees."""
 
     reference: str
     channel: str
@@ -24,6 +24,7 @@ class Movement(NamedTuple):
     captured: int
     refunded: int
     disputed: int
+    dispute_fees: int
 
 
 def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
@@ -70,7 +71,11 @@ def compare(ours: Iterable[Movement], theirs: Iterable[Movement]) -> Iterator[Fi
 def _words(movements: list[Movement]) -> str:
     told = [
         f"{moved.channel} {moved.currency} captured {moved.captured} refunded {moved.refunded}"
-        + (f" disputed {moved.disputed}" if moved.disputed else "")
+        + (
+            f" disputed {moved.disputed} fees {moved.dispute_fees}"
+            if moved.disputed or moved.dispute_fees
+            else ""
+        )
         for moved in movements
     ]
     return " and ".join(told) or "nothing"
@@ -82,7 +87,7 @@ def _our_movements() -> Iterator[Movement]:
         if moved.captured or moved.refunded:
             yield Movement(
                 *(moved.reference, moved.channel, moved.currency),
-                *(moved.captured, moved.refunded, moved.disputed),
+                *(moved.captured, moved.refunded, moved.disputed, moved.dispute_fees),
             )
 
 
@@ -97,7 +102,7 @@ def _sandbox_movements(url: str) -> Iterator[Movement]:
             for moved in page["movements"]:
                 yield Movement(
                     *(moved["reference"], moved["channel"], moved["currency"], moved["captured"]),
-                    *(moved["refunded"], moved["disputed"] - moved["reinstated"]),
+                    *(moved["refunded"], moved["disputed"] - moved["reinstated"], moved["dispute_fees"]),
                 )
             after = page["next"]
             if not after:

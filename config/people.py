@@ -13,17 +13,26 @@ from config.settings.environment import DATA_DIR
 
 # role → apps whose rows it may see, and what it may do there beyond seeing
 ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "support": (("checkout", "payments"), ("payments.request_refund",)),
+    "support": (("checkout", "payments"), ("payments.request_refund", "payments.draft_dispute")),
     "risk analyst": (("checkout", "payments", "risk"), ("risk.claim_riskcase", "risk.decide_riskcase")),
     "risk manager": (
         ("checkout", "payments", "risk"),
-        ("risk.claim_riskcase", "risk.decide_riskcase", "payments.request_refund", "payments.approve_refund"),
+        (
+            "risk.claim_riskcase",
+            "risk.decide_riskcase",
+            "payments.request_refund",
+            "payments.approve_refund",
+            "payments.draft_dispute",
+            "payments.settle_dispute",
+        ),
     ),
     "finance": (
         ("checkout", "payments", "ledger", "reconciliation"),
         (
             "payments.request_refund",
             "payments.approve_refund",
+            "payments.draft_dispute",
+            "payments.settle_dispute",
             "ledger.close_day",
             "reconciliation.decide_discrepancy",
         ),

@@ -11,6 +11,7 @@ urlpatterns = [
     path("console/payments/review/", include("payments.admin.urls")),
     path("console/payments/refunds/", include("payments.admin.refund_urls")),
     path("console/orders/<str:order>/refund/", refunding.refund, name="order-refund"),
+    path("console/payments/disputes/", include("payments.admin.dispute_urls")),
     path("console/", admin.site.urls),
     path("webhooks/", include("payments.urls")),
     path("api/v1/", include("checkout.api.urls")),

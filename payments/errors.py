@@ -136,3 +136,60 @@ class ReviewNotReady(Refusal):
 
     code = "review_not_ready"
     status = 409
+
+
+class DisputeNotFound(Refusal):
+    code = "dispute_not_found"
+    status = 404
+
+
+class DisputeNotOpen(Refusal):
+    """It is under review or closed: there is nothing to answer any more."""
+
+    code = "dispute_not_open"
+    status = 409
+
+
+class InquiryNotAcceptable(Refusal):
+    """The bank only asks: no money was withdrawn that could be given up. A refund ends it."""
+
+    code = "inquiry_not_acceptable"
+    status = 409
+
+
+class DisputePastDue(Refusal):
+    """The time to answer is over."""
+
+    code = "dispute_past_due"
+    status = 409
+
+
+class DisputeAlreadyAnswered(Refusal):
+    """Evidence is submitted once, and accepting is final; one of them was done or is under way."""
+
+    code = "dispute_already_answered"
+    status = 409
+
+
+class DisputeNotAnswerableHere(Refusal):
+    """The channel takes no answers through its API: answer in the provider's own console."""
+
+    code = "dispute_not_answerable_here"
+    status = 409
+
+
+class EvidenceInvalid(Refusal):
+    """A text or file that can not be evidence: an unknown name, too long, too large, not PDF, PNG or JPEG."""
+
+    code = "evidence_invalid"
+
+
+class EvidenceEmpty(Refusal):
+    """Nothing to submit: write a text or add a file first."""
+
+    code = "evidence_empty"
+
+
+class EvidenceFileNotFound(Refusal):
+    code = "evidence_file_not_found"
+    status = 404

@@ -89,7 +89,9 @@ class PaymentMismatched(PaymentEvent):
     name: ClassVar[str] = "payment.mismatched"
     told_amount: int
     told_currency: str
-    source: str  # "notice", "query", "answer"; "refund" when one that was refused is said to have happened
+    source: (
+        str  # "notice", "query", "answer", "dispute"; "refund": one that was refused is said to have happened
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,3 +125,41 @@ class RefundFailed(PaymentEvent):
     name: ClassVar[str] = "refund.failed"
     refund: str
     code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeEvent(PaymentEvent):
+    """`withdrawn` is what the channel keeps from us now; `due_by` (ISO 8601, or "") ends the time to answer."""
+
+    dispute: str  # dsp_…
+    state: str
+    disputed: int
+    withdrawn: int
+    reason: str  # a category of `payments.evidence`
+    due_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeOpened(DisputeEvent):
+    """`double_risk` when money of the same payment is on its way back by a refund, too."""
+
+    name: ClassVar[str] = "dispute.opened"
+    double_risk: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeUpdated(DisputeEvent):
+    name: ClassVar[str] = "dispute.updated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeClosed(DisputeEvent):
+    """WON, LOST, ACCEPTED or EXPIRED. It may be told again: an appeal can turn LOST into WON."""
+
+    name: ClassVar[str] = "dispute.closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeDueSoon(DisputeEvent):
+    name: ClassVar[str] = "dispute.due_soon"
+    hours_left: int

@@ -10,7 +10,7 @@ from django.db import connection, models
 from ledger.invariants import Check, Finding
 from ledger.money import Money
 from ledger.selectors import entries_by_key
-from payments.models import Attempt, Payment, Refund
+from payments.models import Attempt, Dispute, Payment, Refund
 from payments.states import RefundState
 
 _CHUNK = 2000
@@ -78,7 +78,8 @@ WHERE coalesce(sums.done, 0) <> payment.amount_refunded
 _KEPT_SURPLUS = """
 SELECT ledger_public_id('pay', payment.id), 'was paid twice and the surplus is not going back'
 FROM payments_payment payment
-WHERE payment.surplus AND payment.amount_captured > payment.amount_refunded + payment.amount_refunding + coalesce((
+WHERE payment.surplus AND payment.amount_captured
+    > payment.amount_refunded + payment.amount_refunding + payment.amount_disputed + coalesce((
     SELECT sum(amount) FROM payments_refund refund
     WHERE refund.payment_id = payment.id AND refund.state = 'FAILED' AND NOT refund.closed), 0)
 """
@@ -88,6 +89,30 @@ FROM payments_refund WHERE approved_by <> '' AND approved_by IN (requested_by, h
 UNION ALL
 SELECT ledger_public_id('ref', id), 'was settled by hand, and nobody approved it'
 FROM payments_refund WHERE state = 'SUCCEEDED' AND hand_by <> '' AND approved_by = ''
+"""
+_WRONG_DISPUTED = """
+SELECT ledger_public_id('pay', payment.id), format('says %s disputed, its disputes keep %s',
+    payment.amount_disputed, coalesce(sums.kept, 0))
+FROM payments_payment payment
+LEFT JOIN (
+    SELECT payment_id, sum(withdrawn - reinstated) AS kept FROM payments_dispute GROUP BY payment_id
+) sums ON sums.payment_id = payment.id
+WHERE coalesce(sums.kept, 0) <> payment.amount_disputed
+"""
+# Money may go out twice when a dispute comes on top of a refund; never without anybody's knowing.
+_UNSEEN_DOUBLE = """
+SELECT ledger_public_id('pay', payment.id), format('%s refunded, %s on its way and %s disputed of %s: nobody was told',
+    payment.amount_refunded, payment.amount_refunding, payment.amount_disputed, payment.amount_captured)
+FROM payments_payment payment
+WHERE payment.amount_disputed > 0 AND payment.amount_refunded + payment.amount_refunding > 0
+    AND payment.amount_refunded + payment.amount_refunding + payment.amount_disputed > payment.amount_captured
+    AND NOT EXISTS (
+        SELECT 1 FROM payments_dispute dispute WHERE dispute.payment_id = payment.id AND dispute.double_risk)
+"""
+_STATE_AGAINST_BOOKS = """
+SELECT ledger_public_id('dsp', id), format('is %s with %s kept and %s lost', state, withdrawn - reinstated, lost)
+FROM payments_dispute
+WHERE lost <> CASE WHEN state IN ('LOST', 'ACCEPTED', 'EXPIRED') THEN withdrawn - reinstated ELSE 0 END
 """
 
 
@@ -100,6 +125,10 @@ def check() -> Iterator[Check]:
     yield _by_sql("payments.refund_sums", Refund, _WRONG_REFUND_SUMS)
     yield _by_sql("payments.surplus_goes_back", Payment, _KEPT_SURPLUS)
     yield _by_sql("payments.refunds_second_person", Refund, _APPROVED_ALONE)
+    yield _by_sql("payments.disputed_sums", Payment, _WRONG_DISPUTED)
+    yield _by_sql("payments.double_risk_is_seen", Payment, _UNSEEN_DOUBLE)
+    yield _by_sql("payments.lost_disputes_are_losses", Dispute, _STATE_AGAINST_BOOKS)
+    yield "payments.disputes_in_journal", Dispute.objects.count(), _disputes("payments.disputes_in_journal")
     yield "payments.captures_in_journal", Payment.objects.count(), _captures("payments.captures_in_journal")
     yield "payments.refunds_in_journal", Refund.objects.count(), _refunds("payments.refunds_in_journal")
 
@@ -155,6 +184,27 @@ def _moved_by(row: Refund) -> Iterator[_Moved]:
     yield _Moved(row.public_id, keys, row.payment.channel, row.payment.money(returned if done else 0))
     by_hand = (f"{row.public_id}:refund:hand",)
     yield _Moved(row.public_id, by_hand, row.hand_account, row.payment.money(paid if done else 0), "bank")
+
+
+def _disputes(name: str) -> Iterator[Finding]:
+    """Each total of a dispute is what stands under its keys, in the account that the total is about."""
+    rows = Dispute.objects.order_by("pk").iterator(chunk_size=_CHUNK)
+    while chunk := list(islice(rows, _CHUNK)):
+        keys = {row.pk: [key for kind in row.postings for key in row.posting_keys(kind)] for row in chunk}
+        posted = entries_by_key([key for of_row in keys.values() for key in of_row])
+        for row in chunk:
+            booked: Counter[str] = Counter()
+            for entry in (entry for key in keys[row.pk] for entry in posted.get(key, ())):
+                booked[f"{entry.account} {entry.amount.currency}"] += entry.amount.minor
+            kept = row.withdrawn - row.reinstated
+            wanted = {
+                f"receivable:{row.channel} {row.currency}": -kept - row.fee,
+                f"disputed:{row.channel} {row.currency}": kept - row.lost,
+                f"dispute_losses {row.currency}": row.lost,
+                f"dispute_fees {row.currency}": row.fee,
+            }
+            if {k: v for k, v in booked.items() if v} != {k: v for k, v in wanted.items() if v}:
+                yield Finding(name, row.public_id, f"says {wanted}, the journal says {dict(booked)}")
 
 
 def _not_booked(name: str, expected: Iterator[_Moved]) -> Iterator[Finding]:

@@ -106,6 +106,7 @@ class MovedMoney:
     captured: int
     refunded: int
     disputed: int  # kept from us by disputes, for the time being or for good
+    dispute_fees: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ def money_by_attempt() -> Iterator[MovedMoney]:
     )
     started = Attempt.objects.filter(
         kind=AttemptKind.START, payment__amount_captured__gt=0, state="SUCCEEDED"
-    ).annotate(by_hand=Coalesce(Subquery(by_hand), 0))
+    ).annotate(by_hand=Coalesce(Subquery(by_hand), 0), dispute_fees=Coalesce(Sum("disputes__fee"), 0))
     for row in started.select_related("payment").order_by("pk").iterator(chunk_size=2000):
         yield MovedMoney(
             reference=row.public_id,
@@ -216,6 +217,7 @@ def money_by_attempt() -> Iterator[MovedMoney]:
             captured=row.payment.amount_captured,
             refunded=row.payment.amount_refunded - row.by_hand,  # type: ignore[attr-defined]
             disputed=row.payment.amount_disputed,
+            dispute_fees=row.dispute_fees,  # type: ignore[attr-defined]
         )
 
 

@@ -1,4 +1,4 @@
-"""The states of payments, attempts and refunds, and which of them are final. Pure."""
+"""The states of payments, attempts, refunds and disputes, and which of them are final. Pure."""
 
 from enum import StrEnum
 
@@ -61,6 +61,18 @@ class DisputeState(StrEnum):
     EXPIRED = "EXPIRED"
 
 
+class DisputeMovementKind(StrEnum):
+    SUBMIT = "SUBMIT"
+    ACCEPT = "ACCEPT"
+
+
+class DisputeMovementState(StrEnum):
+    SENT = "SENT"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+
+
 class CaptureMode(StrEnum):
     """When the money that a channel can hold is taken."""
 
@@ -83,3 +95,6 @@ class PaymentMethod(StrEnum):
 SETTLED = frozenset({PaymentState.SUCCEEDED, PaymentState.CANCELLED})
 # The payment may still take money: nothing else may be started for the same order.
 LIVE = frozenset(PaymentState) - {PaymentState.CANCELLED}
+OPEN_DISPUTE = frozenset({DisputeState.WARNING, DisputeState.NEEDS_RESPONSE, DisputeState.UNDER_REVIEW})
+# The provider knows one way to lose; we say why.
+LOST_DISPUTE = frozenset({DisputeState.LOST, DisputeState.ACCEPTED, DisputeState.EXPIRED})

@@ -4,11 +4,17 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
-from payments.models import Attempt, InboxEvent, Refund
+from ledger.errors import Refusal
+from payments.errors import ChannelNotReachable, DisputeNotAnswerableHere
+from payments.models import Attempt, Dispute, DisputeMovement, InboxEvent, Refund
 from payments.services.apply_notice import apply_notice
+from payments.services.carry_out_dispute_movement import carry_out_dispute_movement
 from payments.services.carry_out_refund import carry_out_refund
 from payments.services.expire_reviews import expire_reviews
 from payments.services.forget_idempotency_keys import forget_idempotency_keys
+from payments.services.prepare_evidence import prepare_evidence
+from payments.services.refresh_dispute import refresh_dispute
+from payments.services.remind_of_disputes import remind_of_disputes
 from payments.services.settle_attempt import settle_attempt
 
 log = structlog.get_logger(__name__)
@@ -64,3 +70,43 @@ def forget_old_idempotency_keys() -> int:
 @shared_task
 def expire_due_reviews() -> int:
     return expire_reviews(now=timezone.now())
+
+
+@shared_task
+def settle_open_disputes() -> int:
+    """Asks what became of our answers, and how open disputes stand: a notice may have been lost."""
+    answers = DisputeMovement.objects.claim_due(timezone.now(), BATCH)
+    for movement in answers:
+        settle_one_dispute_movement.delay(movement.public_id)
+    open_ones = Dispute.objects.claim_due(timezone.now(), BATCH)
+    for dispute in open_ones:
+        refresh_one_dispute.delay(dispute.public_id)
+    return len(answers) + len(open_ones)
+
+
+@shared_task
+def settle_one_dispute_movement(movement: str) -> None:
+    carry_out_dispute_movement(movement=movement, again=True)
+
+
+@shared_task
+def refresh_one_dispute(dispute: str) -> None:
+    try:
+        refresh_dispute(dispute=dispute)
+    except (ChannelNotReachable, DisputeNotAnswerableHere) as refusal:
+        # It is asked again at its next turn.
+        log.warning("dispute.not_refreshed", dispute=dispute, code=refusal.code)
+
+
+@shared_task
+def prepare_evidence_of_one(dispute: str) -> None:
+    try:
+        prepare_evidence(dispute=dispute, actor="system")
+    except Refusal as refusal:
+        # Closed, late or answered by now: nothing is left to prepare.
+        log.info("dispute.not_prepared", dispute=dispute, code=refusal.code)
+
+
+@shared_task
+def remind_of_due_disputes() -> int:
+    return remind_of_disputes(now=timezone.now())

@@ -139,3 +139,26 @@ ORDER_REFUND_REQUEST: dict[str, Any] = {
     "lines": [{"sku": "porcelain-teapot", "quantity": 1}],
     "reason": "The lid was chipped.",
 }
+DISPUTE: dict[str, Any] = {
+    "id": "dsp_01k9h5a1b2c3d4e5f6g7h8j9km",
+    "payment": _PAYMENT,
+    "order": _ORDER,
+    "channel": "stripe",
+    "state": "NEEDS_RESPONSE",
+    "amount": _cny(10000),
+    "kept": _cny(10000),
+    "lost": _cny(0),
+    "fee": _cny(1500),
+    "reason": "product_not_received",
+    "category": "not_received",
+    "double_risk": False,
+    "due_by": "2025-12-01T23:59:59Z",
+    "submitted_at": None,
+    "closed_at": None,
+    "created_at": "2025-11-22T08:00:00Z",
+    "texts": {"product_description": "2 x Tea (茶), CN¥100.00"},
+    "files": [],
+    "answer": None,
+    "can_answer": True,
+}
+DISPUTES: dict[str, Any] = {"data": [DISPUTE], "next_cursor": None}

@@ -3,6 +3,14 @@
 from django.urls import path
 
 from checkout.api.views.catalogue import CatalogueView, PreviewView
+from checkout.api.views.disputes import (
+    DisputeAcceptView,
+    DisputeEvidenceView,
+    DisputeFileView,
+    DisputeSubmitView,
+    DisputesView,
+    DisputeView,
+)
 from checkout.api.views.orders import OrderCancelView, OrdersView, OrderView
 from checkout.api.views.payments import PaymentCancelView, PaymentsView, PaymentView
 from checkout.api.views.refunds import (
@@ -30,4 +38,10 @@ urlpatterns = [
     path("refunds/<str:refund>", RefundView.as_view(), name="refund"),
     path("refunds/<str:refund>/approve", RefundApproveView.as_view(), name="refund-approve"),
     path("refunds/<str:refund>/reject", RefundRejectView.as_view(), name="refund-reject"),
+    path("disputes", DisputesView.as_view(), name="disputes"),
+    path("disputes/<str:dispute>", DisputeView.as_view(), name="dispute"),
+    path("disputes/<str:dispute>/evidence", DisputeEvidenceView.as_view(), name="dispute-evidence"),
+    path("disputes/<str:dispute>/files/<str:kind>", DisputeFileView.as_view(), name="dispute-file"),
+    path("disputes/<str:dispute>/submit", DisputeSubmitView.as_view(), name="dispute-submit"),
+    path("disputes/<str:dispute>/accept", DisputeAcceptView.as_view(), name="dispute-accept"),
 ]

@@ -26,6 +26,8 @@ DJANGO_STRUCTLOG_CELERY_ENABLED = True
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "payments: ask about open attempts": {"task": "payments.tasks.settle_open_attempts", "schedule": 5.0},
     "payments: carry on with refunds": {"task": "payments.tasks.settle_open_refunds", "schedule": 10.0},
+    "payments: carry on with disputes": {"task": "payments.tasks.settle_open_disputes", "schedule": 10.0},
+    "payments: remind of disputes": {"task": "payments.tasks.remind_of_due_disputes", "schedule": 300.0},
     "payments: apply what the inbox kept": {"task": "payments.tasks.retry_inbox", "schedule": 5.0},
     "payments: give up reviews past their time": {
         "task": "payments.tasks.expire_due_reviews",

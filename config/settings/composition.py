@@ -19,7 +19,11 @@ EVENT_HANDLERS: dict[str, list[str]] = {
 EVENT_SUBSCRIBERS: dict[str, list[str]] = {
     "order.paid": ["checkout.subscribers.confirm_by_mail"],
     "refund.requested": ["payments.subscribers.carry_out_refund"],
+    "dispute.opened": ["payments.subscribers.prepare_evidence"],
 }
+
+# What answers a dispute beside the payment's own records: each gives a `payments.evidence.Pack` of a reference.
+EVIDENCE_SOURCES: list[str] = ["checkout.services.assemble_evidence.assemble_evidence"]
 
 # Each yields one `ledger.invariants.Finding` per broken row; `manage.py verify` runs them all.
 INVARIANTS: list[str] = [

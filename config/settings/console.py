@@ -73,6 +73,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page(_("Review queue"), "policy", "review-queue", "risk.view_riskcase"),
                     _page(_("Refunds to approve"), "approval", "refund-queue", "payments.view_refund"),
+                    _page(_("Disputes"), "balance", "dispute-queue", "payments.view_dispute"),
                     _rows(_("Discrepancies"), "difference", "reconciliation", "discrepancy"),
                 ],
             },

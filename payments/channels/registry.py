@@ -7,8 +7,8 @@ from typing import Any, cast
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from payments.channels.contract import Channel
-from payments.errors import ChannelNotFound
+from payments.channels.contract import Capability, Channel, DisputeDesk
+from payments.errors import ChannelNotFound, DisputeNotAnswerableHere
 
 
 @cache
@@ -19,6 +19,16 @@ def channel(code: str) -> Channel:
     configuration: Mapping[str, Any] = getattr(settings, code.upper())
     build = import_string(settings.CHANNELS[code])
     return cast(Channel, build({**configuration, "timeout_seconds": settings.CHANNEL_TIMEOUT_SECONDS}))
+
+
+def dispute_desk(code: str) -> DisputeDesk:
+    """The same channel, to answer disputes. Raises `DisputeNotAnswerableHere`, `ChannelNotFound`."""
+    found = channel(code)
+    if Capability.DISPUTE not in found.capabilities:
+        raise DisputeNotAnswerableHere(
+            f"Answer this dispute in the console of {code}; we can not do it from here."
+        )
+    return cast(DisputeDesk, found)
 
 
 def configured() -> frozenset[str]:

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0002_sums_and_holds'),
+        ('payments', '0004_disputes'),
     ]
 
     operations = [

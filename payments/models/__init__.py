@@ -2,10 +2,23 @@
 
 from payments.models.api_key import ApiKey
 from payments.models.attempt import Attempt
+from payments.models.dispute import Dispute, EvidenceFile
+from payments.models.dispute_movement import DisputeMovement
 from payments.models.idempotency import IdempotencyKey
 from payments.models.inbox import InboxEvent
 from payments.models.outbox import OutboxEvent
 from payments.models.payment import Payment
 from payments.models.refund import Refund
 
-__all__ = ["ApiKey", "Attempt", "IdempotencyKey", "InboxEvent", "OutboxEvent", "Payment", "Refund"]
+__all__ = [
+    "ApiKey",
+    "Attempt",
+    "Dispute",
+    "DisputeMovement",
+    "EvidenceFile",
+    "IdempotencyKey",
+    "InboxEvent",
+    "OutboxEvent",
+    "Payment",
+    "Refund",
+]

@@ -22,6 +22,8 @@ class Scope(StrEnum):
     PAYMENTS_WRITE = "payments:write"
     REFUNDS_WRITE = "refunds:write"
     REFUNDS_APPROVE = "refunds:approve"  # what somebody else asked for
+    DISPUTES_READ = "disputes:read"
+    DISPUTES_WRITE = "disputes:write"
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

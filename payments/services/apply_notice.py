@@ -1,14 +1,21 @@
+from datetime import datetime
+
 from django.db import transaction
 
 from ledger.identifiers import MalformedIdentifier
 from payments.channels.codec import notice_from_json
 from payments.channels.contract import AmountMismatch, Notice, NoticeKind, NoticeRefused, UnknownReference
 from payments.events import PaymentMismatched
-from payments.models import Attempt, InboxEvent, Refund
+from payments.models import Attempt, Dispute, InboxEvent, Refund
 from payments.models.refund import movement_of
 from payments.services.apply_answer import apply_answer
+from payments.services.apply_dispute_news import apply_dispute_news
 from payments.services.apply_refund_answer import apply_refund_answer
 from payments.states import AttemptKind, InboxState
+
+
+class DisputeAheadOfPayment(Exception):
+    """A dispute of a payment that we asked for, perhaps, and whose answer is still to come: tried again later."""
 
 
 def apply_notice(*, inbox: InboxEvent) -> NoticeRefused | None:
@@ -37,8 +44,11 @@ def _apply(row: InboxEvent, notice: Notice) -> NoticeRefused | None:
     if notice.kind == NoticeKind.OTHER:
         row.ignore()
         return None
-    apply = _apply_payment if notice.kind == NoticeKind.PAYMENT else _apply_refund
-    refusal = apply(row.channel, notice)
+    if notice.kind == NoticeKind.DISPUTE:
+        refusal = _apply_dispute(row.channel, notice, row.received_at)
+    else:
+        apply = _apply_payment if notice.kind == NoticeKind.PAYMENT else _apply_refund
+        refusal = apply(row.channel, notice)
     if refusal:
         row.bury(refusal.code)
     else:
@@ -69,6 +79,38 @@ def _apply_refund(channel: str, notice: Notice) -> NoticeRefused | None:
     if any(isinstance(event, PaymentMismatched) for event in events):
         return AmountMismatch(notice.movement_reference)
     return None
+
+
+def _apply_dispute(channel: str, notice: Notice, heard_at: datetime) -> NoticeRefused | None:
+    assert notice.dispute is not None, "a notice of this kind speaks of a dispute"
+    attempt = _disputed(channel, notice, notice.dispute.reference)
+    if attempt is None:
+        return UnknownReference(notice.dispute.reference)
+    events = apply_dispute_news(attempt=attempt, news=notice.dispute, heard_at=heard_at)
+    if any(isinstance(event, PaymentMismatched) for event in events):
+        return AmountMismatch(notice.dispute.reference)
+    return None
+
+
+def _disputed(channel: str, notice: Notice, dispute: str) -> Attempt | None:
+    """By our reference, by the provider's name of the payment, or by what we know of this dispute already."""
+    starts = Attempt.objects.filter(channel=channel, kind=AttemptKind.START)
+    # Looked at first: an answer that is written down meanwhile is then found below.
+    one_is_awaited = starts.open().filter(channel_reference="").exists()
+    try:
+        ours = starts.by_reference(notice.reference).first() if notice.reference else None
+    except MalformedIdentifier:
+        ours = None
+    theirs = notice.answer.channel_reference
+    found = ours or (starts.filter(channel_reference=theirs).first() if theirs else None)
+    if found:
+        return found
+    known = (
+        Dispute.objects.filter(channel=channel, channel_reference=dispute).select_related("attempt").first()
+    )
+    if known is None and one_is_awaited:
+        raise DisputeAheadOfPayment(dispute)
+    return known.attempt if known else None
 
 
 def _remember_failure(inbox: InboxEvent, error: Exception) -> None:

@@ -55,8 +55,9 @@ def moved(
     captured: int = 100,
     refunded: int = 0,
     disputed: int = 0,
+    dispute_fees: int = 0,
 ) -> Movement:
-    return Movement(reference, channel, currency, captured, refunded, disputed)
+    return Movement(reference, channel, currency, captured, refunded, disputed, dispute_fees)
 
 
 def test_books_that_agree_have_no_findings() -> None:
@@ -73,6 +74,7 @@ def test_books_that_agree_have_no_findings() -> None:
         ([moved(channel="alipay")], "att_1"),
         ([moved(refunded=100)], "att_1"),
         ([moved(disputed=1)], "att_1"),
+        ([moved(dispute_fees=15)], "att_1"),
         ([moved(), moved("att_2")], "att_2"),
         ([moved("att_0"), moved()], "att_0"),
         ([moved(), moved()], "att_1"),

@@ -15,6 +15,7 @@ from payments.services.apply_refund_answer import apply_refund_answer
 from payments.services.queue_refund import queue_refund
 from payments.states import AttemptKind
 from tests.payments.desk import FEN, again, movement, opened, tell
+from tests.payments.disputing import FEE, S, hear, news
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,6 +28,10 @@ NAMES = {
     "payments.refund_sums",
     "payments.refunds_second_person",
     "payments.surplus_goes_back",
+    "payments.disputed_sums",
+    "payments.double_risk_is_seen",
+    "payments.lost_disputes_are_losses",
+    "payments.disputes_in_journal",
     "payments.captures_in_journal",
     "payments.refunds_in_journal",
 }
@@ -88,6 +93,9 @@ def till_roll(settings: Any) -> dict[str, Attempt]:
     with transaction.atomic():
         returned = Refund.objects.get(business_key="r3")
         apply_refund_answer(refund=returned, answer=Answer(Outcome.DECLINED, code="sent_back"))
+    # Taken back on top of the refund: lost, and one more that is open.
+    hear(rows["paid"], news(S.LOST, minor=8_000, withdrawn=8_000, fee=FEE, submitted=True))
+    hear(rows["paid"], news(S.NEEDS_RESPONSE, minor=100, withdrawn=100, reference="dp_2"))
     return rows
 
 
@@ -129,6 +137,13 @@ PLANTED = [
     ("DELETE FROM payments_refund", "refund_sums"),
     ("UPDATE payments_refund SET state = 'PROCESSING' WHERE state = 'SUCCEEDED'", "refund_sums"),
     ("UPDATE payments_payment SET amount_refunding = 0 WHERE surplus", "surplus_goes_back"),
+    ("UPDATE payments_payment SET amount_disputed = 0 WHERE amount_disputed > 0", "disputed_sums"),
+    ("UPDATE payments_payment SET amount_disputed = 1 WHERE amount_captured = 0", "disputed_sums"),
+    ("UPDATE payments_dispute SET double_risk = false", "double_risk_is_seen"),
+    ("UPDATE payments_dispute SET state = 'WON' WHERE state = 'LOST'", "lost_disputes_are_losses"),
+    ("UPDATE payments_dispute SET fee = fee + 1 WHERE fee > 0", "disputes_in_journal"),
+    ("UPDATE payments_dispute SET postings = '{}'", "disputes_in_journal"),
+    ("DELETE FROM ledger_transaction WHERE business_key LIKE 'dsp_%:lost'", "disputes_in_journal"),
     ("DELETE FROM ledger_transaction WHERE business_key LIKE '%:capture:1'", "captures_in_journal"),
     ("UPDATE ledger_entry SET amount = amount * 2", "captures_in_journal"),
     (
