@@ -13,6 +13,7 @@ from ledger.money import Money
 from ledger.selectors import transactions_of
 from payments.channels.contract import Outcome
 from payments.models import Attempt, Payment, Refund
+from payments.services import ask_first as asking
 from payments.services import cancel_payment as cancelling
 from payments.services.cancel_payment import cancel_payment
 from payments.states import AttemptKind
@@ -41,7 +42,8 @@ CANCEL = "cancel"
 @pytest.fixture(autouse=True)
 def nobody_listens_or_is_called(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.EVENT_HANDLERS = {}
-    monkeypatch.setattr(cancelling, "send_attempt", lambda **_: None)
+    for module in (asking, cancelling):
+        monkeypatch.setattr(module, "send_attempt", lambda **_: None)
 
 
 def cancel(start: Attempt) -> bool:
