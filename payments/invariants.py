@@ -53,6 +53,7 @@ LEFT JOIN (
     FROM payments_attempt GROUP BY payment_id
 ) brought ON brought.payment_id = payment.id
 WHERE coalesce(brought.amount, 0) <> payment.amount_captured
+    OR (payment.captures > 0) <> (payment.amount_captured > 0)
     OR payment.amount_captured > 0 AND brought.channels IS DISTINCT FROM payment.channel
     OR payment.state IN ('FAILED', 'CANCELLED') AND brought.channels IS NOT NULL
 """
@@ -135,7 +136,7 @@ def _captures(name: str) -> Iterator[Finding]:
         (
             _Moved(
                 row.public_id,
-                tuple(f"{row.public_id}:capture:{n}" for n in range(1, row.captures + 2)),
+                tuple(f"{row.public_id}:capture:{n}" for n in range(1, max(1, row.captures) + 1)),
                 row.channel,
                 row.money(row.amount_captured),
             )

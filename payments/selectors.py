@@ -4,11 +4,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Min
+from django.db.models import Min, Q
 from django.utils import timezone
 
 from ledger.identifiers import MalformedIdentifier
 from ledger.money import Money
+from payments.channels import registry
+from payments.channels.contract import Capability
 from payments.errors import PaymentNotFound, RefundNotFound
 from payments.models import Attempt, OutboxEvent, Payment, Refund
 from payments.states import AttemptKind, PaymentState
@@ -68,6 +70,17 @@ class AttemptView:
 
 
 @dataclass(frozen=True, slots=True)
+class StuckMovement:
+    """A movement of which nobody knows whether it moved money."""
+
+    attempt: AttemptView
+    payment: str
+    reference: str
+    since: datetime
+    mismatch: str  # the sum that the provider told and that is not ours
+
+
+@dataclass(frozen=True, slots=True)
 class RefundView:
     id: str
     payment: str
@@ -93,13 +106,14 @@ class MovedMoney:
 
 @dataclass(frozen=True, slots=True)
 class TakenMoney:
-    """A payment that took money for `reference`, and how much of it is back or on its way; minor units."""
+    """A payment that took or holds money for `reference`, and how much is back or on its way; minor units."""
 
     payment: str
     reference: str
     currency: str
     captured: int
     returning: int
+    held: int
 
 
 def payment(public_id: str) -> PaymentView:
@@ -132,17 +146,31 @@ def payment_of_case(case: str) -> PaymentView | None:
 
 def attempts_of(public_id: str) -> list[AttemptView]:
     rows = Attempt.objects.filter(payment__in=Payment.objects.by_public_id(public_id))
+    return [attempt_view(row) for row in rows]
+
+
+def capture_named(payment: str, key: str) -> AttemptView | None:
+    """The capture of the payment that was asked for under `key`."""
+    row = Attempt.objects.filter(payment__in=Payment.objects.by_public_id(payment), business_key=key).first()
+    return attempt_view(row) if row else None
+
+
+def captures_in_parts(payment: str) -> bool:
+    """Whether what the payment holds may be captured more than once."""
+    row = Payment.objects.by_public_id(payment).get()
+    return Capability.MULTI_CAPTURE in registry.channel(row.channel).capabilities
+
+
+def unknown_since(before: datetime, limit: int = 200) -> list[StuckMovement]:
+    """The movements that have been UNKNOWN since `before` or longer, the oldest first."""
+    rows = Attempt.objects.unknown_since(before).select_related("payment")[:limit]
     return [
-        AttemptView(
-            id=row.public_id,
-            kind=row.kind,
-            state=row.state,
-            channel=row.channel,
-            channel_reference=row.channel_reference,
-            amount=row.money,
-            code=row.code,
-            message=row.message,
-            created_at=row.created_at,
+        StuckMovement(
+            attempt=attempt_view(row),
+            payment=row.payment.public_id,
+            reference=row.payment.reference,
+            since=row.unknown_since or row.created_at,
+            mismatch=row.mismatch,
         )
         for row in rows
     ]
@@ -178,8 +206,8 @@ def money_by_attempt() -> Iterator[MovedMoney]:
 
 
 def money_taken(references: Collection[str] | None = None) -> Iterator[TakenMoney]:
-    """Every payment that took money, for all references or for these; in key order and with flat memory."""
-    rows = Payment.objects.filter(amount_captured__gt=0).order_by("pk")
+    """Every payment that took or holds money, for all references or for these; in key order, with flat memory."""
+    rows = Payment.objects.filter(Q(amount_captured__gt=0) | Q(amount_authorized__gt=0)).order_by("pk")
     if references is not None:
         rows = rows.filter(reference__in=references)
     for row in rows.iterator(chunk_size=2000):
@@ -189,6 +217,7 @@ def money_taken(references: Collection[str] | None = None) -> Iterator[TakenMone
             currency=row.currency,
             captured=row.amount_captured,
             returning=row.amount_refunded + row.amount_refunding,
+            held=row.held,
         )
 
 
@@ -229,6 +258,20 @@ def view_of(row: Payment) -> PaymentView:
         decide_by=row.decide_by,
         surplus=row.surplus,
         expires_at=row.expires_at,
+        created_at=row.created_at,
+    )
+
+
+def attempt_view(row: Attempt) -> AttemptView:
+    return AttemptView(
+        id=row.public_id,
+        kind=row.kind,
+        state=row.state,
+        channel=row.channel,
+        channel_reference=row.channel_reference,
+        amount=row.money,
+        code=row.code,
+        message=row.message,
         created_at=row.created_at,
     )
 

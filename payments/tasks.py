@@ -10,6 +10,8 @@ from payments.services.carry_out_refund import carry_out_refund
 from payments.services.expire_reviews import expire_reviews
 from payments.services.forget_idempotency_keys import forget_idempotency_keys
 from payments.services.settle_attempt import settle_attempt
+from payments.services.sound_alarms import sound_alarms
+from payments.services.watch_holds import watch_holds
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +61,17 @@ def retry_inbox() -> int:
 @shared_task
 def forget_old_idempotency_keys() -> int:
     return forget_idempotency_keys(now=timezone.now())
+
+
+@shared_task
+def watch_over_holds() -> int:
+    """Warns of holds that lapse soon, and asks about those whose time is over."""
+    return watch_holds(now=timezone.now())
+
+
+@shared_task
+def sound_unknown_alarms() -> int:
+    return sound_alarms(now=timezone.now())
 
 
 @shared_task

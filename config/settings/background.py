@@ -31,6 +31,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "payments.tasks.expire_due_reviews",
         "schedule": 30.0,
     },
+    "payments: warn of holds that lapse": {"task": "payments.tasks.watch_over_holds", "schedule": 60.0},
+    "payments: alarm about what stays unknown": {
+        "task": "payments.tasks.sound_unknown_alarms",
+        "schedule": 60.0,
+    },
     "checkout: free the stock of orders out of time": {
         "task": "checkout.tasks.expire_orders",
         "schedule": 30.0,

@@ -97,6 +97,9 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
         attempt.store()
         return attempt
 
+    def unknown_since(self, before: datetime) -> Self:
+        return self.filter(state=S.UNKNOWN, unknown_since__lte=before).order_by("unknown_since")
+
     def claim_due(self, now: datetime, limit: int) -> list["Attempt"]:
         """Open attempts whose next question is due; each is given to one caller, by a conditional update."""
         due = self.open().filter(next_check_at__lte=now).order_by("next_check_at")[:limit]

@@ -124,7 +124,7 @@ PLANTED = [
         "one_start_brought_it",
     ),
     ("UPDATE payments_attempt SET brought = 1 WHERE kind = 'VOID'", "parts_brought_theirs"),
-    ("UPDATE payments_payment SET captures = 0", "captures_in_journal"),
+    ("UPDATE payments_payment SET captures = 0", "one_start_brought_it"),
     ("DELETE FROM payments_outboxevent WHERE name = 'payment.succeeded'", "success_was_published"),
     ("UPDATE payments_payment SET amount_refunded = 0", "refund_sums"),
     ("UPDATE payments_payment SET amount_refunding = 1 WHERE amount_refunded > 0", "refund_sums"),
