@@ -126,8 +126,8 @@ class PaymentFailed(PaymentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentCancelled(PaymentEvent):
-    """Closed or voided: no money was kept. `reason`: "customer", "expired", "replaced",
-    "merchant", "review_rejected", "review_expired", "risk_rejected", "late_authorization", "capture_refused" or
+    """Closed or voided: no money was kept. `reason`: "customer", "merchant", "expired", "replaced",
+    "not_owed", "review_rejected", "review_expired", "risk_rejected", "late_authorization", "capture_refused" or
     "lapsed" (the provider let go of what it held)."""
 
     name: ClassVar[str] = "payment.cancelled"

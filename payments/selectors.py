@@ -112,7 +112,8 @@ class TakenMoney:
     reference: str
     currency: str
     captured: int
-    returning: int
+    refunded: int
+    returning: int  # refunded, or on its way back
     held: int
 
 
@@ -216,6 +217,7 @@ def money_taken(references: Collection[str] | None = None) -> Iterator[TakenMone
             reference=row.reference,
             currency=row.currency,
             captured=row.amount_captured,
+            refunded=row.amount_refunded,
             returning=row.amount_refunded + row.amount_refunding,
             held=row.held,
         )

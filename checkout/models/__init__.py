@@ -4,5 +4,6 @@ from checkout.models.goods import Sku, Stock
 from checkout.models.holds import Reservation
 from checkout.models.letters import Notification
 from checkout.models.orders import Order, OrderLine
+from checkout.models.shipments import Shipment, ShipmentLine
 
-__all__ = ["Notification", "Order", "OrderLine", "Reservation", "Sku", "Stock"]
+__all__ = ["Notification", "Order", "OrderLine", "Reservation", "Shipment", "ShipmentLine", "Sku", "Stock"]

@@ -7,22 +7,25 @@ from checkout.states import OrderState
 from payments.outbox import publish
 
 
-def take_back_order(*, order: str, payment: str, refunded_total: int) -> None:
-    """This will cancel a paid order of which all money went back before it was shipped; its goods are for sale again.
+def take_back_order(*, order: Order, payment: str, reason: str) -> None:
+    """This will cancel a paid order whose money is gone before any of it was shipped; its goods are for sale again.
 
-    An operation; locks the order, then its stock. A part of the money (minor units), another payment's money, or an
-    order that is not just PAID changes nothing: goods that may have left the house are a person's matter.
+    An operation; the order must be locked; locks its stock. Another payment's money, or an order that is not just
+    PAID, changes nothing: goods that may have left the house are a person's matter.
     """
     assert connection.in_atomic_block, "take_back_order() is an operation"
-    row = Order.objects.locked().named(order).get()
-    if row.state != OrderState.PAID or row.paid_by != payment or refunded_total < row.payable:
+    if order.state != OrderState.PAID or order.paid_by != payment:
         return
-    row.take_back()
-    row.save(update_fields=["state"])
-    if not Stock.objects.put_back(dict(row.lines.values_list("sku_id", "quantity"))):
-        raise StockBooksDisagree(f"The stock of {order} is gone.")
+    order.take_back()
+    order.save(update_fields=["state"])
+    if not Stock.objects.put_back(dict(order.lines.values_list("sku_id", "quantity"))):
+        raise StockBooksDisagree(f"The stock of {order.public_id} is gone.")
     publish(
         OrderCancelledAfterPay(
-            reference=order, payable=row.payable, currency=row.currency, payment=payment, reason="refunded"
+            reference=order.public_id,
+            payable=order.payable,
+            currency=order.currency,
+            payment=payment,
+            reason=reason,
         )
     )

@@ -40,6 +40,14 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "checkout.tasks.expire_orders",
         "schedule": 30.0,
     },
+    "checkout: go on with shipments that wait": {
+        "task": "checkout.tasks.resume_shipments",
+        "schedule": 30.0,
+    },
+    "checkout: finish orders that left long ago": {
+        "task": "checkout.tasks.finish_orders",
+        "schedule": crontab(minute="43"),
+    },
     "ledger: seal the audit journal": {"task": "ledger.tasks.seal_audit", "schedule": 5.0},
     "ledger: snapshots of balances": {"task": "ledger.tasks.take_snapshots", "schedule": 300.0},
     "payments: forget old idempotency keys": {

@@ -5,11 +5,15 @@ EVENT_HANDLERS: dict[str, list[str]] = {
     "payment.started": ["checkout.handlers.payment_started"],
     "payment.action_required": ["checkout.handlers.payment_action_required"],
     "payment.held_for_review": ["checkout.handlers.payment_held_for_review"],
+    "payment.authorized": ["checkout.handlers.payment_authorized"],
     "payment.succeeded": ["checkout.handlers.payment_succeeded"],
+    "payment.captured": ["checkout.handlers.payment_captured"],
+    "payment.capture_refused": ["checkout.handlers.payment_capture_refused"],
     "payment.failed": ["checkout.handlers.payment_failed"],
     "payment.cancelled": ["checkout.handlers.payment_cancelled"],
     "payment.mismatched": ["reconciliation.handlers.payment_mismatched"],
     "refund.succeeded": ["checkout.handlers.refund_succeeded"],
+    "refund.failed": ["checkout.handlers.refund_failed"],
 }
 
 # After commit, at least once, in order per subject.

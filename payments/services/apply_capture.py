@@ -44,7 +44,7 @@ def apply_capture(*, payment: Payment, attempt: Attempt, answer: Answer, source:
         # Only our request was refused: the money is held still.
         attempt.error()
         attempt.store()
-        let_go(payment=payment, reason="capture_refused")
+        let_go(payment=payment.public_id, reason="capture_refused")
         return []
     if start.state == AttemptState.SUCCEEDED:
         start.cancel()

@@ -86,7 +86,7 @@ def _held(payment: Payment, attempt: Attempt, answer: Answer) -> list[Event]:
     payment.store()
     attempt.store()
     if late:
-        let_go(payment=payment, reason="late_authorization")
+        let_go(payment=payment.public_id, reason="late_authorization")
     elif payment.review_pending:
         payment.hold_for_review()
         return [PaymentHeldForReview(**payment.told(), decide_by=payment.expires_at.isoformat())]
@@ -116,7 +116,7 @@ def _beside(payment: Payment, attempt: Attempt, answer: Answer) -> list[Event]:
         beside.authorize(attempt.amount, answer.held_until)
         beside.store()
         attempt.store()
-        let_go(payment=beside, reason="late_authorization")
+        let_go(payment=beside.public_id, reason="late_authorization")
         return []
     book_capture(payment=beside, attempt=attempt, amount=attempt.amount, answer=answer, final=True)
     beside.store()

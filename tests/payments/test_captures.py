@@ -315,7 +315,7 @@ def test_without_the_lock_two_captures_take_more_than_is_held(till: Till, held: 
 
 @pytest.mark.parametrize("fen", [6_000, 5_000])
 def test_captures_at_once_take_what_is_held_and_no_more(till: Till, held: PaymentView, fen: int) -> None:
-    works = [lambda n=n: take(held, fen, key=f"k{n}") for n in range(4)]  # type: ignore[misc]
+    works = [lambda n=n: take(held, fen, key=f"k{n}") for n in range(4)]
 
     ends = at_once(*works)
 

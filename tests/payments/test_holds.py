@@ -129,10 +129,10 @@ def test_a_hold_that_lapsed_with_a_part_taken(desk_hold: Attempt) -> None:
 @pytest.mark.parametrize("lapse_first", [True, False])
 def test_capture_against_lapse(desk_hold: Attempt, late: Outcome, lapse_first: bool) -> None:
     capture = begin_part(desk_hold, 3_000, key="shp_1:capture")
-    news = [lambda: tell(desk_hold, Outcome.CANCELLED), lambda: tell(capture, late, code="gone")]
+    news = [(desk_hold, Outcome.CANCELLED), (capture, late)]
 
-    for each in news if lapse_first else reversed(news):
-        each()
+    for about, outcome in news if lapse_first else reversed(news):
+        tell(about, outcome, code="gone")
 
     assert now(desk_hold) == ("CANCELLED", "CANCELLED")
     assert state(capture) in ("CANCELLED", "ERRORED")
