@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +16,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from checkout.models import Order, OrderLine, Reservation, Sku, Stock
+from checkout.selectors.shipments import shipments_of
 from checkout.services.adjust_stock import adjust_stock
 from checkout.services.save_sku import save_sku
 from ledger.errors import Refusal
@@ -153,7 +154,7 @@ class OrderAdmin(_NeverByHand, ModelAdmin):  # type: ignore[misc]
         ),
         (_("Price"), {"fields": ("payable_shown", "made_of", "quote_id")}),
         (_("Payments"), {"fields": ("payments",)}),
-        (_("Delivery"), {"fields": ("delivery",)}),
+        (_("Delivery"), {"fields": ("delivery", "shipments")}),
     )
 
     def get_search_results(
@@ -207,6 +208,16 @@ class OrderAdmin(_NeverByHand, ModelAdmin):  # type: ignore[misc]
     @display(description=_("To"))
     def delivery(self, row: Order) -> SafeString:
         return format_html_join("", "<div>{}</div>", ((part,) for part in row.address.values() if part))
+
+    @display(description=_("Shipments"))
+    def shipments(self, row: Order) -> SafeString:
+        lines = ((one.id, one.state, one.amount.formatted(), one.carrier) for one in shipments_of(row))
+        return format_html(
+            '{}<a href="{}">{}</a>',
+            format_html_join("", "<div>{} · {} · {} · {}</div>", lines),
+            reverse("ship-order", args=[row.public_id]),
+            _("Ship"),
+        )
 
 
 class SkuForm(forms.ModelForm):  # type: ignore[type-arg]

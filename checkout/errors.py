@@ -135,6 +135,13 @@ class PaymentStillOpen(Refusal):
     status = 409
 
 
+class ForMerchantsOnly(Refusal):
+    """What customers do not do with their own orders: ship them, capture or release their money."""
+
+    code = "for_merchants_only"
+    status = 403
+
+
 class OrderNotShippable(Refusal):
     """Its money is not secured, or is going back, or nothing of it is left to ship."""
 

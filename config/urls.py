@@ -4,10 +4,14 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from checkout.views.ship import ship
 from config import health, views
+from payments.admin.captures import held_money
 
 urlpatterns = [
     path("console/payments/review/", include("payments.admin.urls")),
+    path("console/payments/held/<str:payment>/", held_money, name="held-money"),
+    path("console/checkout/ship/<str:order_id>/", ship, name="ship-order"),
     path("console/", admin.site.urls),
     path("webhooks/", include("payments.urls")),
     path("api/v1/", include("checkout.api.urls")),

@@ -19,6 +19,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name='order',
+            options={'permissions': [('ship_order', 'Can ship orders')]},
+        ),
         migrations.CreateModel(
             name='Shipment',
             fields=[

@@ -77,6 +77,7 @@ class Order(FSMModelMixin, models.Model):
     objects = OrderQuerySet.as_manager()
 
     class Meta:
+        permissions: ClassVar = [("ship_order", "Can ship orders")]
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="order_adds_up",

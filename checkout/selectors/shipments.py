@@ -90,6 +90,11 @@ def units_left(order: Order) -> dict[str, int]:
     return {line.code: line.quantity - packed.get(line.code, 0) for line in order.lines.order_by("code")}
 
 
+def left_of(order_id: str) -> dict[str, int]:
+    """The same of the order with this public identifier."""
+    return units_left(Order.objects.named(order_id).get())
+
+
 def money_for(order: Order) -> tuple[int, int]:
     """(what was taken and did not leave as goods yet, what is held), minor units."""
     money = _money(order)

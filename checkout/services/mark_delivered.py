@@ -2,9 +2,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from checkout.errors import ShipmentNotSent
-from checkout.facts import WRITE_ORDERS, Viewer
+from checkout.facts import Viewer
 from checkout.models import Order, Shipment
-from checkout.selectors.orders import find
+from checkout.selectors.orders import find_for_merchant
 from checkout.selectors.shipments import ShipmentView
 from checkout.selectors.shipments import shipment as view_of
 from checkout.states import OrderState, ShipmentState
@@ -15,10 +15,10 @@ def mark_delivered(*, shipment: str, viewer: Viewer) -> ShipmentView:
     """This will note that a parcel arrived; when all of the order's have, the order is DONE.
 
     Its own transaction; locks the order, then the shipment. Twice is the same as once. Raises `ShipmentNotFound`,
-    `ShipmentNotSent`.
+    `ForMerchantsOnly`, `ShipmentNotSent`.
     """
     seen = view_of(shipment)
-    order = find(seen.order, viewer, WRITE_ORDERS)
+    order = find_for_merchant(seen.order, viewer)
     with transaction.atomic(durable=True):
         attribute(actor=viewer.actor, reason="delivered")
         row = Order.objects.locked().get(pk=order.pk)

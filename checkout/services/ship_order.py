@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from django.db import transaction
 
 from checkout.errors import OrderNotShippable, ShipmentKeyReused, ShipmentLinesInvalid, ShipmentWaiting
-from checkout.facts import WRITE_ORDERS, Viewer
+from checkout.facts import Viewer
 from checkout.models import Order, OrderLine, Shipment, ShipmentLine
-from checkout.selectors.orders import find
+from checkout.selectors.orders import find_for_merchant
 from checkout.selectors.shipments import ShipmentView, shipment, units_left
 from checkout.services.take_shipment_money import take_shipment_money
 from checkout.sharing import LinePart, share
@@ -32,11 +32,11 @@ def ship_order(
     cost. Three phases: the shipment is stored WAITING_FOR_MONEY under the order's lock; the channel is asked with
     nothing open; it leaves in the transaction that books its money. It comes back SENT; or WAITING_FOR_MONEY, when
     the channel gave no clear answer (it leaves by itself as soon as the money is known to be taken, and is called
-    off when it is not). The same `key` returns the first shipment. Raises `OrderNotFound`, `OrderNotShippable`,
-    `ShipmentLinesInvalid`, `ShipmentWaiting`, `ShipmentKeyReused`, `ShipmentNotPaid`,
+    off when it is not). The same `key` returns the first shipment. Raises `OrderNotFound`, `ForMerchantsOnly`,
+    `OrderNotShippable`, `ShipmentLinesInvalid`, `ShipmentWaiting`, `ShipmentKeyReused`, `ShipmentNotPaid`,
     `payments.errors.PaymentInProgress` and `PaymentOutcomeUnknown`.
     """
-    found = find(order, viewer, WRITE_ORDERS)
+    found = find_for_merchant(order, viewer)
     named = f"{found.public_id}:shipment:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
     with transaction.atomic(durable=True):
         attribute(actor=viewer.actor, reason="shipment")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from unfold.admin import ModelAdmin, TabularInline
@@ -67,7 +68,16 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         (None, {"fields": ("public_id", "reference", "state_badge", "method", "channel", "description")}),
         (
             "Money",
-            {"fields": ("amount_shown", "authorized_shown", "captured_shown", "refunded_shown", "counts")},
+            {
+                "fields": (
+                    "amount_shown",
+                    "authorized_shown",
+                    "captured_shown",
+                    "held_shown",
+                    "refunded_shown",
+                    "counts",
+                )
+            },
         ),
         ("Journal and events", {"fields": ("journal", "told")}),
         ("Risk", {"fields": ("risk_level", "decision", "case", "decide_by")}),
@@ -98,6 +108,13 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     @display(description="Captured")
     def captured_shown(self, row: Payment) -> str:
         return _shown(row, row.amount_captured)
+
+    @display(description="Held")
+    def held_shown(self, row: Payment) -> str:
+        if not row.held:
+            return _shown(row, 0)
+        page = reverse("held-money", args=[row.public_id])
+        return format_html('{} · <a href="{}">Capture or release</a>', _shown(row, row.held), page)
 
     @display(description="Refunded")
     def refunded_shown(self, row: Payment) -> str:

@@ -23,6 +23,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name='payment',
+            options={'ordering': ['-created_at'], 'permissions': [('capture_payment', 'Can capture and release what is held')]},
+        ),
         migrations.AddField(
             model_name='attempt',
             name='brought',

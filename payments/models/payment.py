@@ -121,6 +121,7 @@ class Payment(FSMModelMixin, models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        permissions = [("capture_payment", "Can capture and release what is held")]
         triggers = [
             StateAudit("pay"),
             # A dispute may come on top of a refund that is on its way; no refund comes on top of a dispute.

@@ -102,8 +102,10 @@ def test_a_sound_shop(shop: dict[str, PlacedOrder]) -> None:
         ),
         ("DELETE FROM ledger_transaction WHERE business_key LIKE 'shp_%'", {"checkout.shipments_in_journal"}),
         (
-            "UPDATE payments_payment SET amount_captured = 1, amount_refunding = 0 WHERE reference IN"
-            " (SELECT ledger_public_id('ord', id) FROM checkout_order WHERE state = 'FULFILLED')",
+            (
+                "UPDATE payments_payment SET amount_captured = 1, amount_refunding = 0 WHERE reference IN"
+                " (SELECT ledger_public_id('ord', id) FROM checkout_order WHERE state = 'FULFILLED')"
+            ),
             {"checkout.paid_order_has_payment"},
         ),
         (
