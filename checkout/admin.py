@@ -16,6 +16,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from checkout.models import Order, OrderLine, Reservation, Sku, Stock
+from checkout.selectors.shipments import shipments_of
 from checkout.services.adjust_stock import adjust_stock
 from checkout.services.save_sku import save_sku
 from ledger.errors import Refusal
@@ -154,7 +155,7 @@ class OrderAdmin(_NeverByHand, ModelAdmin):  # type: ignore[misc]
         ),
         (_("Price"), {"fields": ("payable_shown", "made_of", "quote_id")}),
         (_("Payments"), {"fields": ("payments", "refund", "disputes")}),
-        (_("Delivery"), {"fields": ("delivery",)}),
+        (_("Delivery"), {"fields": ("delivery", "shipments")}),
     )
 
     def get_search_results(
@@ -224,6 +225,16 @@ class OrderAdmin(_NeverByHand, ModelAdmin):  # type: ignore[misc]
     @display(description=_("To"))
     def delivery(self, row: Order) -> SafeString:
         return format_html_join("", "<div>{}</div>", ((part,) for part in row.address.values() if part))
+
+    @display(description=_("Shipments"))
+    def shipments(self, row: Order) -> SafeString:
+        lines = ((one.id, one.state, one.amount.formatted(), one.carrier) for one in shipments_of(row))
+        return format_html(
+            '{}<a href="{}">{}</a>',
+            format_html_join("", "<div>{} · {} · {} · {}</div>", lines),
+            reverse("ship-order", args=[row.public_id]),
+            _("Ship"),
+        )
 
 
 class SkuForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -148,6 +148,59 @@ class PaymentStillOpen(Refusal):
     status = 409
 
 
+class ForMerchantsOnly(Refusal):
+    """What customers do not do with their own orders: ship them, capture or release their money."""
+
+    code = "for_merchants_only"
+    status = 403
+
+
+class OrderNotShippable(Refusal):
+    """Its money is not secured, or is going back, or nothing of it is left to ship."""
+
+    code = "order_not_shippable"
+    status = 409
+
+
+class ShipmentLinesInvalid(Refusal):
+    """Articles that the order does not have, or more of them than are left to ship."""
+
+    code = "shipment_lines_invalid"
+
+
+class ShipmentWaiting(Refusal):
+    """Another shipment of the order waits for its money: one after the other."""
+
+    code = "shipment_waiting"
+    status = 409
+
+
+class ShipmentNotPaid(Refusal):
+    """The provider refused to take this shipment's money: nothing may leave."""
+
+    code = "shipment_not_paid"
+    status = 409
+
+
+class ShipmentKeyReused(Refusal):
+    """The same shipment key came with other contents."""
+
+    code = "shipment_key_reused"
+    status = 409
+
+
+class ShipmentNotFound(Refusal):
+    code = "shipment_not_found"
+    status = 404
+
+
+class ShipmentNotSent(Refusal):
+    """Only what left the house can arrive."""
+
+    code = "shipment_not_sent"
+    status = 409
+
+
 class StockBooksDisagree(Exception):
     """What an order holds is not what the stock says is held. Never expected: the transaction is undone."""
 

@@ -36,8 +36,20 @@ class OrderCancelled(OrderEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCancelledAfterPay(OrderEvent):
-    """Money was taken and goes back. `reason` is "out_of_stock" or "refunded"."""
+    """Money was secured and goes back, or is held no more. `reason` is "out_of_stock", "refunded", "merchant" (we
+    called it off) or "lapsed" (the provider let go of what it held)."""
 
     name: ClassVar[str] = "order.cancelled_after_pay"
     payment: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderShipped(OrderEvent):
+    """A part of the order left the house, or the last of it (`complete`)."""
+
+    name: ClassVar[str] = "order.shipped"
+    shipment: str  # shp_…
+    carrier: str
+    tracking: str
+    complete: bool

@@ -8,19 +8,26 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from checkout.errors import OrderNotPayable
-from checkout.models import Order
+from checkout.models import Order, Shipment
 from checkout.services.accept_payment import accept_payment
+from checkout.services.book_returns import book_returns
+from checkout.services.call_off_shipment import call_off_shipment
 from checkout.services.claim_refund_lines import claim_refund_lines
 from checkout.services.close_order import close_order
 from checkout.services.extend_hold import LONGEST_IN_REVIEW, LONGEST_WITH_CUSTOMER, extend_hold
 from checkout.services.release_refund_lines import release_refund_lines
+from checkout.services.resume_shipment import resume_shipment
 from checkout.services.return_goods import return_goods
 from checkout.services.take_back_order import take_back_order
 from checkout.states import OrderState
 from ledger.money import Money
 from payments.events import (
     PaymentActionRequired,
+    PaymentAuthorized,
     PaymentCancelled,
+    PaymentCaptured,
+    PaymentCaptureRefused,
+    PaymentEvent,
     PaymentFailed,
     PaymentHeldForReview,
     PaymentStarted,
@@ -58,9 +65,29 @@ def payment_held_for_review(event: PaymentHeldForReview) -> None:
     extend_hold(order=event.reference, until=until, longest=LONGEST_IN_REVIEW)
 
 
+def payment_authorized(event: PaymentAuthorized) -> None:
+    """Held until the goods are sent: the order is as good as paid."""
+    secured = Money(event.authorized, event.currency)
+    accept_payment(order=event.reference, payment=event.payment, secured=secured, held=True)
+
+
 def payment_succeeded(event: PaymentSucceeded) -> None:
-    captured = Money(event.captured, event.currency)
-    accept_payment(order=event.reference, payment=event.payment, captured=captured)
+    accept_payment(
+        order=event.reference, payment=event.payment, secured=Money(event.captured, event.currency)
+    )
+    resume_shipment(order=_locked(event))
+
+
+def payment_captured(event: PaymentCaptured) -> None:
+    resume_shipment(order=_locked(event))
+
+
+def payment_capture_refused(event: PaymentCaptureRefused) -> None:
+    """The shipment that waited for this money stays here."""
+    order = _locked(event)
+    for row in Shipment.objects.waiting().filter(order=order).locked():
+        if row.capture_key == event.capture:
+            call_off_shipment(shipment=row, refusal=event.code)
 
 
 def payment_failed(event: PaymentFailed) -> None:
@@ -68,26 +95,40 @@ def payment_failed(event: PaymentFailed) -> None:
 
 
 def payment_cancelled(event: PaymentCancelled) -> None:
-    """Refused for good ends the order; a payment that was closed otherwise leaves it open for another."""
-    if event.reason not in _REFUSED_FOR_GOOD:
-        return
-    row = Order.objects.locked().named(event.reference).get()
-    if row.state == OrderState.PENDING_PAYMENT:
+    """Refused for good ends the order, and so does a hold that is gone from under a paid one.
+
+    A payment that was closed otherwise leaves the order open for another.
+    """
+    row = _locked(event)
+    if row.state == OrderState.PENDING_PAYMENT and event.reason in _REFUSED_FOR_GOOD:
         close_order(order=row, reason=event.reason)
+    elif row.paid_by == event.payment:
+        for parcel in Shipment.objects.waiting().filter(order=row).locked():
+            call_off_shipment(shipment=parcel, refusal=event.reason)
+        take_back_order(order=row, payment=event.payment, reason=event.reason)
 
 
 def refund_requested(event: RefundRequested | RefundAwaitingApproval) -> None:
     """Veto the new try of a refund whose articles were refunded in another way."""
-    row = Order.objects.locked().named(event.reference).get()
-    claim_refund_lines(order=row, refund=event.refund)
+    claim_refund_lines(order=_locked(event), refund=event.refund)
 
 
 def refund_failed(event: RefundFailed) -> None:
-    row = Order.objects.locked().named(event.reference).get()
+    """One that had gone out and came back is money for the goods again."""
+    row = _locked(event)
     release_refund_lines(order=row, refund=event.refund)
+    if row.paid_by == event.payment:
+        book_returns(order=row, key=f"{event.refund}:returned:back")
 
 
 def refund_succeeded(event: RefundSucceeded) -> None:
-    row = Order.objects.locked().named(event.reference).get()
+    row = _locked(event)
     return_goods(order=row, refund=event.refund)
-    take_back_order(order=event.reference, payment=event.payment, refunded_total=event.refunded_total)
+    if event.refunded_total >= row.payable:
+        take_back_order(order=row, payment=event.payment, reason="refunded")
+    if row.paid_by == event.payment:
+        book_returns(order=row, key=f"{event.refund}:returned")
+
+
+def _locked(event: PaymentEvent) -> Order:
+    return Order.objects.locked().named(event.reference).get()

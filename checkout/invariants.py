@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import connection, models
+from django.db.models import Sum
 
-from checkout.models import Order, OrderLine, RefundLine, Reservation, Stock
-from checkout.states import OrderState
+from checkout.models import Order, OrderLine, RefundLine, Reservation, Shipment, Stock
+from checkout.states import OrderState, ShipmentState
 from ledger.identifiers import MalformedIdentifier, decode
 from ledger.invariants import Check, Finding
+from ledger.selectors import entries_by_key
 from payments.selectors import TakenMoney, money_taken
 
 _CHUNK = 2000
@@ -87,6 +89,33 @@ HAVING coalesce(sum(back.quantity) FILTER (WHERE NOT back.released), 0) > line.q
     OR coalesce(sum(back.amount) FILTER (WHERE NOT back.released), 0) > line.total + line.tax
     OR sum(back.restocked) > line.quantity OR bool_or(back.order_id <> line.order_id)
 """
+_SHIPPED_TOO_MUCH = """
+SELECT ledger_public_id('ord', ordered.id), format('is %s with %s of %s units of %s packed', ordered.state,
+    coalesce(packed.units, 0), line.quantity, line.code)
+FROM checkout_order AS ordered
+JOIN checkout_orderline AS line ON line.order_id = ordered.id
+LEFT JOIN (
+    SELECT part.line_id, sum(part.quantity) AS units,
+        sum(part.quantity) FILTER (WHERE parcel.state <> 'WAITING_FOR_MONEY') AS gone
+    FROM checkout_shipmentline AS part JOIN checkout_shipment AS parcel ON parcel.id = part.shipment_id
+    WHERE parcel.state <> 'CALLED_OFF' GROUP BY part.line_id
+) AS packed ON packed.line_id = line.id
+WHERE coalesce(packed.units, 0) > line.quantity
+    OR coalesce(packed.gone, 0) > 0 AND ordered.state NOT IN ('FULFILLING', 'FULFILLED', 'DONE')
+    OR coalesce(packed.gone, 0) < line.quantity AND ordered.state IN ('FULFILLED', 'DONE')
+"""
+_SHARES_DIFFER = """
+SELECT ledger_public_id('ord', ordered.id), format('charges %s, its shipments make %s', ordered.payable, sent.amount)
+FROM checkout_order AS ordered
+JOIN (
+    SELECT order_id, sum(amount) AS amount, sum(subtotal) AS subtotal, sum(discount) AS discount, sum(tax) AS tax,
+        sum(tax_included) AS tax_included, sum(shipping) AS shipping
+    FROM checkout_shipment WHERE state IN ('SENT', 'DELIVERED') GROUP BY order_id
+) AS sent ON sent.order_id = ordered.id
+WHERE sent.amount > ordered.payable OR ordered.state IN ('FULFILLED', 'DONE')
+    AND (sent.amount, sent.subtotal, sent.discount, sent.tax, sent.tax_included, sent.shipping)
+        <> (ordered.payable, ordered.subtotal, ordered.discount, ordered.tax, ordered.tax_included, ordered.shipping)
+"""
 
 
 def check() -> Iterator[Check]:
@@ -97,6 +126,9 @@ def check() -> Iterator[Check]:
     yield _by_sql("checkout.open_orders_hold_paid_orders_have", Order, _HOLDS_DIFFER)
     yield _by_sql("checkout.held_for_nobody", Reservation, _HELD_FOR_NOBODY)
     yield _by_sql("checkout.refunded_within_ordered", RefundLine, _REFUNDED_MORE)
+    yield _by_sql("checkout.sent_is_what_was_ordered", Shipment, _SHIPPED_TOO_MUCH)
+    yield _by_sql("checkout.shares_make_the_order", Shipment, _SHARES_DIFFER)
+    yield "checkout.shipments_in_journal", Shipment.objects.count(), _shipments_not_booked()
     paid = Order.objects.exclude(paid_by="")
     yield "checkout.paid_order_has_payment", paid.count(), _orders_without_payment(paid)
     yield "checkout.payment_has_paid_order", paid.count(), _payments_without_order()
@@ -114,23 +146,49 @@ def _rows(name: str, sql: str) -> Iterator[Finding]:
                 yield Finding(name, subject, detail)
 
 
+def _shipments_not_booked() -> Iterator[Finding]:
+    """What left was sold, and nothing else was."""
+    for chunk in _chunks(Shipment.objects.select_related("order").order_by("pk").iterator(_CHUNK)):
+        posted = entries_by_key([f"{row.public_id}:shipped" for row in chunk])
+        for row in chunk:
+            booked = {
+                entry.account: entry.amount.minor for entry in posted.get(f"{row.public_id}:shipped", ())
+            }
+            left = row.state in (ShipmentState.SENT, ShipmentState.DELIVERED)
+            prepaid = booked.get("customer_prepayments", 0)
+            if prepaid != (row.amount if left else 0):
+                detail = f"is {row.state} for {row.amount}, the journal says {prepaid}"
+                yield Finding("checkout.shipments_in_journal", row.public_id, detail)
+
+
 def _orders_without_payment(paid: models.QuerySet[Order]) -> Iterator[Finding]:
-    """A paid order's money is here; that of an order cancelled after payment is back, or on its way back."""
+    """A paid order's money is secured; that of an order cancelled after payment is back, or on its way back."""
     for chunk in _chunks(paid.order_by("pk").iterator(_CHUNK)):
         money = {taken.payment: taken for taken in money_taken([row.public_id for row in chunk])}
+        sent = _sent(chunk)
         for row in chunk:
-            taken = money.get(row.paid_by)
-            if problem := _what_is_wrong(row, taken):
+            if problem := _what_is_wrong(row, money.get(row.paid_by), sent.get(row.pk, 0)):
                 yield Finding("checkout.paid_order_has_payment", row.public_id, problem)
 
 
-def _what_is_wrong(row: Order, taken: TakenMoney | None) -> str:
+def _sent(orders: list[Order]) -> dict[Any, int]:
+    """Key of an order to what the goods cost that left."""
+    parcels = Shipment.objects.left().filter(order__in=[row.pk for row in orders])
+    return dict(parcels.values_list("order_id").annotate(sum=Sum("amount")))
+
+
+def _what_is_wrong(row: Order, taken: TakenMoney | None, sent: int) -> str:
+    if row.state == OrderState.CANCELLED_AFTER_PAY:
+        kept = taken.captured - taken.returning if taken else 0
+        return f"is {row.state}, but {kept} {row.currency} are not going back" if kept else ""
     if taken is None:
-        return f"is {row.state} by {row.paid_by or 'nobody'}, which took no money for it"
-    if (taken.captured, taken.currency) != (row.payable, row.currency):
-        return f"charges {row.payable} {row.currency}, {taken.payment} took {taken.captured} {taken.currency}"
-    if row.state == OrderState.CANCELLED_AFTER_PAY and taken.returning != taken.captured:
-        return f"is {row.state}, but {taken.captured - taken.returning} {row.currency} are not going back"
+        return f"is {row.state} by {row.paid_by or 'nobody'}, which has no money for it"
+    if sent > taken.captured:
+        return f"sent goods for {sent} {row.currency}, {taken.payment} took {taken.captured}"
+    # What is not sent may lapse; what has not begun to leave is secured whole.
+    secured = taken.captured + taken.held
+    if taken.currency != row.currency or (row.state == OrderState.PAID and secured != row.payable):
+        return f"charges {row.payable} {row.currency}, {taken.payment} secured {secured} {taken.currency}"
     return ""
 
 

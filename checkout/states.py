@@ -21,11 +21,18 @@ class ReservationState(StrEnum):
     RELEASED = "RELEASED"
 
 
+class ShipmentState(StrEnum):
+    WAITING_FOR_MONEY = "WAITING_FOR_MONEY"
+    SENT = "SENT"
+    DELIVERED = "DELIVERED"
+    CALLED_OFF = "CALLED_OFF"
+
+
 class NotificationKind(StrEnum):
     ORDER_PAID = "order_paid"
 
 
-# The customer's money is with us (or was, until a refund).
+# The customer's money is secured: with us (or was, until a refund), or held until the goods are sent.
 PAID = frozenset({OrderState.PAID, OrderState.FULFILLING, OrderState.FULFILLED, OrderState.DONE})
 # What counts against a purchase limit.
 BOUGHT = PAID | {OrderState.PENDING_PAYMENT}

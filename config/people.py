@@ -13,7 +13,15 @@ from config.settings.environment import DATA_DIR
 
 # role → apps whose rows it may see, and what it may do there beyond seeing
 ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "support": (("checkout", "payments"), ("payments.request_refund", "payments.draft_dispute")),
+    "support": (
+        ("checkout", "payments"),
+        (
+            "payments.request_refund",
+            "payments.draft_dispute",
+            "payments.capture_payment",
+            "checkout.ship_order",
+        ),
+    ),
     "risk analyst": (("checkout", "payments", "risk"), ("risk.claim_riskcase", "risk.decide_riskcase")),
     "risk manager": (
         ("checkout", "payments", "risk"),
@@ -33,6 +41,8 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "payments.approve_refund",
             "payments.draft_dispute",
             "payments.settle_dispute",
+            "payments.capture_payment",
+            "checkout.ship_order",
             "ledger.close_day",
             "reconciliation.decide_discrepancy",
         ),

@@ -5,13 +5,17 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from checkout.views import refunding
+from checkout.views.ship import ship
 from config import health, views
+from payments.admin.captures import held_money
 
 urlpatterns = [
     path("console/payments/review/", include("payments.admin.urls")),
     path("console/payments/refunds/", include("payments.admin.refund_urls")),
     path("console/orders/<str:order>/refund/", refunding.refund, name="order-refund"),
     path("console/payments/disputes/", include("payments.admin.dispute_urls")),
+    path("console/payments/held/<str:payment>/", held_money, name="held-money"),
+    path("console/checkout/ship/<str:order_id>/", ship, name="ship-order"),
     path("console/", admin.site.urls),
     path("webhooks/", include("payments.urls")),
     path("api/v1/", include("checkout.api.urls")),

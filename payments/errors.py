@@ -56,6 +56,26 @@ class PaymentAlreadySucceeded(Refusal):
     status = 409
 
 
+class PaymentNotCapturable(Refusal):
+    """Nothing is held for this payment that could be taken or let go."""
+
+    code = "payment_not_capturable"
+    status = 409
+
+
+class CaptureExceedsHeld(Refusal):
+    """More than what is authorised and neither captured nor let go."""
+
+    code = "capture_exceeds_held"
+
+
+class CaptureKeyReused(Refusal):
+    """The same capture key came with another payment or amount."""
+
+    code = "capture_key_reused"
+    status = 409
+
+
 class PaymentNotRefundable(Refusal):
     """Nothing was captured, so nothing can be returned."""
 

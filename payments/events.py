@@ -60,8 +60,59 @@ class PaymentActionRequired(PaymentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentSucceeded(PaymentEvent):
+    """The first money of it was taken: all, or a part of what is held. `capture` is the name that whoever asked for
+    the capture gave it."""
+
     name: ClassVar[str] = "payment.succeeded"
     captured: int
+    capture: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentAuthorized(PaymentEvent):
+    """The money is held until `held_until` (ISO 8601), to be taken when the caller says so."""
+
+    name: ClassVar[str] = "payment.authorized"
+    authorized: int
+    held_until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentCaptured(PaymentEvent):
+    """Another part of what is held was taken; of the first one, `PaymentSucceeded` tells."""
+
+    name: ClassVar[str] = "payment.captured"
+    captured: int  # by this capture
+    captured_total: int
+    capture: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentCaptureRefused(PaymentEvent):
+    """A capture took nothing and will not: whoever named it `capture` waits no longer."""
+
+    name: ClassVar[str] = "payment.capture_refused"
+    capture: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentReleased(PaymentEvent):
+    """What was held beyond the captured was let go. `reason`: "captured" (the last capture said so), "lapsed", or
+    why it was voided."""
+
+    name: ClassVar[str] = "payment.released"
+    released: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentLapsing(PaymentEvent):
+    """The provider lets what is held go soon: take it before `held_until` (ISO 8601), or lose it."""
+
+    name: ClassVar[str] = "payment.lapsing"
+    held: int
+    held_until: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +126,9 @@ class PaymentFailed(PaymentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentCancelled(PaymentEvent):
-    """Closed or voided: no money was kept. `reason`: "customer", "expired", "replaced",
-    "review_rejected", "review_expired", "risk_rejected", "late_authorization" or "capture_refused"."""
+    """Closed or voided: no money was kept. `reason`: "customer", "merchant", "expired", "replaced",
+    "not_owed", "review_rejected", "review_expired", "risk_rejected", "late_authorization", "capture_refused" or
+    "lapsed" (the provider let go of what it held)."""
 
     name: ClassVar[str] = "payment.cancelled"
     reason: str

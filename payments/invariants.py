@@ -29,6 +29,7 @@ SELECT ledger_public_id('pay', payment.id), format('is %s, and nobody will ask, 
 FROM payments_payment payment
 WHERE state NOT IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
     AND NOT (state = 'IN_REVIEW' AND review_pending AND decide_by IS NOT NULL)
+    AND NOT (state = 'AUTHORIZED' AND capture_mode = 'manual' AND held_until IS NOT NULL)
     AND NOT EXISTS (
         SELECT 1 FROM payments_attempt attempt
         WHERE attempt.payment_id = payment.id AND attempt.state IN ('SENT', 'UNKNOWN')
@@ -38,19 +39,30 @@ _ASKED_DIFFERENTLY = """
 SELECT ledger_public_id('pay', payment.id), format('is about %s %s, %s asks for %s %s', payment.amount,
     payment.currency, ledger_public_id('att', attempt.id), attempt.amount, attempt.currency)
 FROM payments_payment payment JOIN payments_attempt attempt ON attempt.payment_id = payment.id
-WHERE (attempt.amount, attempt.currency) <> (payment.amount, payment.currency)
+WHERE attempt.currency <> payment.currency OR attempt.amount > payment.amount
+    OR attempt.kind = 'START' AND attempt.amount <> payment.amount
 """
 # A hold that is being captured or let go has its start, too; what ended without money has none.
 _NOT_BROUGHT = """
-SELECT ledger_public_id('pay', payment.id), format('is %s with %s taken by %s, its tries brought %s by %s',
+SELECT ledger_public_id('pay', payment.id), format('is %s with %s taken by %s, its attempts brought %s by %s',
     payment.state, payment.amount_captured, payment.channel, coalesce(brought.amount, 0), brought.channels)
 FROM payments_payment payment
 LEFT JOIN (
-    SELECT payment_id, sum(amount) AS amount, string_agg(channel, ' and ') AS channels
-    FROM payments_attempt WHERE kind = 'START' AND state = 'SUCCEEDED' GROUP BY payment_id
+    SELECT payment_id, sum(brought) AS amount,
+        string_agg(channel, ' and ') FILTER (WHERE kind = 'START' AND state = 'SUCCEEDED') AS channels
+    FROM payments_attempt GROUP BY payment_id
 ) brought ON brought.payment_id = payment.id
-WHERE (payment.amount_captured > 0 OR payment.state IN ('FAILED', 'CANCELLED'))
-    AND (coalesce(brought.amount, 0) <> payment.amount_captured OR brought.channels <> payment.channel)
+WHERE coalesce(brought.amount, 0) <> payment.amount_captured
+    OR (payment.captures > 0) <> (payment.amount_captured > 0)
+    OR payment.amount_captured > 0 AND brought.channels IS DISTINCT FROM payment.channel
+    OR payment.state IN ('FAILED', 'CANCELLED') AND brought.channels IS NOT NULL
+"""
+# A capture that brought money brought its own sum; a start may bring what was taken at the provider's own pages.
+_WRONG_PARTS = """
+SELECT ledger_public_id('att', id), format('is %s of %s and brought %s', kind, amount, brought)
+FROM payments_attempt
+WHERE kind = 'VOID' AND brought <> 0 OR kind = 'CAPTURE' AND brought NOT IN (0, amount)
+    OR brought > 0 AND state <> 'SUCCEEDED'
 """
 _WITHOUT_EVENT = """
 SELECT ledger_public_id('pay', payment.id), 'took money, but no payment.succeeded was published'
@@ -121,6 +133,7 @@ def check() -> Iterator[Check]:
     yield _by_sql("payments.somebody_ends_it", Payment, _NOBODY_ENDS)
     yield _by_sql("payments.attempts_ask_for_it", Attempt, _ASKED_DIFFERENTLY)
     yield _by_sql("payments.one_start_brought_it", Payment, _NOT_BROUGHT)
+    yield _by_sql("payments.parts_brought_theirs", Attempt, _WRONG_PARTS)
     yield _by_sql("payments.success_was_published", Payment, _WITHOUT_EVENT)
     yield _by_sql("payments.refund_sums", Refund, _WRONG_REFUND_SUMS)
     yield _by_sql("payments.surplus_goes_back", Payment, _KEPT_SURPLUS)
@@ -163,7 +176,10 @@ def _captures(name: str) -> Iterator[Finding]:
         name,
         (
             _Moved(
-                row.public_id, (f"{row.public_id}:capture:1",), row.channel, row.money(row.amount_captured)
+                row.public_id,
+                tuple(f"{row.public_id}:capture:{n}" for n in range(1, max(1, row.captures) + 1)),
+                row.channel,
+                row.money(row.amount_captured),
             )
             for row in payments
         ),

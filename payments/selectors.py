@@ -4,12 +4,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Min, OuterRef, Subquery, Sum
+from django.db.models import Min, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from ledger.identifiers import MalformedIdentifier
 from ledger.money import Money
+from payments.channels import registry
+from payments.channels.contract import Capability
 from payments.errors import PaymentNotFound, RefundNotFound
 from payments.models import Attempt, OutboxEvent, Payment, Refund
 from payments.rules import refund_rules
@@ -70,6 +72,17 @@ class AttemptView:
 
 
 @dataclass(frozen=True, slots=True)
+class StuckMovement:
+    """A movement of which nobody knows whether it moved money."""
+
+    attempt: AttemptView
+    payment: str
+    reference: str
+    since: datetime
+    mismatch: str  # the sum that the provider told and that is not ours
+
+
+@dataclass(frozen=True, slots=True)
 class RefundView:
     """`needs_person`: it failed, or its channel waits for us. `arrives` is how many working days a customer waits."""
 
@@ -111,14 +124,16 @@ class MovedMoney:
 
 @dataclass(frozen=True, slots=True)
 class TakenMoney:
-    """A payment that took money for `reference`, and how much of it is back, on its way, or was to go back and
-    waits for a person since that failed; minor units."""
+    """A payment that took or holds money for `reference`, and how much of it is back (`refunded`); back, on its way, or
+    was to go back and waits for a person since that failed (`returning`); minor units."""
 
     payment: str
     reference: str
     currency: str
     captured: int
-    returning: int
+    refunded: int
+    returning: int  # refunded, or on its way back
+    held: int
 
 
 def payment(public_id: str) -> PaymentView:
@@ -151,17 +166,31 @@ def payment_of_case(case: str) -> PaymentView | None:
 
 def attempts_of(public_id: str) -> list[AttemptView]:
     rows = Attempt.objects.filter(payment__in=Payment.objects.by_public_id(public_id))
+    return [attempt_view(row) for row in rows]
+
+
+def capture_named(payment: str, key: str) -> AttemptView | None:
+    """The capture of the payment that was asked for under `key`."""
+    row = Attempt.objects.filter(payment__in=Payment.objects.by_public_id(payment), business_key=key).first()
+    return attempt_view(row) if row else None
+
+
+def captures_in_parts(payment: str) -> bool:
+    """Whether what the payment holds may be captured more than once."""
+    row = Payment.objects.by_public_id(payment).get()
+    return Capability.MULTI_CAPTURE in registry.channel(row.channel).capabilities
+
+
+def unknown_since(before: datetime, limit: int = 200) -> list[StuckMovement]:
+    """The movements that have been UNKNOWN since `before` or longer, the oldest first."""
+    rows = Attempt.objects.unknown_since(before).select_related("payment")[:limit]
     return [
-        AttemptView(
-            id=row.public_id,
-            kind=row.kind,
-            state=row.state,
-            channel=row.channel,
-            channel_reference=row.channel_reference,
-            amount=row.money,
-            code=row.code,
-            message=row.message,
-            created_at=row.created_at,
+        StuckMovement(
+            attempt=attempt_view(row),
+            payment=row.payment.public_id,
+            reference=row.payment.reference,
+            since=row.unknown_since or row.created_at,
+            mismatch=row.mismatch,
         )
         for row in rows
     ]
@@ -222,7 +251,7 @@ def money_by_attempt() -> Iterator[MovedMoney]:
 
 
 def money_taken(references: Collection[str] | None = None) -> Iterator[TakenMoney]:
-    """Every payment that took money, for all references or for these; in key order and with flat memory."""
+    """Every payment that took or holds money, for all references or for these; in key order, with flat memory."""
     failed = (
         Refund.objects.filter(payment=OuterRef("pk"), state=RefundState.FAILED, closed=False)
         .order_by()
@@ -230,7 +259,7 @@ def money_taken(references: Collection[str] | None = None) -> Iterator[TakenMone
         .annotate(total=Sum("amount"))
         .values("total")
     )
-    rows = Payment.objects.filter(amount_captured__gt=0).order_by("pk")
+    rows = Payment.objects.filter(Q(amount_captured__gt=0) | Q(amount_authorized__gt=0)).order_by("pk")
     rows = rows.annotate(failed=Coalesce(Subquery(failed), 0))
     if references is not None:
         rows = rows.filter(reference__in=references)
@@ -241,7 +270,9 @@ def money_taken(references: Collection[str] | None = None) -> Iterator[TakenMone
             reference=row.reference,
             currency=row.currency,
             captured=row.amount_captured,
+            refunded=row.amount_refunded,
             returning=min(row.amount_captured, row.amount_refunded + row.amount_refunding + failing),
+            held=row.held,
         )
 
 
@@ -282,6 +313,20 @@ def view_of(row: Payment) -> PaymentView:
         decide_by=row.decide_by,
         surplus=row.surplus,
         expires_at=row.expires_at,
+        created_at=row.created_at,
+    )
+
+
+def attempt_view(row: Attempt) -> AttemptView:
+    return AttemptView(
+        id=row.public_id,
+        kind=row.kind,
+        state=row.state,
+        channel=row.channel,
+        channel_reference=row.channel_reference,
+        amount=row.money,
+        code=row.code,
+        message=row.message,
         created_at=row.created_at,
     )
 

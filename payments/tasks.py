@@ -16,6 +16,8 @@ from payments.services.prepare_evidence import prepare_evidence
 from payments.services.refresh_dispute import refresh_dispute
 from payments.services.remind_of_disputes import remind_of_disputes
 from payments.services.settle_attempt import settle_attempt
+from payments.services.sound_alarms import sound_alarms
+from payments.services.watch_holds import watch_holds
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +67,17 @@ def retry_inbox() -> int:
 @shared_task
 def forget_old_idempotency_keys() -> int:
     return forget_idempotency_keys(now=timezone.now())
+
+
+@shared_task
+def watch_over_holds() -> int:
+    """Warns of holds that lapse soon, and asks about those whose time is over."""
+    return watch_holds(now=timezone.now())
+
+
+@shared_task
+def sound_unknown_alarms() -> int:
+    return sound_alarms(now=timezone.now())
 
 
 @shared_task

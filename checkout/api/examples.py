@@ -111,6 +111,9 @@ PAYMENT: dict[str, Any] = {
     "captured": _cny(0),
     "refunded": _cny(0),
     "refundable": _cny(0),
+    "held": _cny(0),
+    "held_until": None,
+    "capture_mode": "automatic",
     "next_action": {
         "kind": "qr",
         "value": "https://qr.alipay.com/bax0123",
@@ -162,3 +165,19 @@ DISPUTE: dict[str, Any] = {
     "can_answer": True,
 }
 DISPUTES: dict[str, Any] = {"data": [DISPUTE], "next_cursor": None}
+CAPTURE_REQUEST: dict[str, Any] = {"amount": _cny(4000), "final": False}
+SHIPMENT_REQUEST: dict[str, Any] = {"items": _ITEMS, "carrier": "SF Express", "tracking": "SF1234567890"}
+SHIPMENT: dict[str, Any] = {
+    "id": "shp_01k9h5a1b2c3d4e5f6g7h8j9kn",
+    "order": _ORDER,
+    "state": "SENT",
+    "lines": [{"title": "Porcelain teapot", "sku": "TEAPOT-01", "quantity": 1}],
+    "amount": _cny(10000),
+    "carrier": "SF Express",
+    "tracking": "SF1234567890",
+    "refusal": "",
+    "created_at": "2025-11-20T10:00:00Z",
+    "sent_at": "2025-11-20T10:00:01Z",
+    "delivered_at": None,
+}
+SHIPMENTS: dict[str, Any] = {"data": [SHIPMENT]}

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from checkout.api.views.captures import PaymentCaptureView, PaymentVoidView
 from checkout.api.views.catalogue import CatalogueView, PreviewView
 from checkout.api.views.disputes import (
     DisputeAcceptView,
@@ -21,6 +22,7 @@ from checkout.api.views.refunds import (
     RefundsView,
     RefundView,
 )
+from checkout.api.views.shipments import ShipmentsView
 
 app_name = "api"
 urlpatterns = [
@@ -30,9 +32,12 @@ urlpatterns = [
     path("orders/<str:order>", OrderView.as_view(), name="order"),
     path("orders/<str:order>/cancel", OrderCancelView.as_view(), name="order-cancel"),
     path("orders/<str:order>/refunds", OrderRefundsView.as_view(), name="order-refunds"),
+    path("orders/<str:order>/shipments", ShipmentsView.as_view(), name="shipments"),
     path("payments", PaymentsView.as_view(), name="payments"),
     path("payments/<str:payment>", PaymentView.as_view(), name="payment"),
     path("payments/<str:payment>/cancel", PaymentCancelView.as_view(), name="payment-cancel"),
+    path("payments/<str:payment>/capture", PaymentCaptureView.as_view(), name="payment-capture"),
+    path("payments/<str:payment>/void", PaymentVoidView.as_view(), name="payment-void"),
     path("payments/<str:payment>/refunds", PaymentRefundsView.as_view(), name="payment-refunds"),
     path("refunds", RefundsView.as_view(), name="refunds"),
     path("refunds/<str:refund>", RefundView.as_view(), name="refund"),

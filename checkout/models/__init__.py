@@ -5,5 +5,16 @@ from checkout.models.holds import Reservation
 from checkout.models.letters import Notification
 from checkout.models.orders import Order, OrderLine
 from checkout.models.refunds import RefundLine
+from checkout.models.shipments import Shipment, ShipmentLine
 
-__all__ = ["Notification", "Order", "OrderLine", "RefundLine", "Reservation", "Sku", "Stock"]
+__all__ = [
+    "Notification",
+    "Order",
+    "OrderLine",
+    "RefundLine",
+    "Reservation",
+    "Shipment",
+    "ShipmentLine",
+    "Sku",
+    "Stock",
+]

@@ -66,6 +66,9 @@ class Order(FSMModelMixin, models.Model):
     quote_id = models.CharField(max_length=40, unique=True)
     quote = models.TextField()
     paid_by = models.CharField(max_length=40, blank=True)  # pay_…
+    # What of the refunds was for goods that had left, minor units: see docs/ledger.md.
+    returned_after_shipping = models.BigIntegerField(default=0)
+    fulfilled_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     opened_at = models.DateTimeField()  # when stock was taken, first or again
     expires_at = models.DateTimeField()
@@ -74,6 +77,7 @@ class Order(FSMModelMixin, models.Model):
     objects = OrderQuerySet.as_manager()
 
     class Meta:
+        permissions: ClassVar = [("ship_order", "Can ship orders")]
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="order_adds_up",
@@ -90,6 +94,9 @@ class Order(FSMModelMixin, models.Model):
                     shipping__gte=0,
                 ),
             ),
+            models.CheckConstraint(
+                name="order_returned_not_negative", condition=Q(returned_after_shipping__gte=0)
+            ),
             models.CheckConstraint(name="order_state_known", condition=Q(state__in=sorted(OrderState))),
             models.CheckConstraint(
                 name="order_names_who_paid",
@@ -103,6 +110,11 @@ class Order(FSMModelMixin, models.Model):
                 fields=["expires_at"],
                 name="order_overdue",
                 condition=Q(state=OrderState.PENDING_PAYMENT.value),
+            ),
+            models.Index(
+                fields=["fulfilled_at"],
+                name="order_fulfilled",
+                condition=Q(state=OrderState.FULFILLED.value),
             ),
         ]
         triggers: ClassVar = [
@@ -146,7 +158,7 @@ class Order(FSMModelMixin, models.Model):
 
     @transition(state, source=[OrderState.PENDING_PAYMENT, OrderState.CANCELLED], target=OrderState.PAID)
     def pay(self, payment: str) -> None:
-        """The money is here and the stock is sold. From CANCELLED: it came late and the stock could be taken again."""
+        """The money is here, or held, and the stock is sold. From CANCELLED: it came late, and the stock was there."""
         self.paid_by = payment
 
     @transition(state, source=OrderState.CANCELLED, target=OrderState.CANCELLED_AFTER_PAY)
@@ -156,15 +168,16 @@ class Order(FSMModelMixin, models.Model):
 
     @transition(state, source=[OrderState.PAID, OrderState.FULFILLING], target=OrderState.CANCELLED_AFTER_PAY)
     def take_back(self) -> None:
-        """All of the money went back."""
+        """All of the money went back, or none was taken and it is held no more."""
 
     @transition(state, source=OrderState.PAID, target=OrderState.FULFILLING)
     def begin_fulfilment(self) -> None:
-        """Being packed."""
+        """A part of it left the house."""
 
     @transition(state, source=OrderState.FULFILLING, target=OrderState.FULFILLED)
-    def fulfil(self) -> None:
+    def fulfil(self, at: datetime) -> None:
         """All of it left the house."""
+        self.fulfilled_at = at
 
     @transition(state, source=OrderState.FULFILLED, target=OrderState.DONE)
     def finish(self) -> None:

@@ -11,9 +11,10 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from checkout.errors import OrderNotFound
-from checkout.facts import READ_ORDERS, Address, Viewer
+from checkout.errors import ForMerchantsOnly, OrderNotFound
+from checkout.facts import READ_ORDERS, WRITE_ORDERS, Address, Viewer
 from checkout.models import Order, OrderLine
+from checkout.selectors.shipments import ShipmentView, shipments_of
 from checkout.states import PAID, OrderState
 from ledger.identifiers import MalformedIdentifier
 from ledger.money import Money
@@ -74,6 +75,7 @@ class OrderView:
     placed_at: datetime
     expires_at: datetime  # stock is held until then
     payments: tuple[PaymentView, ...]  # newest first
+    shipments: tuple[ShipmentView, ...]  # oldest first
     can_pay: bool
     can_cancel: bool
     can_refund: bool
@@ -117,6 +119,14 @@ def find(order_id: str, viewer: Viewer, scope: str) -> Order:
         ) from absent
 
 
+def find_for_merchant(order_id: str, viewer: Viewer) -> Order:
+    """The row, for what customers do not do with their own orders. Raises `OrderNotFound`, `ForMerchantsOnly`."""
+    row = find(order_id, viewer, WRITE_ORDERS)
+    if not viewer.may(WRITE_ORDERS):
+        raise ForMerchantsOnly("Only the merchant does this: use an API key with orders:write.")
+    return row
+
+
 def shown(order_id: str) -> OrderView:
     """The order as it is now, for this app's use cases, which have asked `find` before."""
     row = Order.objects.named(order_id).get()
@@ -155,6 +165,7 @@ def view_of(row: Order, lines: Sequence[OrderLine], payments: Sequence[PaymentVi
         placed_at=row.created_at,
         expires_at=row.expires_at,
         payments=tuple(payments),
+        shipments=shipments_of(row),
         can_pay=pending
         and timezone.now() < row.expires_at
         and not payment_states & (_MONEY_ON_ITS_WAY | {PaymentState.IN_REVIEW}),

@@ -1,5 +1,6 @@
 """Pay an order."""
 
+from django.conf import settings
 from django.utils import timezone
 
 from checkout.errors import OrderNotPayable
@@ -11,6 +12,7 @@ from checkout.states import OrderState
 from payments.facts import PaymentIntent
 from payments.selectors import PaymentView
 from payments.services.start_payment import start_payment
+from payments.states import CaptureMode
 
 
 def pay_order(
@@ -44,6 +46,7 @@ def pay_order(
             instrument=instrument,
             device=client.device_kind,
             client_ip=client.ip,
+            capture_mode=CaptureMode.MANUAL if settings.CAPTURE_ON_SHIPMENT else CaptureMode.AUTOMATIC,
         )
     )
 

@@ -33,9 +33,22 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "payments.tasks.expire_due_reviews",
         "schedule": 30.0,
     },
+    "payments: warn of holds that lapse": {"task": "payments.tasks.watch_over_holds", "schedule": 60.0},
+    "payments: alarm about what stays unknown": {
+        "task": "payments.tasks.sound_unknown_alarms",
+        "schedule": 60.0,
+    },
     "checkout: free the stock of orders out of time": {
         "task": "checkout.tasks.expire_orders",
         "schedule": 30.0,
+    },
+    "checkout: go on with shipments that wait": {
+        "task": "checkout.tasks.resume_shipments",
+        "schedule": 30.0,
+    },
+    "checkout: finish orders that left long ago": {
+        "task": "checkout.tasks.finish_orders",
+        "schedule": crontab(minute="43"),
     },
     "ledger: seal the audit journal": {"task": "ledger.tasks.seal_audit", "schedule": 5.0},
     "ledger: snapshots of balances": {"task": "ledger.tasks.take_snapshots", "schedule": 300.0},

@@ -1,11 +1,19 @@
 """The providers: addresses and credentials, from the environment. Nothing falls back from live to sandbox."""
 
+from datetime import timedelta
+
 from config.settings.base import PUBLIC_URL
 from config.settings.environment import env
 
 # Where providers send notifications; the public address unless a tunnel says otherwise.
 NOTIFY_BASE_URL = env.str("NOTIFY_BASE_URL", default=PUBLIC_URL)
 CHANNEL_TIMEOUT_SECONDS = env.float("CHANNEL_TIMEOUT_SECONDS", default=10.0)
+# Take the money with each shipment, where the channel can hold it until then; otherwise at once.
+CAPTURE_ON_SHIPMENT = env.bool("CAPTURE_ON_SHIPMENT", default=False)
+# When an order that has wholly left counts as done, unless somebody says earlier that it arrived.
+ORDER_DONE_AFTER = timedelta(days=env.float("ORDER_DONE_AFTER_DAYS", default=14.0))
+# How long before the provider lets go of what it holds somebody is warned.
+HOLD_WARNING = timedelta(hours=env.float("HOLD_WARNING_HOURS", default=48.0))
 
 # channel code → dotted path of a factory that takes the dictionary of settings below
 CHANNELS = {

@@ -74,6 +74,7 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
                     "amount_shown",
                     "authorized_shown",
                     "captured_shown",
+                    "held_shown",
                     "refunded_shown",
                     "refund",
                     "counts",
@@ -109,6 +110,13 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     @display(description="Captured")
     def captured_shown(self, row: Payment) -> str:
         return _shown(row, row.amount_captured)
+
+    @display(description="Held")
+    def held_shown(self, row: Payment) -> str:
+        if not row.held:
+            return _shown(row, 0)
+        page = reverse("held-money", args=[row.public_id])
+        return format_html('{} · <a href="{}">Capture or release</a>', _shown(row, row.held), page)
 
     @display(description="Refunded")
     def refunded_shown(self, row: Payment) -> str:

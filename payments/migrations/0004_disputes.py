@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0002_sums_and_holds'),
+        ('payments', '0003_captures'),
     ]
 
     operations = [

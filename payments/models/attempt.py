@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import Max, Q
+from django.db.models import F, Max, Q
 from django.utils import timezone
 from django_fsm import FSMField, FSMModelMixin, transition
 
 from ledger.audit import StateAudit
 from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
-from payments.channels.contract import Answer, MovementRequest, NextAction, StartRequest
+from payments.channels.contract import Answer, MovementRequest, NextAction, Outcome, StartRequest
 from payments.models.payment import Payment
 from payments.states import AttemptKind
 from payments.states import AttemptState as S
@@ -27,6 +27,10 @@ _CHANGING = [
     "action_expires_at",
     "three_d_secure",
     "answer",
+    "brought",
+    "mismatch",
+    "unknown_since",
+    "unknown_alarms",
     "code",
     "message",
     "next_check_at",
@@ -37,6 +41,9 @@ _CHANGING = [
 _BACK_OFF = (5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 # A call that has neither answered nor timed out by then was cut off with its process.
 ANSWER_DUE = timedelta(seconds=20)
+# A sum that is not ours waits for a person; asking more often does not change it.
+_IN_DOUBT = timedelta(minutes=10)
+MOVING = [AttemptKind.CAPTURE, AttemptKind.VOID]
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):
@@ -54,8 +61,22 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
         return self.filter(kind=AttemptKind.START, state__in=[*OPEN, S.SUCCEEDED])
 
     def latest_start(self) -> "Attempt | None":
-        """The newest attempt to be paid; captures and voids act on it."""
+        """The newest attempt to be paid."""
         return self.filter(kind=AttemptKind.START).order_by("-sequence").first()
+
+    def holding_or_latest(self) -> "Attempt | None":
+        """The attempt that holds or took the money, else the newest one."""
+        return self.filter(kind=AttemptKind.START, state=S.SUCCEEDED).first() or self.latest_start()
+
+    def start_of(self) -> "Attempt":
+        """What captures and voids act on."""
+        start = self.holding_or_latest()
+        assert start is not None, "only what was started is captured or voided"
+        return start
+
+    def moving(self) -> Self:
+        """Captures and voids on their way: at most one a payment."""
+        return self.open().filter(kind__in=MOVING)
 
     def begin(self, payment: Payment, kind: AttemptKind, **fields: Any) -> "Attempt":
         """A new CREATED attempt, next in its payment's sequence; the payment must be locked."""
@@ -66,8 +87,7 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
             kind=kind,
             sequence=(last or 0) + 1,
             currency=payment.currency,
-            amount=payment.amount,
-            **fields,
+            **{"amount": payment.amount, **fields},
         )
 
     def begin_and_send(self, payment: Payment, kind: AttemptKind, **fields: Any) -> "Attempt":
@@ -76,6 +96,9 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
         attempt.send()
         attempt.store()
         return attempt
+
+    def unknown_since(self, before: datetime) -> Self:
+        return self.filter(state=S.UNKNOWN, unknown_since__lte=before).order_by("unknown_since")
 
     def claim_due(self, now: datetime, limit: int) -> list["Attempt"]:
         """Open attempts whose next question is due; each is given to one caller, by a conditional update."""
@@ -99,11 +122,13 @@ class Attempt(FSMModelMixin, models.Model):
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="attempts")
     kind = models.CharField(max_length=10, choices=[(k, k) for k in AttemptKind])
     sequence = models.PositiveSmallIntegerField()
+    business_key = models.CharField(max_length=100, null=True, unique=True)  # the caller's name for a capture
     state = FSMField(default=S.CREATED, choices=[(s, s) for s in S], protected=True)
     channel = models.CharField(max_length=20)
     channel_reference = models.CharField(max_length=100, blank=True)
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField()
+    brought = models.BigIntegerField(default=0)  # what of the payment's captured sum came by it
     request = models.JSONField(default=dict)
     route = models.JSONField(default=dict)
     action_kind = models.CharField(max_length=20, blank=True)
@@ -113,6 +138,9 @@ class Attempt(FSMModelMixin, models.Model):
     answer = models.JSONField(default=dict)
     code = models.CharField(max_length=80, blank=True)
     message = models.CharField(max_length=300, blank=True)
+    mismatch = models.CharField(max_length=60, blank=True)  # the last sum told that is not ours
+    unknown_since = models.DateTimeField(null=True)
+    unknown_alarms = models.PositiveSmallIntegerField(default=0)  # how many were given of `unknown_since`
     checks = models.PositiveIntegerField(default=0)
     next_check_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
@@ -126,12 +154,24 @@ class Attempt(FSMModelMixin, models.Model):
         triggers = [StateAudit("att")]
         indexes = [
             models.Index(fields=["next_check_at"], condition=Q(state__in=OPEN), name="attempt_due"),
+            models.Index(
+                fields=["unknown_since"], condition=Q(state=S.UNKNOWN), name="attempt_unknown_since"
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="attempt_amount_positive"),
             models.UniqueConstraint(fields=["payment", "kind", "sequence"], name="attempt_sequence"),
             models.UniqueConstraint(
                 fields=["payment", "kind"], condition=Q(state__in=OPEN), name="attempt_one_open_per_kind"
+            ),
+            models.UniqueConstraint(
+                fields=["payment"],
+                condition=Q(kind__in=MOVING, state__in=OPEN),
+                name="attempt_one_movement_at_a_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(brought__gte=0) & Q(brought__lte=F("amount")),
+                name="attempt_brought_within_amount",
             ),
             models.UniqueConstraint(
                 fields=["payment"],
@@ -166,6 +206,21 @@ class Attempt(FSMModelMixin, models.Model):
         return Money(self.amount, self.currency)
 
     @property
+    def captured_before(self) -> int:
+        """Of a capture: what was captured when it was first asked for."""
+        return int(self.request.get("captured_before", 0))
+
+    @property
+    def captured_after(self) -> int:
+        """Of a capture: what will have been captured once it took its sum."""
+        return self.captured_before + self.amount
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more is to be captured after it."""
+        return bool(self.request.get("final", True))
+
+    @property
     def is_open(self) -> bool:
         return self.state in OPEN
 
@@ -198,6 +253,8 @@ class Attempt(FSMModelMixin, models.Model):
             amount=self.money,
             notify_url=notify_url,
             start=start.start_request(),
+            final=self.is_final,
+            captured_before=self.captured_before,
         )
 
     def note(self, answer: Answer) -> None:
@@ -213,6 +270,21 @@ class Attempt(FSMModelMixin, models.Model):
             self.action_value = answer.next_action.value
             self.action_expires_at = answer.next_action.expires_at
 
+    def note_of_payment(self, answer: Answer) -> None:
+        """The same of a capture or void that news of its payment settles."""
+        self.answered_at = timezone.now()
+        self.answer = dict(answer.raw)
+        self.code, self.message = answer.code[:80], answer.message[:300]
+
+    def refuse(self, outcome: Outcome) -> None:
+        """Proven: it moved no money."""
+        if outcome == Outcome.DECLINED:
+            self.decline()
+        elif outcome in (Outcome.CANCELLED, Outcome.SUCCEEDED):
+            self.cancel()
+        else:
+            self.error()
+
     @transition(field=state, source=S.CREATED, target=S.SENT)
     def send(self) -> None:
         self.sent_at = timezone.now()
@@ -221,6 +293,7 @@ class Attempt(FSMModelMixin, models.Model):
     @transition(field=state, source=[S.SENT, S.UNKNOWN], target=S.SENT)
     def wait(self) -> None:
         """The provider has it; the customer or the bank is to act, until the payment's end at the latest."""
+        self.unknown_since, self.unknown_alarms = None, 0
         now = timezone.now()
         self.next_check_at = now + self.pause()
         if self.payment.expires_at > now:
@@ -228,7 +301,13 @@ class Attempt(FSMModelMixin, models.Model):
 
     @transition(field=state, source=[S.SENT, S.UNKNOWN], target=S.UNKNOWN)
     def lose_sight(self) -> None:
+        self.unknown_since = self.unknown_since or timezone.now()
         self.next_check_at = timezone.now() + self.pause()
+
+    def doubt(self) -> None:
+        """UNKNOWN until a person has looked: another sum than ours was told."""
+        self.lose_sight()
+        self.next_check_at = timezone.now() + max(self.pause(), _IN_DOUBT)
 
     @transition(
         field=state, source=[S.SENT, S.UNKNOWN, S.DECLINED, S.ERRORED, S.CANCELLED], target=S.SUCCEEDED

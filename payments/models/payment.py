@@ -1,10 +1,12 @@
 """The payment: what a customer owes for one reference, and what became of it."""
 
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import pgtrigger
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django_fsm import FSMField, FSMModelMixin, transition
 
 from ledger.audit import StateAudit
@@ -25,8 +27,10 @@ _CHANGING = [
     "amount_refunding",
     "amount_refunded",
     "amount_disputed",
+    "captures",
     "capture_mode",
     "held_until",
+    "lapse_warned_at",
     "surplus",
     "decision",
     "risk_level",
@@ -45,10 +49,24 @@ _CHANGING = [
 ]
 
 
+HOLDS = Q(state__in=[S.AUTHORIZED, S.IN_REVIEW, S.SUCCEEDED], amount_authorized__gt=F("amount_captured"))
+# Where the provider does not say how long it holds: the shortest that card schemes grant.
+_SHORTEST_HOLD = timedelta(days=5)
+
+
 class PaymentQuerySet(models.QuerySet["Payment"]):
     def locked(self) -> Self:
         """Row locks in primary-key order; the first lock of payment → order → stock → ledger."""
         return self.select_for_update(of=("self",)).order_by("pk")
+
+    def live_beside(self, payment: "Payment") -> Self:
+        """The other payment that counts for the same reference, if there is one."""
+        others = self.filter(reference=payment.reference, surplus=False).exclude(pk=payment.pk)
+        return others.exclude(state=S.CANCELLED)
+
+    def holding(self) -> Self:
+        """Those of which a part is authorised and neither taken nor let go."""
+        return self.filter(HOLDS)
 
     def by_public_id(self, public_id: str) -> Self:
         return self.filter(pk=decode("pay", public_id))
@@ -77,7 +95,9 @@ class Payment(FSMModelMixin, models.Model):
     capture_mode = models.CharField(
         max_length=10, choices=[(m, m) for m in CaptureMode], default=CaptureMode.AUTOMATIC
     )
+    captures = models.PositiveSmallIntegerField(default=0)  # how many were booked
     held_until = models.DateTimeField(null=True)  # when the provider lets what is authorised go by itself
+    lapse_warned_at = models.DateTimeField(null=True)
     customer = models.CharField(max_length=80, blank=True)  # whose saved instruments may pay it
     surplus = models.BooleanField(default=False)
     description = models.CharField(max_length=200)
@@ -101,6 +121,7 @@ class Payment(FSMModelMixin, models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        permissions = [("capture_payment", "Can capture and release what is held")]
         triggers = [
             StateAudit("pay"),
             # A dispute may come on top of a refund that is on its way; no refund comes on top of a dispute.
@@ -121,6 +142,7 @@ class Payment(FSMModelMixin, models.Model):
         indexes = [
             models.Index(fields=["reference"], name="payment_reference"),
             models.Index(fields=["-created_at"], name="payment_created"),
+            models.Index(fields=["held_until"], condition=HOLDS, name="payment_holds"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
@@ -133,6 +155,11 @@ class Payment(FSMModelMixin, models.Model):
                 & Q(amount_refunded__gte=0)
                 & Q(amount_captured__gte=F("amount_refunding") + F("amount_refunded")),
                 name="payment_refunds_within_captured",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount_authorized=0)
+                | (Q(amount_authorized__lte=F("amount")) & Q(amount_authorized__gte=F("amount_captured"))),
+                name="payment_captured_within_authorized",
             ),
             models.CheckConstraint(condition=Q(amount_disputed__gte=0), name="payment_disputed_not_negative"),
             models.CheckConstraint(
@@ -220,14 +247,31 @@ class Payment(FSMModelMixin, models.Model):
         source=[S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN, S.FAILED, S.CANCELLED],
         target=S.AUTHORIZED,
     )
-    def authorize(self, amount: int) -> None:
+    def authorize(self, amount: int, until: datetime | None = None) -> None:
         self.amount_authorized = amount
+        self.held_until, self.lapse_warned_at = until or timezone.now() + _SHORTEST_HOLD, None
         self.fail_with("", "", "")
 
     @transition(field=state, source=_MAY_STILL_SUCCEED, target=S.SUCCEEDED)
     def succeed(self, captured: int) -> None:
-        self.amount_captured = captured
+        self.take_more(captured)
         self.fail_with("", "", "")
+
+    def take_more(self, captured: int) -> None:
+        """Another part of what is held was taken."""
+        self.amount_captured += captured
+        self.captures += 1
+
+    def let_rest_go(self) -> int:
+        """Nothing more will be taken; returns how much was held."""
+        released = self.held
+        self.amount_authorized = self.amount_captured
+        return released
+
+    def hold_until(self, until: datetime | None) -> None:
+        """The provider says anew how long it holds."""
+        if until and until != self.held_until:
+            self.held_until, self.lapse_warned_at = until, None
 
     @transition(
         field=state, source=[S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN, S.AUTHORIZED], target=S.FAILED

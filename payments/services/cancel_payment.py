@@ -6,7 +6,9 @@ from payments.errors import PaymentAlreadySucceeded, PaymentInProgress, PaymentO
 from payments.events import PaymentCancelled
 from payments.models import Attempt, Payment
 from payments.selectors import PaymentView
+from payments.services.ask_first import ask_first
 from payments.services.end_without_money import end_without_money
+from payments.services.refuse_while_moving import refuse_while_moving
 from payments.services.send_attempt import send_attempt
 from payments.states import AttemptKind, AttemptState, PaymentState
 
@@ -14,12 +16,14 @@ from payments.states import AttemptKind, AttemptState, PaymentState
 def cancel_payment(*, payment: str, actor: str, reason: str) -> PaymentView:
     """This will close or void a payment so that nothing is taken, or say that it is too late.
 
-    Opens its own transactions and asks the channel between them. The payment comes back CANCELLED; or SUCCEEDED
-    when the customer was faster; or as it was, when the channel gave no clear answer (the janitor goes on).
-    `reason` is "customer", "expired", "replaced", "review_rejected" or "review_expired". Raises `PaymentNotFound`,
-    `PaymentAlreadySucceeded`, `PaymentInProgress` (its first call has not come back), `PaymentOutcomeUnknown`.
+    Opens its own transactions and asks the channel between them; what is UNKNOWN is asked about first. The payment
+    comes back CANCELLED; or SUCCEEDED when the customer was faster; or as it was, when the channel gave no clear
+    answer (the janitor goes on). `reason` is "customer", "expired", "replaced", "merchant", "review_rejected" or
+    "review_expired". Raises `PaymentNotFound`, `PaymentAlreadySucceeded`, `PaymentInProgress` (its first call has
+    not come back), `PaymentOutcomeUnknown`.
     """
     found = selectors.payment(payment)
+    ask_first(payment=found.id)
     with transaction.atomic(durable=True):
         attribute(actor=actor, reason=reason)
         row = Payment.objects.locked().by_public_id(found.id).get()
@@ -35,12 +39,11 @@ def _begin(payment: Payment, reason: str) -> Attempt | None:
         return None
     if payment.state == PaymentState.SUCCEEDED:
         raise PaymentAlreadySucceeded("The money has been taken; ask for a refund instead.")
-    start = payment.attempts.latest_start()
+    start = payment.attempts.holding_or_latest()
     if start is None or start.state not in (AttemptState.SENT, AttemptState.UNKNOWN, AttemptState.SUCCEEDED):
         _cancel_here(payment, start, reason)
         return None
-    if payment.attempts.open().exclude(kind=AttemptKind.START).exists():
-        raise PaymentInProgress("This payment is being captured or closed; wait for the result.")
+    refuse_while_moving(payment=payment)
     if start.state == AttemptState.UNKNOWN:
         raise PaymentOutcomeUnknown("The provider has not said what became of this payment; try again later.")
     if not start.was_answered:

@@ -5,12 +5,14 @@ from django.utils import timezone
 
 from ledger.audit import attribute
 from payments import outbox, selectors
-from payments.errors import PaymentInProgress, ReviewNotFound, ReviewNotReady
+from payments.errors import ReviewNotFound, ReviewNotReady
 from payments.events import PaymentCancelled
 from payments.models import Attempt, Payment
 from payments.selectors import PaymentView
 from payments.services.end_without_money import end_without_money
+from payments.services.refuse_while_moving import refuse_while_moving
 from payments.services.send_attempt import send_attempt
+from payments.services.take_what_is_held import take_what_is_held
 from payments.states import AttemptKind, PaymentState
 from risk.services.decide_case import decide_case
 
@@ -22,8 +24,8 @@ def resolve_review(*, case: str, approve: bool, actor: str, reason: str) -> Paym
     """This will close the risk case and move its payment: approve captures or goes on, reject voids.
 
     Opens its own transactions: case and payment change in one, under the payment's lock; the channel is called
-    after it. Raises `ReviewNotFound`, `ReviewNotReady`, `PaymentInProgress` and what `risk.services.decide_case`
-    raises (decided already, held by another).
+    after it. Raises `ReviewNotFound`, `ReviewNotReady`, `PaymentInProgress`, `PaymentOutcomeUnknown` and what
+    `risk.services.decide_case` raises (decided already, held by another).
     """
     with transaction.atomic(durable=True):
         attribute(actor=actor, reason=reason)
@@ -34,8 +36,7 @@ def resolve_review(*, case: str, approve: bool, actor: str, reason: str) -> Paym
             raise ReviewNotReady(
                 "The customer is still with their bank; decide when the money is authorised."
             )
-        if payment.attempts.open().exclude(kind=AttemptKind.START).exists():
-            raise PaymentInProgress("This payment is being captured or closed; wait for the result.")
+        refuse_while_moving(payment=payment)
         decide_case(case=case, approve=approve, actor=actor, reason=reason)
         attempt = _move(payment, approve)
     if attempt:
@@ -51,7 +52,9 @@ def _move(payment: Payment, approve: bool) -> Attempt | None:
     if approve and payment.amount_authorized:
         payment.release_from_review()
         payment.store()
-        return Attempt.objects.begin_and_send(payment, AttemptKind.CAPTURE, channel=start.channel)
+        for event in take_what_is_held(payment=payment):
+            outbox.publish(event)
+        return payment.attempts.moving().first()
     if approve:
         payment.expires_at = timezone.now() + TIME_TO_PAY
         payment.process()

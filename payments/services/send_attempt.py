@@ -6,17 +6,23 @@ from payments.models import Attempt
 from payments.services.apply_answer import apply_answer
 from payments.states import AttemptKind
 
+# What says of a payment as a whole that its void has not been done.
+_NOT_VOIDED = {Outcome.AUTHORIZED, Outcome.ACTION_REQUIRED, Outcome.PENDING, Outcome.NOT_FOUND}
+# What says of a payment as a whole how much was taken, and so what became of a capture.
+_SAYS_WHAT_WAS_TAKEN = {Outcome.SUCCEEDED, Outcome.AUTHORIZED, Outcome.CANCELLED}
+
 
 def send_attempt(*, attempt: Attempt, again: bool = False) -> None:
     """This will make the attempt's call to its channel and apply the answer.
 
     Phases two and three of every movement: the attempt is already stored as SENT. No transaction may be open; the
-    call's time-out leaves the attempt UNKNOWN. With `again`, the channel is first asked what became of it.
+    call's time-out leaves the attempt UNKNOWN. With `again`, the channel is first asked what became of it: what was
+    not done is done now under the same key, what was done is answered again.
     """
     assert not connection.in_atomic_block, "no provider is called inside a transaction"
-    answer = _ask_again(attempt) if again else _ask(attempt)
+    about, answer = _ask_again(attempt) if again else (attempt, _ask(attempt))
     with transaction.atomic(durable=True):
-        apply_answer(attempt=attempt, answer=answer, source="query" if again else "answer")
+        apply_answer(attempt=about, answer=answer, source="query" if again else "answer")
 
 
 def _ask(attempt: Attempt) -> Answer:
@@ -27,31 +33,29 @@ def _ask(attempt: Attempt) -> Answer:
     return channel.capture(movement) if attempt.kind == AttemptKind.CAPTURE else channel.void(movement)
 
 
-def _ask_again(attempt: Attempt) -> Answer:
+def _ask_again(attempt: Attempt) -> tuple[Attempt, Answer]:
+    """The answer, and the attempt that it is about: what was captured, the payment as a whole tells."""
     start = attempt if attempt.kind == AttemptKind.START else _start_of(attempt)
     channel = registry.channel(attempt.channel)
     answer = channel.query(attempt.movement(start, registry.notify_url(attempt.channel)))
-    # Who was never told what to do can not do it; the same request again is answered with the same QR.
-    lost_its_action = not (attempt.action_kind or answer.next_action)
-    not_done_yet = {
-        AttemptKind.START: frozenset({Outcome.ACTION_REQUIRED} if lost_its_action else ()),
-        AttemptKind.CAPTURE: frozenset({Outcome.AUTHORIZED}),
-        AttemptKind.VOID: frozenset(
-            {Outcome.AUTHORIZED, Outcome.ACTION_REQUIRED, Outcome.PENDING, Outcome.NOT_FOUND}
-        ),
-    }
-    # A wallet that waits for the customer says so without the code: nobody could pay what only it knows.
-    code_is_lost = (
-        attempt.kind == AttemptKind.START
-        and answer.outcome == Outcome.ACTION_REQUIRED
-        and not (answer.next_action or attempt.action_kind)
-    )
-    # The same key again: what was not done is done now, what was done is answered again.
-    again = code_is_lost or answer.outcome in not_done_yet[AttemptKind(attempt.kind)]
-    return _ask(attempt) if again else answer
+    if _is_undone(attempt, answer):
+        return attempt, _ask(attempt)
+    if attempt.kind == AttemptKind.CAPTURE and answer.outcome in _SAYS_WHAT_WAS_TAKEN:
+        return start, answer
+    return attempt, answer
+
+
+def _is_undone(attempt: Attempt, answer: Answer) -> bool:
+    if attempt.kind == AttemptKind.VOID:
+        return answer.outcome in _NOT_VOIDED
+    if attempt.kind == AttemptKind.CAPTURE:
+        taken = answer.captured.minor if answer.captured else attempt.captured_before
+        return answer.outcome == Outcome.AUTHORIZED and taken == attempt.captured_before
+    # A wallet that waits for the customer says so without the code: nobody could pay what only it knows. Who was
+    # never told what to do can not do it; the same request again is answered with the same code.
+    code_is_lost = not (attempt.action_kind or answer.next_action)
+    return answer.outcome == Outcome.ACTION_REQUIRED and code_is_lost
 
 
 def _start_of(attempt: Attempt) -> Attempt:
-    start = Attempt.objects.filter(payment=attempt.payment_id).latest_start()
-    assert start is not None, "captures and voids act on what was started"
-    return start
+    return Attempt.objects.filter(payment=attempt.payment_id).start_of()

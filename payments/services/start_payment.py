@@ -6,7 +6,13 @@ from django.db import IntegrityError, transaction
 from ledger.audit import attribute
 from payments import outbox, selectors
 from payments.channels import registry
-from payments.channels.contract import Challenge, ChannelUnavailable, Instrument, InstrumentUnknown
+from payments.channels.contract import (
+    Capability,
+    Challenge,
+    ChannelUnavailable,
+    Instrument,
+    InstrumentUnknown,
+)
 from payments.errors import (
     ChannelNotReachable,
     InstrumentInvalid,
@@ -22,7 +28,7 @@ from payments.selectors import PaymentView
 from payments.services.cancel_payment import cancel_payment
 from payments.services.end_without_money import end_without_money
 from payments.services.send_attempt import send_attempt
-from payments.states import AttemptKind, PaymentMethod, PaymentState
+from payments.states import AttemptKind, CaptureMode, PaymentMethod, PaymentState
 from risk.facts import InstrumentFacts, PaymentFacts, Verdict
 from risk.services.assess import assess
 
@@ -40,9 +46,10 @@ def start_payment(*, intent: PaymentIntent) -> PaymentView:
 
     Opens its own transactions: (1) payment, verdict and attempt are stored under the payment's lock, after
     `PaymentStarted` was published (its handlers may veto); (2) the channel is called with nothing open; (3) the
-    answer is applied. The result is SUCCEEDED, REQUIRES_ACTION (with `next_action`), IN_REVIEW, FAILED (with advice),
-    CANCELLED (risk said no), PROCESSING or UNKNOWN; the last two settle by themselves. Asking again while the
-    customer is with a wallet returns the same QR; another method or card closes what was begun first.
+    answer is applied. The result is SUCCEEDED, AUTHORIZED (held, to be captured), REQUIRES_ACTION (with
+    `next_action`), IN_REVIEW, FAILED (with advice), CANCELLED (risk said no), PROCESSING or UNKNOWN; the last two
+    settle by themselves. Asking again while the customer is with a wallet returns the same QR; another method or
+    card closes what was begun first.
     Raises `MethodUnavailable`, `InstrumentInvalid`, `ChannelNotReachable`, `PaymentInProgress`,
     `PaymentAlreadySucceeded`, `PaymentOutcomeUnknown`, and what a handler of `PaymentStarted` raises.
     """
@@ -166,6 +173,7 @@ def _payment_for(plan: _Plan) -> Payment:
         )
     payment.method = intent.method
     payment.channel = plan.channel
+    payment.capture_mode = _capture_mode(plan)
     payment.return_url = intent.return_url
     payment.device = intent.device
     payment.client_ip = intent.client_ip
@@ -175,6 +183,12 @@ def _payment_for(plan: _Plan) -> Payment:
     else:
         payment.store()
     return payment
+
+
+def _capture_mode(plan: _Plan) -> CaptureMode:
+    """As asked for, where the channel can hold money; the others take it at once."""
+    can_hold = Capability.MANUAL_CAPTURE in registry.channel(plan.channel).capabilities
+    return plan.intent.capture_mode if can_hold else CaptureMode.AUTOMATIC
 
 
 def _attempt(payment: Payment, plan: _Plan, verdict: Verdict) -> Attempt:
@@ -190,7 +204,8 @@ def _attempt(payment: Payment, plan: _Plan, verdict: Verdict) -> Attempt:
             "return_url": intent.return_url,
             "expires_at": intent.expires_at.isoformat(),
             "instrument": intent.instrument,
-            "capture": not (payment.review_pending and plan.instrument is not None),
+            "capture": payment.capture_mode == CaptureMode.AUTOMATIC
+            and not (payment.review_pending and plan.instrument is not None),
             "challenge": Challenge.REQUIRED if verdict.action == "challenge" else Challenge.AUTOMATIC,
             "device": intent.device,
             "client_ip": intent.client_ip,

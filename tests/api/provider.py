@@ -53,7 +53,8 @@ class Provider:
                 Outcome.DECLINED, known, code="card_declined", message="Declined.", advice=Advice.OTHER_CARD
             )
         if request.instrument:
-            return Answer(Outcome.SUCCEEDED, known, request.amount, happened_at=datetime.now(UTC))
+            outcome = Outcome.SUCCEEDED if request.capture else Outcome.AUTHORIZED
+            return Answer(outcome, known, request.amount, happened_at=datetime.now(UTC))
         action = NextAction(ActionKind.QR, f"https://qr.example/{request.reference}", request.expires_at)
         return Answer(Outcome.ACTION_REQUIRED, known, next_action=action)
 

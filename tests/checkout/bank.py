@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from django.db import connection, transaction
 
+from ledger.money import Money
 from payments.channels.contract import (
     ActionKind,
     Answer,
@@ -22,14 +24,16 @@ from payments.services.apply_answer import apply_answer
 
 
 class Bank:
-    """`starts` and `voids` are the answers from now on; `refunds` always succeed."""
+    """`starts`, `captures` and `voids` are the answers from now on; refunds always succeed."""
 
     code = "stripe"
     capabilities = frozenset(Capability)
 
     def __init__(self) -> None:
         self.starts = Outcome.SUCCEEDED
+        self.captures = Outcome.SUCCEEDED
         self.voids = Outcome.CANCELLED
+        self.captured: list[MovementRequest] = []
         self.refunded: list[str] = []
         self.started: list[StartRequest] = []
 
@@ -39,13 +43,25 @@ class Bank:
     def start(self, request: StartRequest) -> Answer:
         assert not connection.in_atomic_block
         self.started.append(request)
-        return self._say(self.starts, request.reference, request)
+        holds = self.starts == Outcome.SUCCEEDED and not request.capture
+        return self._say(Outcome.AUTHORIZED if holds else self.starts, request.reference, request)
 
     def query(self, request: MovementRequest) -> Answer:
         return Answer(Outcome.UNKNOWN)
 
     def capture(self, request: MovementRequest) -> Answer:
-        return Answer(Outcome.SUCCEEDED, channel_reference=request.channel_reference, amount=request.total)
+        assert not connection.in_atomic_block
+        assert request.amount is not None
+        self.captured.append(request)
+        if self.captures != Outcome.SUCCEEDED:
+            return Answer(self.captures, code="no")
+        total = Money(request.captured_before, request.amount.currency) + request.amount
+        return Answer(
+            Outcome.SUCCEEDED,
+            channel_reference=request.channel_reference,
+            amount=request.amount,
+            captured=total,
+        )
 
     def void(self, request: MovementRequest) -> Answer:
         assert not connection.in_atomic_block
@@ -59,14 +75,15 @@ class Bank:
     def query_refund(self, request: MovementRequest) -> Answer:
         return Answer(Outcome.SUCCEEDED, amount=request.amount)
 
-    def tell(self, payment: PaymentView, outcome: Outcome = Outcome.SUCCEEDED) -> None:
+    def tell(
+        self, payment: PaymentView, outcome: Outcome = Outcome.SUCCEEDED, captured: Money | None = None
+    ) -> None:
         """A notification about the payment's latest try arrives and is applied."""
         attempt = Attempt.objects.filter(payment__reference=payment.reference).latest_start()
         assert attempt is not None
         with transaction.atomic(durable=True):
-            apply_answer(
-                attempt=attempt, answer=self._say(outcome, attempt.public_id, attempt), source="notice"
-            )
+            said = replace(self._say(outcome, attempt.public_id, attempt), captured=captured)
+            apply_answer(attempt=attempt, answer=said, source="notice")
 
     def _say(self, outcome: Outcome, reference: str, about: StartRequest | Attempt) -> Answer:
         amount = about.money if isinstance(about, Attempt) else about.amount

@@ -6,11 +6,12 @@ from collections.abc import Callable
 import pytest
 from django.db import connection, transaction
 
-from checkout.facts import Item
+from checkout.facts import WRITE_ORDERS, Item, Viewer
 from checkout.invariants import check
 from checkout.services.adjust_stock import adjust_stock
 from checkout.services.cancel_order import cancel_order
 from checkout.services.place_order import PlacedOrder
+from checkout.services.ship_order import ship_order
 from payments.channels.contract import Outcome
 from payments.selectors import payments_of
 from tests.checkout.bank import Bank
@@ -25,12 +26,20 @@ def broken() -> Counter[str]:
     return Counter(finding.check for finding in found)
 
 
+OPERATOR = Viewer(scopes=frozenset({WRITE_ORDERS}))
+FATES = ("open", "paid", "shipped", "cancelled", "compensated", "revived")
+
+
 @pytest.fixture
 def shop(bank: Bank) -> dict[str, PlacedOrder]:
     """One order of each fate."""
     article("tea", total=10)
-    orders = {fate: place(Item("tea", 1)) for fate in ("open", "paid", "cancelled", "compensated", "revived")}
+    orders = {fate: place(Item("tea", 1)) for fate in FATES}
     pay(orders["paid"])
+    pay(orders["shipped"])
+    ship_order(
+        order=orders["shipped"].order.id, viewer=OPERATOR, lines=None, carrier="SF", tracking="1", key="k"
+    )
     bank.starts = Outcome.ACTION_REQUIRED
     for fate in ("cancelled", "compensated", "revived"):
         pay(orders[fate], method="alipay")
@@ -46,13 +55,16 @@ def test_a_sound_shop(shop: dict[str, PlacedOrder]) -> None:
     assert [(name, count) for name, count, _ in check()] == [
         ("checkout.oversold", 1),
         ("checkout.reserved_is_held", 1),
-        ("checkout.order_is_its_lines", 5),
-        ("checkout.order_is_its_quote", 5),
-        ("checkout.open_orders_hold_paid_orders_have", 5),
-        ("checkout.held_for_nobody", 6),
+        ("checkout.order_is_its_lines", 6),
+        ("checkout.order_is_its_quote", 6),
+        ("checkout.open_orders_hold_paid_orders_have", 6),
+        ("checkout.held_for_nobody", 7),
         ("checkout.refunded_within_ordered", 0),
-        ("checkout.paid_order_has_payment", 3),
-        ("checkout.payment_has_paid_order", 3),
+        ("checkout.sent_is_what_was_ordered", 1),
+        ("checkout.shares_make_the_order", 1),
+        ("checkout.shipments_in_journal", 1),
+        ("checkout.paid_order_has_payment", 4),
+        ("checkout.payment_has_paid_order", 4),
     ]
 
 
@@ -78,6 +90,24 @@ def test_a_sound_shop(shop: dict[str, PlacedOrder]) -> None:
         (
             "UPDATE checkout_order SET paid_by = 'pay_x' WHERE state = 'PAID'",
             {"checkout.paid_order_has_payment", "checkout.payment_has_paid_order"},
+        ),
+        (
+            "UPDATE checkout_order SET state = 'PAID' WHERE state = 'FULFILLED'",
+            {"checkout.sent_is_what_was_ordered"},
+        ),
+        ("UPDATE checkout_shipmentline SET quantity = 2", {"checkout.sent_is_what_was_ordered"}),
+        ("UPDATE checkout_shipment SET tax_included = 0", {"checkout.shares_make_the_order"}),
+        (
+            "UPDATE checkout_shipment SET state = 'WAITING_FOR_MONEY'",
+            {"checkout.sent_is_what_was_ordered", "checkout.shipments_in_journal"},
+        ),
+        ("DELETE FROM ledger_transaction WHERE business_key LIKE 'shp_%'", {"checkout.shipments_in_journal"}),
+        (
+            (
+                "UPDATE payments_payment SET amount_captured = 1, amount_refunding = 0 WHERE reference IN"
+                " (SELECT ledger_public_id('ord', id) FROM checkout_order WHERE state = 'FULFILLED')"
+            ),
+            {"checkout.paid_order_has_payment"},
         ),
         (
             "UPDATE payments_payment SET amount_refunding = 0",

@@ -20,7 +20,9 @@ CHANNEL_OF = {"card": "stripe", "alipay": "alipay", "wechat_pay": "wechat"}
 _WITH_MONEY = (Outcome.SUCCEEDED, Outcome.AUTHORIZED)
 
 
-def opened(method: str = "card", *, reference: str = "", **verdict: Any) -> Attempt:
+def opened(
+    method: str = "card", *, reference: str = "", capture_mode: str = "automatic", **verdict: Any
+) -> Attempt:
     """A payment whose first call is on its way."""
     reference = reference or encode("ord", new_key())
     with transaction.atomic():
@@ -33,6 +35,7 @@ def opened(method: str = "card", *, reference: str = "", **verdict: Any) -> Atte
             amount=FEN,
             description="Blue bicycle",
             expires_at=timezone.now() + timedelta(minutes=15),
+            capture_mode=capture_mode,
         )
     return again(payment, method, **verdict)
 
@@ -60,6 +63,20 @@ def movement(attempt: Attempt, kind: AttemptKind, reason: str = "customer") -> A
         payment = Payment.objects.locked().get(pk=attempt.payment_id)
         return Attempt.objects.begin_and_send(
             payment, kind, channel=attempt.channel, request={"reason": reason}
+        )
+
+
+def begin_part(start: Attempt, fen: int, *, final: bool = False, key: str | None = None) -> Attempt:
+    """A capture of a part of what `start` holds, on its way."""
+    with transaction.atomic():
+        payment = Payment.objects.locked().get(pk=start.payment_id)
+        return Attempt.objects.begin_and_send(
+            payment,
+            AttemptKind.CAPTURE,
+            channel=start.channel,
+            amount=fen,
+            business_key=key,
+            request={"captured_before": payment.amount_captured, "final": final or fen == payment.held},
         )
 
 

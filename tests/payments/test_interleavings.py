@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from ledger.errors import Refusal
 from ledger.money import Money
 from ledger.selectors import transactions_of
-from payments.channels.contract import Outcome
-from payments.models import Attempt, Payment, Refund
+from payments.channels.contract import Answer, Outcome
+from payments.models import Attempt, OutboxEvent, Payment, Refund
+from payments.services import ask_first as asking
 from payments.services import cancel_payment as cancelling
+from payments.services.apply_answer import apply_answer
 from payments.services.cancel_payment import cancel_payment
 from payments.states import AttemptKind
-from tests.payments.desk import FEN, again, broken, opened, tell
+from tests.payments.desk import FEN, again, answer, begin_part, broken, movement, opened, tell
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +43,8 @@ CANCEL = "cancel"
 @pytest.fixture(autouse=True)
 def nobody_listens_or_is_called(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.EVENT_HANDLERS = {}
-    monkeypatch.setattr(cancelling, "send_attempt", lambda **_: None)
+    for module in (asking, cancelling):
+        monkeypatch.setattr(module, "send_attempt", lambda **_: None)
 
 
 def cancel(start: Attempt) -> bool:
@@ -179,3 +182,116 @@ def test_no_news_of_several_tries_loses_or_doubles_money(told: list[tuple[str, t
     assert captures(desk.reference) == len(desk.paid)
     # What came while another try could still bring the money goes back, even if that one then brings none.
     assert sum(bool(payment.refundable) for payment in payments) <= 1
+
+
+class Holder:
+    """A provider that holds money for us and knows what became of it; what it says may come late, twice or never."""
+
+    def __init__(self) -> None:
+        self.start = opened(capture_mode="manual")
+        self.taken = 0
+        self.over = False
+        self.said = [self._whole()]
+        tell(self.start, Outcome.AUTHORIZED)
+
+    def _whole(self) -> Answer:
+        if not self.over:
+            return answer(self.start, Outcome.AUTHORIZED, captured=Money(self.taken, "CNY"))
+        outcome = Outcome.SUCCEEDED if self.taken else Outcome.CANCELLED
+        return answer(self.start, outcome, captured=Money(self.taken, "CNY"))
+
+    def _payment(self) -> Payment:
+        return Payment.objects.get(attempts=self.start.pk)
+
+    def _moving(self) -> Attempt | None:
+        return Attempt.objects.filter(payment__attempts=self.start.pk).moving().first()
+
+    def _happens(self, attempt: Attempt) -> Answer:
+        """It reaches the provider; the same key again changes nothing more."""
+        if attempt.kind == AttemptKind.VOID:
+            self.over = True
+        elif not self.over and self.taken == attempt.captured_before:
+            self.taken = attempt.captured_after
+            self.over = attempt.is_final
+        self.said.append(self._whole())
+        if attempt.kind == AttemptKind.VOID:
+            return self._whole()
+        if self.taken < attempt.captured_after:
+            return Answer(Outcome.CANCELLED, code="nothing_held")
+        return Answer(Outcome.SUCCEEDED, amount=attempt.money, captured=Money(self.taken, "CNY"))
+
+    def capture(self, fen: int, final: bool) -> None:
+        payment = self._payment()
+        if payment.state in ("AUTHORIZED", "SUCCEEDED") and payment.held and not self._moving():
+            begin_part(self.start, min(fen, payment.held), final=final)
+
+    def void(self) -> None:
+        payment = self._payment()
+        if payment.state in ("AUTHORIZED", "SUCCEEDED") and payment.held and not self._moving():
+            movement(self.start, AttemptKind.VOID)
+
+    def lapse(self) -> None:
+        self.over = True
+        self.said.append(self._whole())
+
+    def reach(self, answered: bool) -> None:
+        if moving := self._moving():
+            said = self._happens(moving)
+            self._hear(moving, said if answered else Answer(Outcome.UNKNOWN))
+
+    def lose(self) -> None:
+        """Neither the call nor an answer arrives."""
+        if moving := self._moving():
+            self._hear(moving, Answer(Outcome.UNKNOWN))
+
+    def notice(self, which: int) -> None:
+        """Any news of the past, again."""
+        self._hear(self.start, self.said[which % len(self.said)])
+
+    def ask(self) -> None:
+        """The janitor's step: a query, and what was not done once more under its key."""
+        self._hear(self.start, self._whole())
+        if moving := self._moving():
+            self._hear(moving, self._happens(moving))
+
+    def _hear(self, about: Attempt, said: Answer) -> None:
+        with transaction.atomic():
+            apply_answer(attempt=about, answer=said, source="notice")
+
+
+parts: st.SearchStrategy[tuple[str, tuple[Any, ...]]] = st.one_of(
+    st.tuples(st.just("capture"), st.tuples(st.sampled_from((1, 3_000, FEN)), st.booleans())),
+    st.tuples(st.just("void"), st.just(())),
+    st.tuples(st.just("lapse"), st.just(())),
+    st.tuples(st.just("reach"), st.tuples(st.booleans())),
+    st.tuples(st.just("lose"), st.just(())),
+    st.tuples(st.just("notice"), st.tuples(st.integers(0, 5))),
+    st.tuples(st.just("ask"), st.just(())),
+)
+
+
+@bounded(50)
+@given(st.lists(parts, max_size=12))
+def test_what_is_taken_in_parts_ends_as_the_provider_knows_it(
+    told: list[tuple[str, tuple[Any, ...]]],
+) -> None:
+    holder = Holder()
+    for name, arguments in told:
+        move: Callable[..., None] = getattr(holder, name)
+        move(*arguments)
+    holder.ask()
+    holder.ask()
+
+    payment = Payment.objects.get(attempts=holder.start.pk)
+    assert payment.amount_captured == holder.taken
+    assert payment.held == (0 if holder.over else FEN - holder.taken)
+    assert payment.state == ("SUCCEEDED" if holder.taken else "CANCELLED" if holder.over else "AUTHORIZED")
+    assert not payment.attempts.moving().exists()
+    assert captures(payment.reference) == payment.captures
+    assert not OutboxEvent.objects.filter(name="payment.mismatched", subject=payment.reference).exists()
+    for _ in range(2):
+        for which in range(len(holder.said)):
+            holder.notice(which)
+    after = Payment.objects.get(pk=payment.pk)
+    assert (after.state, after.amount_captured, after.held) == (payment.state, holder.taken, payment.held)
+    consistent()

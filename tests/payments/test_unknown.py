@@ -38,7 +38,7 @@ def test_a_time_out_after_charging_is_unknown_and_then_found_charged_once(till: 
 
 
 def test_what_is_unknown_can_not_be_cancelled(till: Till) -> None:
-    till.sandbox.fault(CREATE, "drop_before", method="POST")
+    till.sandbox.fault(CREATE, "drop_before", method="POST", times=2)
     lost = till.pay("card")
     assert lost.state == "UNKNOWN"
 

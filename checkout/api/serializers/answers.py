@@ -5,9 +5,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from checkout.states import OrderState
+from checkout.states import OrderState, ShipmentState
 from payments.channels.contract import ActionKind, Advice
-from payments.states import PaymentMethod, PaymentState, RefundState
+from payments.states import CaptureMode, PaymentMethod, PaymentState, RefundState
 
 
 class Answer(serializers.Serializer[Any]):
@@ -108,6 +108,11 @@ class PaymentAnswer(Answer):
     captured = MoneyAnswer()
     refunded = MoneyAnswer()
     refundable = MoneyAnswer()
+    held = MoneyAnswer(help_text="Authorised, and neither captured nor let go.")
+    held_until = serializers.DateTimeField(
+        allow_null=True, help_text="When the provider lets it go by itself."
+    )
+    capture_mode = serializers.ChoiceField(choices=[mode.value for mode in CaptureMode])
     next_action = NextActionAnswer(allow_null=True, help_text="What the customer has to do now, if anything.")
     failure = serializers.SerializerMethodField(help_text="Why the last try failed. No money moved.")
     card = serializers.SerializerMethodField(help_text="What may be known of a card.")
@@ -137,6 +142,29 @@ class OrderSummaryAnswer(Answer):
     lines = OrderLineAnswer(many=True)
     placed_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(help_text="Stock is held for an unpaid order until then.")
+
+
+class ShipmentLineAnswer(_Titled):
+    sku = serializers.CharField()
+    quantity = serializers.IntegerField()
+
+
+class ShipmentAnswer(Answer):
+    id = serializers.CharField(help_text="shp_…")
+    order = serializers.CharField(help_text="ord_…")
+    state = serializers.ChoiceField(choices=[state.value for state in ShipmentState])
+    lines = ShipmentLineAnswer(many=True)
+    amount = MoneyAnswer(help_text="Its share of what the order costs.")
+    carrier = serializers.CharField()
+    tracking = serializers.CharField()
+    refusal = serializers.CharField(help_text="Why its money could not be taken; empty unless CALLED_OFF.")
+    created_at = serializers.DateTimeField()
+    sent_at = serializers.DateTimeField(allow_null=True)
+    delivered_at = serializers.DateTimeField(allow_null=True)
+
+
+class ShipmentsAnswer(Answer):
+    data = ShipmentAnswer(many=True)  # type: ignore[assignment]
 
 
 class OrdersAnswer(PageAnswer):

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from checkout.api.refusals import AmountInvalid, CurrencyUnknown, ReturnUrlInvalid
 from checkout.api.serializers.fields import StrictSerializer, Text, WholeNumber, Word
 from checkout.errors import QuantityInvalid
-from checkout.facts import MAX_LINES, MAX_QUANTITY, Address, Item
+from checkout.facts import MAX_LINES, MAX_QUANTITY, Address, Item, merge
 from ledger.money import Money, UnknownCurrency
 from payments.states import PaymentMethod
 
@@ -143,3 +143,28 @@ class OrderRefundRequest(PaymentRefundRequest):
         for item in value:
             lines[item["sku"]] = lines.get(item["sku"], 0) + item["quantity"]
         return lines
+
+
+class CaptureRequest(StrictSerializer):
+    amount = MoneyRequest(required=False, help_text="Left out: all that is held.")
+    final = serializers.BooleanField(
+        required=False, default=False, help_text="Nothing more will be captured: let go of the rest."
+    )
+
+    def validate_amount(self, value: dict[str, Money]) -> Money:
+        return value["money"]
+
+
+class ShipmentRequest(StrictSerializer):
+    items = serializers.ListField(
+        child=ItemRequest(),
+        min_length=1,
+        max_length=MAX_LINES,
+        required=False,
+        help_text="What leaves. Left out: all that has not left.",
+    )
+    carrier = Text(max_length=60)
+    tracking = Text(max_length=80, allow_blank=True, default="")
+
+    def validate_items(self, value: list[dict[str, Any]]) -> dict[str, int]:
+        return {item.sku: item.quantity for item in merge(Item(**item) for item in value)}

@@ -1,0 +1,116 @@
+"""Parcels, what is left to ship, and whose money is there for it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Sum
+
+from checkout.errors import ShipmentNotFound
+from checkout.models import Order, Shipment, ShipmentLine
+from checkout.states import ShipmentState
+from ledger.identifiers import MalformedIdentifier
+from ledger.money import Money
+from payments.selectors import TakenMoney, money_taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentLineView:
+    sku: str
+    title_zh: str
+    title_en: str
+    quantity: int
+
+    def title(self, locale: str) -> str:
+        return self.title_zh if locale.startswith("zh") else self.title_en
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentView:
+    id: str  # shp_…
+    order: str  # ord_…
+    state: ShipmentState
+    lines: tuple[ShipmentLineView, ...]
+    amount: Money
+    carrier: str
+    tracking: str
+    refusal: str
+    created_at: datetime
+    sent_at: datetime | None
+    delivered_at: datetime | None
+
+
+def shipment(public_id: str) -> ShipmentView:
+    """Raises `ShipmentNotFound`, also for what is no identifier of one."""
+    try:
+        return _views(Shipment.objects.named(public_id))[0]
+    except (MalformedIdentifier, IndexError) as absent:
+        raise ShipmentNotFound(f"There is no shipment {public_id[:40]!r}.") from absent
+
+
+def shipments_of(order: Order) -> tuple[ShipmentView, ...]:
+    """All parcels of the order, in the order in which they were packed."""
+    return tuple(_views(Shipment.objects.filter(order=order)))
+
+
+def _views(rows: Iterable[Shipment]) -> list[ShipmentView]:
+    found = rows.select_related("order").prefetch_related("lines__line")  # type: ignore[attr-defined]
+    return [_view(row) for row in found]
+
+
+def _view(row: Shipment) -> ShipmentView:
+    lines = sorted(row.lines.all(), key=lambda part: part.line.code)
+    return ShipmentView(
+        id=row.public_id,
+        order=row.order.public_id,
+        state=ShipmentState(row.state),
+        lines=tuple(
+            ShipmentLineView(
+                sku=part.line.code,
+                title_zh=part.line.title_zh,
+                title_en=part.line.title_en,
+                quantity=part.quantity,
+            )
+            for part in lines
+        ),
+        amount=row.money,
+        carrier=row.carrier,
+        tracking=row.tracking,
+        refusal=row.refusal,
+        created_at=row.created_at,
+        sent_at=row.sent_at,
+        delivered_at=row.delivered_at,
+    )
+
+
+def units_left(order: Order) -> dict[str, int]:
+    """Article code to how many of it are in no parcel yet."""
+    standing = ShipmentLine.objects.filter(shipment__in=Shipment.objects.standing().filter(order=order))
+    packed = dict(standing.values_list("line__code").annotate(units=Sum("quantity")))
+    return {line.code: line.quantity - packed.get(line.code, 0) for line in order.lines.order_by("code")}
+
+
+def left_of(order_id: str) -> dict[str, int]:
+    """The same of the order with this public identifier."""
+    return units_left(Order.objects.named(order_id).get())
+
+
+def money_for(order: Order) -> tuple[int, int]:
+    """(what was taken and did not leave as goods yet, what is held), minor units."""
+    money = _money(order)
+    return (money.captured - _shipped(order), money.held) if money else (0, 0)
+
+
+def returned_of_shipped(order: Order) -> int:
+    """What was refunded beyond what had not left as goods, minor units."""
+    money = _money(order)
+    return max(0, _shipped(order) + money.refunded - money.captured) if money else 0
+
+
+def _shipped(order: Order) -> int:
+    return Shipment.objects.left().filter(order=order).aggregate(sum=Sum("amount"))["sum"] or 0
+
+
+def _money(order: Order) -> TakenMoney | None:
+    taken = (one for one in money_taken([order.public_id]) if one.payment == order.paid_by)
+    return next(taken, None)

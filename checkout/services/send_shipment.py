@@ -1,0 +1,62 @@
+from django.db import connection
+from django.utils import timezone
+
+from checkout.events import OrderShipped
+from checkout.models import Shipment
+from checkout.selectors.shipments import units_left
+from checkout.services.book_returns import book_returns
+from checkout.states import OrderState
+from ledger.money import Money
+from ledger.services.post import Entry, post
+from payments.outbox import publish
+
+
+def send_shipment(*, shipment: Shipment) -> None:
+    """This will let a waiting shipment leave: its money was taken, so what was prepaid is sold now.
+
+    An operation; the order and the shipment must be locked, `shipment.order` being the locked row.
+    """
+    assert connection.in_atomic_block, "send_shipment() is an operation"
+    order = shipment.order
+    now = timezone.now()
+    shipment.send(now)
+    shipment.save(update_fields=["state", "sent_at"])
+    if order.state == OrderState.PAID:
+        order.begin_fulfilment()
+    complete = not any(units_left(order).values())
+    if complete:
+        order.fulfil(now)
+    order.save(update_fields=["state", "fulfilled_at"])
+    _book(shipment)
+    book_returns(order=order, key=f"{shipment.public_id}:returned")
+    publish(
+        OrderShipped(
+            reference=order.public_id,
+            payable=order.payable,
+            currency=order.currency,
+            shipment=shipment.public_id,
+            carrier=shipment.carrier,
+            tracking=shipment.tracking,
+            complete=complete,
+        )
+    )
+
+
+def _book(shipment: Shipment) -> None:
+    order = shipment.order
+    tax = shipment.tax + shipment.tax_included
+    amounts = {
+        "customer_prepayments": shipment.amount,
+        "discounts": shipment.discount,
+        "sales": -(shipment.subtotal - shipment.tax_included + shipment.shipping),
+        f"tax_payable:{order.country}": -tax,
+    }
+    entries = [Entry(account, Money(minor, order.currency)) for account, minor in amounts.items() if minor]
+    if entries:
+        post(
+            business_key=f"{shipment.public_id}:shipped",
+            reference=order.public_id,
+            description="Shipped",
+            entries=entries,
+            happened_at=shipment.sent_at,
+        )
