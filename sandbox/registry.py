@@ -3,8 +3,9 @@
 from sandbox.alipay.provider import Alipay
 from sandbox.provider import Provider
 from sandbox.stripe.provider import StripeProvider
+from sandbox.unionpay.provider import UnionPay
 from sandbox.wechat.provider import Wechat
 
 
 def all_providers() -> list[Provider]:
-    return [StripeProvider(), Alipay(), Wechat()]
+    return [StripeProvider(), Alipay(), Wechat(), UnionPay()]
