@@ -113,5 +113,5 @@ def _leave(world: World, payment: Payment) -> Html:
             "respMsg": orders.WORDS.get(done, ""),
         },
     )
-    hidden = [fragment("unionpay_field", name=name, value=value) for name, value in sorted(fields.items())]
+    hidden = [fragment("unionpay_field", field=name, value=value) for name, value in sorted(fields.items())]
     return fragment("unionpay_back", url=order.said("frontUrl"), fields=join(hidden))

@@ -6,6 +6,7 @@ import pytest
 
 from tests.channels.drivers import Driver
 from tests.channels.drivers.alipay import AlipayDriver
+from tests.channels.drivers.ecny import EcnyDriver
 from tests.channels.drivers.stripe import StripeDriver
 from tests.channels.drivers.unionpay import UnionPayDriver
 from tests.channels.drivers.wechat import WechatDriver
@@ -16,6 +17,7 @@ DRIVERS: dict[str, type[Driver]] = {
     "alipay": AlipayDriver,
     "wechat": WechatDriver,
     "unionpay": UnionPayDriver,
+    "ecny": EcnyDriver,
 }
 
 
