@@ -120,7 +120,8 @@ def open_order(world: World, account: Account, sent: Mapping[str, str]) -> Order
         payment=payment,
         channel="unionpay",
         merchant=account.merchant,
-        reference=sent["orderId"],
+        # What the merchant wrote beside its order number, if anything: people look for that.
+        reference=sent.get("reqReserved") or sent["orderId"],
         amount=int(sent["txnAmt"]),
         currency="CNY",
         description=sent.get("orderDesc", ""),

@@ -9,7 +9,6 @@ import pytest
 from ledger.money import Money
 from ledger.selectors import balance, transactions_of
 from payments import selectors
-from payments.channels.unionpay.naming import order_id
 from payments.models import InboxEvent
 from payments.selectors import PaymentView
 from payments.services.cancel_payment import cancel_payment
@@ -17,12 +16,6 @@ from payments.services.request_refund import request_refund
 from payments.services.settle_attempt import settle_attempt
 from tests.channels.world import eventually
 from tests.payments.conftest import Till
-
-
-def at_unionpay(till: Till, payment: PaymentView) -> Any:
-    """The payment there: UnionPay knows our reference without its underscore."""
-    (found,) = till.sandbox.payments(order_id(till.attempt(payment)))
-    return found
 
 
 def goes_to_unionpay(payment: PaymentView) -> httpx.Response:
@@ -46,7 +39,7 @@ def test_unionpays_page_takes_the_money_and_the_notice_brings_it_into_the_books(
     paid = till.wait_for(payment, "SUCCEEDED")
     assert paid.captured == Money(20_000, "CNY")
     assert balance("receivable:unionpay", "CNY") == Money(20_000, "CNY")
-    assert at_unionpay(till, paid)["captured"] == 20_000
+    assert till.at_provider(paid)["captured"] == 20_000
 
 
 def test_without_the_notice_unionpay_is_asked(till: Till, settings: Any) -> None:
@@ -63,9 +56,9 @@ def test_the_notice_twice_is_applied_once(till: Till) -> None:
     payment = till.pay("unionpay")
     pays_there(payment)
     till.wait_for(payment, "SUCCEEDED")
-    (delivery,) = till.sandbox.deliveries(at_unionpay(till, payment)["id"])
+    (delivery,) = till.sandbox.deliveries(till.at_provider(payment)["id"])
     till.sandbox.ask("POST", f"/control/deliveries/{delivery['id']}/resend")
-    eventually(lambda: till.sandbox.deliveries(at_unionpay(till, payment)["id"])[0]["state"] == "delivered")
+    eventually(lambda: till.sandbox.deliveries(till.at_provider(payment)["id"])[0]["state"] == "delivered")
     assert len(transactions_of(payment.reference)) == 1
     assert InboxEvent.objects.filter(channel="unionpay").count() == 1
 
@@ -90,7 +83,7 @@ def test_what_unionpay_can_not_close_is_given_up_and_believed_when_it_is_paid(ti
 
     httpx.post(f"{page.url}/pay_debit", trust_env=False)
     assert till.wait_for(payment, "SUCCEEDED").captured == Money(10_000, "CNY")
-    assert at_unionpay(till, payment)["captured"] == 10_000
+    assert till.at_provider(payment)["captured"] == 10_000
 
 
 @pytest.mark.parametrize(("fen", "kind"), [(10_000, "31"), (4_000, "04")])
@@ -102,9 +95,9 @@ def test_money_goes_back(till: Till, fen: int, kind: str) -> None:
         payment=payment.id, amount=Money(fen, "CNY"), reason="other", actor="tester", key="back"
     )
     assert back.state == "SUCCEEDED"
-    assert at_unionpay(till, payment)["refunded"] == fen
+    assert till.at_provider(payment)["refunded"] == fen
     assert selectors.payment(payment.id).refunded == Money(fen, "CNY")
-    kinds = {one["kind"] for one in till.sandbox.deliveries(at_unionpay(till, payment)["id"])}
+    kinds = {one["kind"] for one in till.sandbox.deliveries(till.at_provider(payment)["id"])}
     assert kinds == {"txnType 01", f"txnType {kind}"}
 
 

@@ -147,6 +147,7 @@ class UnionPayChannel:
                 "payTimeout": naming.written_time(request.expires_at),
                 "frontUrl": request.return_url,
                 "backUrl": request.notify_url,
+                "reqReserved": request.reference,  # what UnionPay's own reports name the order by, for people
                 "orderDesc": answers.plain(request.description, 32),
             }
         )

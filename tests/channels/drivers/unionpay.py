@@ -1,23 +1,13 @@
 """Drives UnionPay: the customer's browser posts the form, and picks a card on UnionPay's page."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from payments.channels.contract import Channel, StartRequest
 from payments.channels.unionpay.channel import from_settings
-from payments.channels.unionpay.naming import order_id
 from tests.channels.drivers import Driver
 from tests.channels.drivers.wallet import WalletDriver, new_key, private_pem, public_pem
-from tests.channels.world import HTTP, Receiver, Sandbox
-
-
-@dataclass(slots=True)
-class UnionPaySandbox(Sandbox):
-    """UnionPay knows our references without their underscore."""
-
-    def payments(self, reference: str) -> list[Any]:
-        return Sandbox.payments(self, order_id(reference))
+from tests.channels.world import HTTP
 
 
 def post_form(value: str) -> int:
@@ -31,9 +21,6 @@ class UnionPayDriver(WalletDriver):
     start_path = "/unionpay/gateway/api/frontTransReq.do"
     refund_path = "/unionpay/gateway/api/backTransReq.do"
     starts_in_browser = True
-
-    def __init__(self, sandbox: Sandbox, receiver: Receiver, merchant: str = "contract") -> None:
-        super().__init__(UnionPaySandbox(sandbox.url), receiver, merchant)
 
     def build(self, *, timeout_seconds: float = 5.0, api_base: str = "") -> Channel:
         self.account = self.onboarded(public_pem(self.key))
