@@ -156,6 +156,16 @@ def end(world: World, payment: Payment, state: str, resp_code: str) -> None:
     )
 
 
+def expire(world: World, payment: Payment) -> None:
+    """The customer took too long; or a hold was not completed in time, and nobody is told."""
+    if payment.state == "authorized":
+        order = begun_by(world, payment.id)
+        payments.set_state(world, payment.id, "closed")
+        world.storage.run("UPDATE unionpay_orders SET resp_code = '69' WHERE query_id = ?", order.query_id)
+    else:
+        end(world, payment, "closed", "69")
+
+
 def told(world: World, order: Order) -> dict[str, str]:
     """What UnionPay says of an order, in a notice or in the answer to a question."""
     account = account_of(world, merchant=order.merchant)

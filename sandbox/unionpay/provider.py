@@ -61,7 +61,7 @@ class UnionPay(Provider):
         elif action == "decline":
             orders.end(world, payment, "failed", "64")
         elif action == "expire":
-            orders.end(world, payment, "closed", "69")
+            orders.expire(world, payment)
         else:
             raise ActionRefused(f"UnionPay knows no {action!r}")
 

@@ -1,6 +1,7 @@
 """A certificate authority for tests: chains that are right, and chains that are wrong in one place."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -48,7 +49,7 @@ class Chain:
         self.middle = certificate("Middle", self.middle_key, self.root, self.root_key, authority=True)
         self.leaf = self.issue()
 
-    def issue(self, name: str = SIGNER_NAME, key: RSAPrivateKey | None = None, **dates: timedelta) -> str:
+    def issue(self, name: str = SIGNER_NAME, key: RSAPrivateKey | None = None, **dates: Any) -> str:
         """The PEM of another signer below the issuer."""
         return pem(certificate(name, key or self.key, self.middle, self.middle_key, **dates))
 

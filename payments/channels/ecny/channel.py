@@ -80,7 +80,7 @@ class EcnyChannel:
             Capability.STATEMENT,
         }
     )
-    statement_kinds = (_BILL,)
+    statement_kinds: tuple[str, ...] = (_BILL,)
 
     def __init__(self, *, gateway: Gateway, reader: notices.Reader, clock: Callable[[], datetime]) -> None:
         self._gateway = gateway

@@ -46,10 +46,14 @@ class Trust:
 
     def key_of(self, pem: str) -> RSAPublicKey:
         """The key inside the certificate `pem`, once that is proven to be UnionPay's. Raises `Distrusted`."""
-        leaf = _loaded(pem)
-        self._check_name(leaf)
-        self._check_chain(leaf)
-        key = leaf.public_key()
+        try:
+            leaf = _loaded(pem)
+            self._check_name(leaf)
+            self._check_chain(leaf)
+            key = leaf.public_key()
+        except (ValueError, UnsupportedAlgorithm) as problem:
+            # What a stranger wrote is read part by part, and each part may be nonsense.
+            raise Distrusted("the certificate can not be read") from problem
         if not isinstance(key, RSAPublicKey):
             raise Distrusted("the certificate holds no RSA key")
         return key
@@ -83,10 +87,7 @@ class Trust:
 def _loaded(pem: str) -> x509.Certificate:
     if len(pem) > _LONGEST_PEM:
         raise Distrusted("longer than any certificate")
-    try:
-        return x509.load_pem_x509_certificate(pem.encode("ascii"))
-    except ValueError as problem:
-        raise Distrusted("no certificate can be read") from problem
+    return x509.load_pem_x509_certificate(pem.encode("ascii"))
 
 
 def _issuer_among(issuers: Sequence[x509.Certificate], below: x509.Certificate) -> x509.Certificate | None:

@@ -113,7 +113,7 @@ class UnionPayChannel:
             Capability.STATEMENT,
         }
     )
-    statement_kinds = (statement.KIND,)
+    statement_kinds: tuple[str, ...] = (statement.KIND,)
 
     def __init__(
         self,
@@ -173,6 +173,10 @@ class UnionPayChannel:
             done = self._change(request, codes.COMPLETE_HOLD, order, self._query_id(request), amount)
         except Unanswered as unanswered:
             return answers.unknown(unanswered)
+        if done.outcome is Outcome.ERRORED:
+            # The hold may have lapsed or been let go: what it is now decides.
+            now = self.query(request)
+            return now if now.outcome is Outcome.CANCELLED else done
         return replace(done, captured=done.amount)
 
     def void(self, request: MovementRequest) -> Answer:
@@ -285,11 +289,10 @@ class UnionPayChannel:
             return replace(hold, captured=completed.amount, raw=completed.raw)
         if Outcome.NOT_FOUND not in (undone.outcome, completed.outcome):
             return replace(hold, outcome=Outcome.PENDING, amount=None)
-        return replace(
-            hold,
-            outcome=Outcome.AUTHORIZED,
-            held_until=naming.moment_of(request.reference) + _HOLD_LASTS,
-        )
+        held_until = naming.moment_of(request.reference) + _HOLD_LASTS
+        if self._clock() > held_until + _CLOCK_MARGIN:
+            return replace(hold, outcome=Outcome.CANCELLED, amount=None)
+        return replace(hold, outcome=Outcome.AUTHORIZED, held_until=held_until)
 
     def _let_go(self, request: MovementRequest, found: Answer) -> Answer:
         order = naming.beside(naming.UNDOING, request.reference)
