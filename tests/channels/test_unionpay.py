@@ -266,8 +266,9 @@ class TestStatement:
         start, answer = driver.paid(8_880)
         driver.channel.refund(refund_of(driver, start, answer, 880))
         held(driver)
-        today = (datetime.now(naming.BEIJING) + timedelta(hours=1)).date()
-        found = self.source(driver.channel).fetch_statement("ACOMN", today)
+        today = naming.day_of(datetime.now(UTC))
+        tomorrow = from_settings(driver.settings(clock=lambda: datetime.now(UTC) + timedelta(days=1)))
+        found = self.source(tomorrow).fetch_statement("ACOMN", today)
         rows = list(statement.rows(found.content))
         assert [(row["amount"], row["processing_code"]) for row in rows] == [
             ("000000008880", "000000"),
@@ -289,16 +290,21 @@ class TestStatement:
     def test_other_widths_are_noticed(self, sandbox: Sandbox, receiver: Receiver) -> None:
         driver = UnionPayDriver(sandbox, receiver, "widths")
         driver.paid()
-        other = from_settings(driver.settings(statement_widths=[11, 12, *statement.WIDTHS[2:]]))
-        with pytest.raises(ChannelUnavailable, match="column 2"):
-            self.source(other).fetch_statement(
-                "ACOMN", (datetime.now(naming.BEIJING) + timedelta(hours=1)).date()
+        other = from_settings(
+            driver.settings(
+                statement_widths=[11, 12, *statement.WIDTHS[2:]],
+                clock=lambda: datetime.now(UTC) + timedelta(days=1),
             )
+        )
+        with pytest.raises(ChannelUnavailable, match="column 2"):
+            self.source(other).fetch_statement("ACOMN", naming.day_of(datetime.now(UTC)))
 
     def test_a_lost_answer_is_asked_for_again(self, driver: UnionPayDriver) -> None:
         driver.sandbox.fault("/unionpay/file", "garbage_after")
         with pytest.raises(ChannelUnavailable):
-            self.source(driver.channel).fetch_statement("ACOMN", datetime.now(naming.BEIJING).date())
+            self.source(driver.channel).fetch_statement(
+                "ACOMN", naming.day_of(datetime.now(UTC)) - timedelta(days=1)
+            )
 
 
 def packed(*members: tuple[str, bytes], wrap: Callable[[bytes], bytes] = zlib.compress) -> str:

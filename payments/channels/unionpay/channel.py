@@ -220,13 +220,16 @@ class UnionPayChannel:
     def fetch_statement(self, kind: str, day: date) -> Statement:
         if kind not in self.statement_kinds:
             raise StatementUnavailable(f"UnionPay has no statement called {kind[:40]!r}")
+        today = naming.day_of(self._clock())
+        if day >= today:
+            raise StatementNotReady("this day of UnionPay's is not over")
         try:
             answer = self._gateway.file(day.strftime("%m%d"))
         except Unanswered as unanswered:
             raise ChannelUnavailable(str(unanswered)) from unanswered
         if answer.code == codes.NO_FILE:
             # A day without a movement has no file either, so waiting ends at some time.
-            if self._clock().astimezone(naming.BEIJING).date() - day < _FILE_WAITS:
+            if today - day < _FILE_WAITS:
                 raise StatementNotReady("UnionPay has not written this day's file yet")
             raise StatementUnavailable("UnionPay has no file for this day")
         if answer.code != codes.OK:

@@ -75,10 +75,11 @@ def read_trace_time(text: str, txn_time: str) -> datetime | None:
 def same_day(first: str, second: str) -> bool:
     """Whether both identifiers were made on one day of UnionPay's, which is when a payment can be undone."""
     try:
-        return _day(first) == _day(second)
+        return day_of(moment_of(first)) == day_of(moment_of(second))
     except MalformedIdentifier:
         return False
 
 
-def _day(reference: str) -> date:
-    return (moment_of(reference).astimezone(BEIJING) + _DAY_BEGINS_EARLIER).date()
+def day_of(moment: datetime) -> date:
+    """UnionPay's own day at this moment."""
+    return (moment.astimezone(BEIJING) + _DAY_BEGINS_EARLIER).date()
