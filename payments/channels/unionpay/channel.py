@@ -234,13 +234,7 @@ class UnionPayChannel:
             raise StatementUnavailable("UnionPay has no file for this day")
         if answer.code != codes.OK:
             raise ChannelUnavailable(f"UnionPay answered {answer.code} {answer.message}")
-        try:
-            name, content = statement.unpacked(answer.text("fileContent"))
-            # Read to its end before it is believed: a file that was cut off has a line that does not fit.
-            for _ in statement.rows(content, self._statement_widths):
-                continue
-        except statement.Unreadable as problem:
-            raise ChannelUnavailable(str(problem)) from problem
+        name, content = self._unpacked(answer)
         return Statement(channel=self.code, kind=kind, day=day, name=name, content=content)
 
     def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
@@ -263,6 +257,16 @@ class UnionPayChannel:
         else:
             return None
         return Answer(Outcome.ERRORED, code=code, message=message, advice=Advice.OTHER_METHOD)
+
+    def _unpacked(self, answer: GatewayAnswer) -> tuple[str, bytes]:
+        try:
+            name, content = statement.unpacked(answer.text("fileContent"))
+            # Read to its end before it is believed: a file that was cut off has a line that does not fit.
+            for _ in statement.rows(content, self._statement_widths):
+                continue
+        except statement.Unreadable as problem:
+            raise ChannelUnavailable(str(problem)) from problem
+        return name, content
 
     def _order(self, request: MovementRequest) -> GatewayAnswer:
         return self._beside(request, "")
