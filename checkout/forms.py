@@ -14,6 +14,7 @@ from checkout.facts import MAX_QUANTITY, Address
 from checkout.pricing import REGIONS
 from checkout.selectors import OrderLeft
 from ledger.money import Money
+from payments.selectors import offered_methods
 from payments.states import PaymentMethod
 
 _FIRST = "CN"
@@ -87,6 +88,8 @@ class PayForm(PageForm):
             (PaymentMethod.CARD, _("Card")),
             (PaymentMethod.ALIPAY, _("Alipay")),
             (PaymentMethod.WECHAT_PAY, _("WeChat Pay")),
+            (PaymentMethod.UNIONPAY, _("UnionPay")),
+            (PaymentMethod.E_CNY, _("Digital RMB")),
         ],
         error_messages={
             "required": _("Choose how to pay."),
@@ -94,6 +97,10 @@ class PayForm(PageForm):
         },
     )
     instrument = forms.CharField(max_length=200, required=False, validators=[no_card_number])
+
+    def offered(self) -> frozenset[str]:
+        """The methods to show. One that went meanwhile is refused when the payment starts."""
+        return offered_methods()
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

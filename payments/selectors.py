@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db.models import Min, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -14,13 +15,14 @@ from payments.channels import registry
 from payments.channels.contract import Capability
 from payments.errors import PaymentNotFound, RefundNotFound
 from payments.models import Attempt, OutboxEvent, Payment, Refund
+from payments.routing import route
 from payments.rules import refund_rules
 from payments.states import AttemptKind, PaymentState, RefundState
 
 
 @dataclass(frozen=True, slots=True)
 class NextActionView:
-    """What the customer has to do. `kind` is "redirect", "three_d_secure" or "qr"; `value` a URL or the QR's text."""
+    """What the customer has to do. `kind` is an `ActionKind`, `value` a URL, a QR's text, or JSON as the kind says."""
 
     kind: str
     value: str
@@ -134,6 +136,13 @@ class TakenMoney:
     refunded: int
     returning: int  # refunded, or on its way back
     held: int
+
+
+def offered_methods() -> frozenset[str]:
+    """The methods that some configured channel serves."""
+    configured = registry.configured()
+    methods = settings.PAYMENT_METHODS
+    return frozenset(method for method in methods if route(method, methods, configured).eligible)
 
 
 def payment(public_id: str) -> PaymentView:

@@ -1,4 +1,4 @@
-"""What a phone shows after the scan: whom to pay, how much, Pay and Decline. The same page for both wallets."""
+"""What a phone shows after the scan: whom to pay, how much, Pay and Decline. The same page for every wallet."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,9 +15,15 @@ from sandbox.html import Html, amount_text, fragment, page
 from sandbox.provider import ActionRefused, Payment, World
 
 _BEIJING = timezone(timedelta(hours=8))
-_NAMES = {"alipay": ("支付宝", "Alipay"), "wechat": ("微信支付", "WeChat Pay")}
+_NAMES = {
+    "alipay": ("支付宝", "Alipay"),
+    "wechat": ("微信支付", "WeChat Pay"),
+    "unionpay": ("银联在线支付", "UnionPay"),
+    "ecny": ("数字人民币", "e-CNY"),
+}
 _ENDINGS = {
     "paid": ("paid", "支付成功", "Paid", "商家已收到付款。", "The merchant has the money."),
+    "authorized": ("paid", "已冻结", "Held", "金额已为商家冻结。", "The sum is held for the merchant."),
     "failed": ("stopped", "已取消付款", "Declined", "没有扣款。", "No money was taken."),
     "closed": ("stopped", "订单已关闭", "Closed", "二维码已失效，没有扣款。", "This code no longer works."),
 }
@@ -25,12 +31,19 @@ _ENDINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """One provider's wallet. `find` gives the payment of a code, `back` where the shop wants its buyer again."""
+    """One provider's wallet. `find` gives the payment of a code, `back` where the shop wants its buyer again.
+
+    `actions` are what its buttons may do, `choice` the template that shows them; `leave` is the way back for
+    providers that have one beside an address.
+    """
 
     channel: str
     find: Callable[[World, str], str | None]
     back: Callable[[World, Payment, Request], str]
     place: str = ""  # its part of the address, where another provider serves the same wallet
+    actions: tuple[str, ...] = ("pay", "decline")
+    choice: str = "wallet_choice"
+    leave: Callable[[World, Payment], Html] | None = None
 
     @property
     def address(self) -> str:
@@ -67,7 +80,7 @@ def routes(world: World, wallet: Wallet) -> list[BaseRoute]:
 
 
 def _found(world: World, wallet: Wallet, request: Request) -> Payment | None:
-    if request.path_params.get("action", "pay") not in ("pay", "decline"):
+    if request.path_params.get("action", "decline") not in wallet.actions:
         return None
     payment = wallet.find(world, request.path_params["code"])
     return payments.get_payment(world, payment) if payment else None
@@ -79,14 +92,9 @@ def _sheet(world: World, wallet: Wallet, payment: Payment, request: Request) -> 
     # behind /pay or /decline the page must name the code's own address again
     here = f"{wallet.address}/{request.path_params['code']}"
     if payment.state == "waiting":
-        foot = fragment(
-            "wallet_choice",
-            pay=f"{here}/pay{query}",
-            decline=f"{here}/decline{query}",
-            amount=_yuan(payment),
-        )
+        foot = fragment(wallet.choice, here=here, query=query, amount=_yuan(payment))
     else:
-        foot = _ending(payment, wallet.back(world, payment, request))
+        foot = _ending(payment, _way_back(world, wallet, payment, request))
     merchant = world.storage.row("SELECT name FROM merchants WHERE id = ?", payment.merchant)
     name = str(merchant["name"]) if merchant else "?"
     return _page(
@@ -109,7 +117,14 @@ def _sheet(world: World, wallet: Wallet, payment: Payment, request: Request) -> 
     )
 
 
-def _ending(payment: Payment, back: str) -> Html:
+def _way_back(world: World, wallet: Wallet, payment: Payment, request: Request) -> Html:
+    if wallet.leave:
+        return wallet.leave(world, payment)
+    back = wallet.back(world, payment, request)
+    return fragment("wallet_back", url=back) if back else Html("")
+
+
+def _ending(payment: Payment, back: Html) -> Html:
     look, chinese, english, chinese_more, english_more = _ENDINGS.get(payment.state, _ENDINGS["closed"])
     return fragment(
         "wallet_ending",
@@ -119,7 +134,7 @@ def _ending(payment: Payment, back: str) -> Html:
         english=english,
         chinese_more=chinese_more,
         english_more=english_more,
-        back=fragment("wallet_back", url=back) if back else Html(""),
+        back=back,
     )
 
 

@@ -1,5 +1,6 @@
 """The payment page, the provider's way back to it, and the result."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -89,7 +91,8 @@ def result(request: HttpRequest, order_id: str) -> HttpResponse:
     return _render(request, "checkout/result.html", order, situation)
 
 
-@require_safe
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @xframe_options_sameorigin
 @csp_replace({"frame-ancestors": ["'self'"]})  # type: ignore[arg-type] # says that views take no arguments
@@ -97,8 +100,11 @@ def come_back(request: HttpRequest, order_id: str) -> HttpResponse:
     """Where a provider sends the customer afterwards, on the whole page or inside our frame.
 
     A frame reached from another site carries no session, so there the page only tells its parent to go on.
-    The provider is asked: that someone came back proves nothing.
+    The provider is asked: that someone came back proves nothing. Some providers let the browser post their result
+    here, from their site and so without a session: it is not read, and the browser is told to come with GET.
     """
+    if request.method == "POST":
+        return redirect(f"{reverse('checkout:return', args=[order_id])}?continue=1")
     on_whole_page = request.headers.get("Sec-Fetch-Dest") == "document" or "continue" in request.GET
     if not on_whole_page:
         return render(request, "checkout/return.html", {"order_id": order_id})
@@ -135,6 +141,7 @@ def _render(
         "next_step": advice.next_step(situation.payment) if situation.payment else "",
         "form": form,
         "qr": _drawn(situation),
+        "posted": _posted(situation),
         "on_phone": client_of(request).device_kind == "phone",
         "poll_seconds": _SECONDS_BETWEEN_POLLS.get(situation.stage, 2),
         **card_fields(form["instrument"].value()),
@@ -146,6 +153,14 @@ def _drawn(situation: Situation) -> str:
     if situation.stage != Stage.QR or situation.action is None:
         return ""
     return segno.make(situation.action.value, error="m").svg_inline(omitsize=True, border=1, dark="#13201b")
+
+
+def _posted(situation: Situation) -> dict[str, Any]:
+    """Where the customer's browser posts which fields."""
+    if situation.stage != Stage.FORM or situation.action is None:
+        return {}
+    form: dict[str, Any] = json.loads(situation.action.value)
+    return form
 
 
 def card_fields(token: Any) -> dict[str, str]:

@@ -16,6 +16,7 @@ class Stage(StrEnum):
     QR = "qr"
     CHALLENGE = "challenge"  # 3-D Secure, framed in our page
     REDIRECT = "redirect"  # a page or app of the provider's
+    FORM = "form"  # the same, reached by a form
     WAITING = "waiting"
     ASKING = "asking"  # the provider has not said what became of the money
     REVIEW = "review"
@@ -39,7 +40,12 @@ RESULTS = frozenset(
         Stage.MONEY_BACK,
     }
 )
-_ACTIONS = {"qr": Stage.QR, "three_d_secure": Stage.CHALLENGE, "redirect": Stage.REDIRECT}
+_ACTIONS = {
+    "qr": Stage.QR,
+    "three_d_secure": Stage.CHALLENGE,
+    "redirect": Stage.REDIRECT,
+    "form": Stage.FORM,
+}
 _PAYMENTS = {
     PaymentState.IN_REVIEW: Stage.REVIEW,
     PaymentState.UNKNOWN: Stage.ASKING,

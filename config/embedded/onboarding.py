@@ -13,7 +13,8 @@ from config.embedded.errors import CannotStart
 from config.embedded.folder import DataFolder
 from config.embedded.secrets import ensure_rsa_key, render
 
-LIVE_CREDENTIALS = ("STRIPE_SECRET_KEY", "ALIPAY_APP_ID", "WECHAT_MCHID")
+LIVE_CREDENTIALS = ("STRIPE_SECRET_KEY", "ALIPAY_APP_ID", "WECHAT_MCHID", "UNIONPAY_MER_ID", "ECNY_MCH_ID")
+_CHANNELS = ("stripe", "alipay", "wechat", "unionpay", "ecny")
 
 
 def live_credentials(environment: Mapping[str, str] = os.environ) -> list[str]:
@@ -30,6 +31,8 @@ def onboard(folder: DataFolder, *, sandbox_url: str, public_url: str) -> None:
     """This will open or renew the account of our merchant at the sandbox, for this address of ours."""
     alipay_path, alipay_public = ensure_rsa_key(folder, "alipay-app")
     wechat_path, wechat_public = ensure_rsa_key(folder, "wechat-merchant")
+    unionpay_path, unionpay_public = ensure_rsa_key(folder, "unionpay-sign")
+    ecny_path, ecny_public = ensure_rsa_key(folder, "ecny-merchant")
     account = _ask(
         sandbox_url,
         {
@@ -37,12 +40,16 @@ def onboard(folder: DataFolder, *, sandbox_url: str, public_url: str) -> None:
             "webhooks": {"stripe": f"{public_url}/webhooks/stripe"},
             "alipay": {"app_public_key": alipay_public},
             "wechat": {"merchant_public_key": wechat_public},
+            "unionpay": {"merchant_public_key": unionpay_public},
+            "ecny": {"merchant_public_key": ecny_public},
         },
     )
     values = {"SANDBOX_URL": sandbox_url}
     values |= _stripe(sandbox_url, account["stripe"])
     values |= _alipay(folder, sandbox_url, account["alipay"], alipay_path)
     values |= _wechat(folder, sandbox_url, account["wechat"], wechat_path)
+    values |= _unionpay(folder, sandbox_url, account["unionpay"], unionpay_path)
+    values |= _ecny(folder, sandbox_url, account["ecny"], ecny_path)
     folder.write_private(folder.sandbox_environment, render(values))
 
 
@@ -53,7 +60,7 @@ def _ask(sandbox_url: str, merchant: Mapping[str, Any]) -> dict[str, Any]:
         account: dict[str, Any] = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise CannotStart(f"the sandbox did not open an account: {error}") from error
-    missing = [channel for channel in ("stripe", "alipay", "wechat") if channel not in account]
+    missing = [channel for channel in _CHANNELS if channel not in account]
     if missing:
         raise CannotStart(f"the sandbox opened no account for {', '.join(missing)}")
     return account
@@ -92,4 +99,39 @@ def _wechat(folder: DataFolder, sandbox_url: str, account: Mapping[str, str], pr
         "WECHAT_MERCHANT_PRIVATE_KEY_FILE": private,
         "WECHAT_API_V3_KEY": account["api_v3_key"],
         "WECHAT_PLATFORM_KEYS": f"{account['public_key_id']}={public}",
+    }
+
+
+def _unionpay(
+    folder: DataFolder, sandbox_url: str, account: Mapping[str, str], private: str
+) -> dict[str, str]:
+    files = {
+        name: folder.keys / f"unionpay-{name}.pem"
+        for name in ("merchant_certificate", "root_certificate", "middle_certificate")
+    }
+    for name, path in files.items():
+        folder.write_private(path, account[name])
+    return {
+        "UNIONPAY_GATEWAY": f"{sandbox_url}/unionpay/gateway/api",
+        "UNIONPAY_FILE_GATEWAY": f"{sandbox_url}/unionpay/file",
+        "UNIONPAY_MER_ID": account["mer_id"],
+        "UNIONPAY_SIGN_KEY_FILE": private,
+        "UNIONPAY_SIGN_CERT_FILE": str(files["merchant_certificate"]),
+        "UNIONPAY_ROOT_CERT_FILE": str(files["root_certificate"]),
+        "UNIONPAY_MIDDLE_CERT_FILE": str(files["middle_certificate"]),
+        "UNIONPAY_COMMON_NAME": account["common_name"],
+    }
+
+
+def _ecny(folder: DataFolder, sandbox_url: str, account: Mapping[str, Any], private: str) -> dict[str, str]:
+    known = []
+    for key_id, pem in account["gateway_keys"].items():
+        path = folder.keys / f"ecny-gateway-{key_id}.pem"
+        folder.write_private(path, pem)
+        known.append(f"{key_id}={path}")
+    return {
+        "ECNY_GATEWAY": f"{sandbox_url}/ecny",
+        "ECNY_MCH_ID": account["mch_id"],
+        "ECNY_MERCHANT_PRIVATE_KEY_FILE": private,
+        "ECNY_GATEWAY_KEYS": ",".join(known),
     }

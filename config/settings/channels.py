@@ -20,6 +20,8 @@ CHANNELS = {
     "stripe": "payments.channels.stripe.channel.from_settings",
     "alipay": "payments.channels.alipay.channel.from_settings",
     "wechat": "payments.channels.wechat.channel.from_settings",
+    "unionpay": "payments.channels.unionpay.channel.from_settings",
+    "ecny": "payments.channels.ecny.channel.from_settings",
 }
 # method that the customer picks → channels that serve it, in order of preference
 PAYMENT_METHODS = {
@@ -27,6 +29,8 @@ PAYMENT_METHODS = {
     "apple_pay": ["stripe"],
     "alipay": ["alipay", "stripe"],
     "wechat_pay": ["wechat", "stripe"],
+    "unionpay": ["unionpay"],
+    "e_cny": ["ecny"],
 }
 
 STRIPE = {
@@ -64,5 +68,27 @@ WECHAT = {
     "platform_keys": env.list("WECHAT_PLATFORM_KEYS", default=[]),
     # certificate mode: fetch WeChat Pay's certificates and keep them fresh; with both, a key switch is under way
     "platform_certificates": env.bool("WECHAT_PLATFORM_CERTIFICATES", default=False),
+}
+UNIONPAY = {
+    "gateway": env.str("UNIONPAY_GATEWAY", default="https://gateway.95516.com/gateway/api"),
+    "file_gateway": env.str("UNIONPAY_FILE_GATEWAY", default="https://filedownload.95516.com/"),
+    "mer_id": env.str("UNIONPAY_MER_ID", default=""),
+    "sign_key_file": env.str("UNIONPAY_SIGN_KEY_FILE", default=""),
+    "sign_cert_file": env.str("UNIONPAY_SIGN_CERT_FILE", default=""),
+    # One file may hold several certificates, while an issuer changes its own.
+    "root_cert_file": env.str("UNIONPAY_ROOT_CERT_FILE", default=""),
+    "middle_cert_file": env.str("UNIONPAY_MIDDLE_CERT_FILE", default=""),
+    # The third part of the common name of UnionPay's own certificates.
+    "common_name": env.str("UNIONPAY_COMMON_NAME", default="中国银联股份有限公司"),
+    # Widths of the settlement file's columns; empty for those of the published sample.
+    "statement_widths": env.list("UNIONPAY_STATEMENT_WIDTHS", cast=int, default=[]),
+}
+# A generic profile: the fields of a real e-CNY gateway stand in the contract with it. See docs/channels/ecny.md.
+ECNY = {
+    "gateway": env.str("ECNY_GATEWAY", default=""),
+    "mch_id": env.str("ECNY_MCH_ID", default=""),
+    "merchant_private_key_file": env.str("ECNY_MERCHANT_PRIVATE_KEY_FILE", default=""),
+    # "key id=/path.pem", several while the gateway changes its key
+    "gateway_keys": env.list("ECNY_GATEWAY_KEYS", default=[]),
 }
 SANDBOX_URL = env.str("SANDBOX_URL", default="")

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from config.settings.base import PUBLIC_URL
-from config.settings.channels import ALIPAY, STRIPE
+from config.settings.channels import ALIPAY, STRIPE, UNIONPAY
 from config.settings.environment import env
 
 
@@ -42,6 +42,8 @@ if _card_provider == ["https://js.stripe.com"]:
     _card_provider += ["https://*.js.stripe.com", "https://hooks.stripe.com"]
 # Browsers hold redirects that follow a form to form-action, so the wallets' cashiers are named.
 _cashiers = [_origin(ALIPAY["gateway"]), "https://*.alipay.com", "https://wx.tenpay.com"]
+# UnionPay's is reached by a form.
+_cashiers += [_origin(UNIONPAY["gateway"]), "https://*.95516.com", "https://*.unionpay.com"]
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -33,7 +33,13 @@ def dispute_desk(code: str) -> DisputeDesk:
 
 def configured() -> frozenset[str]:
     """Channels with credentials: those without are left out of every route."""
-    credential = {"stripe": "secret_key", "alipay": "app_id", "wechat": "mchid"}
+    credential = {
+        "stripe": "secret_key",
+        "alipay": "app_id",
+        "wechat": "mchid",
+        "unionpay": "mer_id",
+        "ecny": "mch_id",
+    }
     return frozenset(code for code in settings.CHANNELS if getattr(settings, code.upper())[credential[code]])
 
 

@@ -6,11 +6,19 @@ import pytest
 
 from tests.channels.drivers import Driver
 from tests.channels.drivers.alipay import AlipayDriver
+from tests.channels.drivers.ecny import EcnyDriver
 from tests.channels.drivers.stripe import StripeDriver
+from tests.channels.drivers.unionpay import UnionPayDriver
 from tests.channels.drivers.wechat import WechatDriver
 from tests.channels.world import Receiver, Sandbox, running_receiver, running_sandbox
 
-DRIVERS: dict[str, type[Driver]] = {"stripe": StripeDriver, "alipay": AlipayDriver, "wechat": WechatDriver}
+DRIVERS: dict[str, type[Driver]] = {
+    "stripe": StripeDriver,
+    "alipay": AlipayDriver,
+    "wechat": WechatDriver,
+    "unionpay": UnionPayDriver,
+    "ecny": EcnyDriver,
+}
 
 
 @pytest.fixture(scope="session")

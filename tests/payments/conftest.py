@@ -35,17 +35,23 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 def credentials(
     sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, live_server: Any
 ) -> dict[str, Any]:
-    """Settings of the three channels for one merchant, whose notifications go to the live server."""
+    """Settings of the channels for one merchant, whose notifications go to the live server."""
     keys = tmp_path_factory.mktemp("keys")
-    public = {name: _new_key(keys / f"{name}.pem") for name in ("alipay", "wechat")}
+    public = {name: _new_key(keys / f"{name}.pem") for name in ("alipay", "wechat", "unionpay", "ecny")}
     account = sandbox.onboard(
         name=f"payments {live_server.url}",
         webhooks={"stripe": f"{live_server.url}/webhooks/stripe"},
         alipay={"app_public_key": public["alipay"]},
         wechat={"merchant_public_key": public["wechat"]},
+        unionpay={"merchant_public_key": public["unionpay"]},
+        ecny={"merchant_public_key": public["ecny"]},
     )
     (keys / "alipay-public.pem").write_text(account["alipay"]["alipay_public_key"])
     (keys / "wechat-platform.pem").write_text(account["wechat"]["public_key"])
+    for name in ("merchant_certificate", "root_certificate", "middle_certificate"):
+        (keys / f"unionpay-{name}.pem").write_text(account["unionpay"][name])
+    for key_id, pem in account["ecny"]["gateway_keys"].items():
+        (keys / f"{key_id}.pem").write_text(pem)
     return {
         "STRIPE": {
             "api_base": f"{sandbox.url}/stripe",
@@ -69,6 +75,22 @@ def credentials(
             "merchant_private_key_file": str(keys / "wechat.pem"),
             "api_v3_key": account["wechat"]["api_v3_key"],
             "platform_keys": [f"{account['wechat']['public_key_id']}={keys / 'wechat-platform.pem'}"],
+        },
+        "UNIONPAY": {
+            "gateway": f"{sandbox.url}/unionpay/gateway/api",
+            "file_gateway": f"{sandbox.url}/unionpay/file",
+            "mer_id": account["unionpay"]["mer_id"],
+            "common_name": account["unionpay"]["common_name"],
+            "sign_key_file": str(keys / "unionpay.pem"),
+            "sign_cert_file": str(keys / "unionpay-merchant_certificate.pem"),
+            "root_cert_file": str(keys / "unionpay-root_certificate.pem"),
+            "middle_cert_file": str(keys / "unionpay-middle_certificate.pem"),
+        },
+        "ECNY": {
+            "gateway": f"{sandbox.url}/ecny",
+            "mch_id": account["ecny"]["mch_id"],
+            "merchant_private_key_file": str(keys / "ecny.pem"),
+            "gateway_keys": [f"{name}={keys / f'{name}.pem'}" for name in account["ecny"]["gateway_keys"]],
         },
     }
 

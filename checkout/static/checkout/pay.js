@@ -27,3 +27,13 @@ const offline = document.getElementById("offline");
 document.addEventListener("htmx:sendError", () => { offline.hidden = false; });
 document.addEventListener("htmx:timeout", () => { offline.hidden = false; });
 document.addEventListener("htmx:afterOnLoad", () => { offline.hidden = true; });
+
+// The provider's page that is reached by a form: sent by itself once, so that Back does not lead there again.
+const send = () => {
+  const form = document.querySelector("form[data-send]");
+  if (!form || sessionStorage.getItem(form.dataset.send)) return;
+  sessionStorage.setItem(form.dataset.send, "sent");
+  form.submit();
+};
+document.addEventListener("htmx:afterSwap", send);
+send();

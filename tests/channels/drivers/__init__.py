@@ -20,6 +20,7 @@ class Driver(ABC):
     currency: str = "CNY"
     start_path: str  # the path that `start` calls at the sandbox, for faults
     refund_path: str  # the same for `refund`
+    starts_in_browser: bool = False  # whether `start` asks nobody: the customer's browser takes it there
     paid_at_start: bool = False  # whether `start` takes the money at once (a card), or the customer must act
 
     slow_refund: int = 0  # the sum of a refund that ends when `refund_ends` says so; 0 if there is none
