@@ -13,14 +13,20 @@ from config.settings.environment import DATA_DIR
 
 # role → apps whose rows it may see, and what it may do there beyond seeing
 ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "support": (("checkout", "payments"), ("payments.request_refund",)),
+    "support": (("checkout", "payments"), ("payments.request_refund", "payments.replay_event")),
     "risk analyst": (("checkout", "payments", "risk"), ("risk.claim_riskcase", "risk.decide_riskcase")),
     "risk manager": (("checkout", "payments", "risk"), ("risk.claim_riskcase", "risk.decide_riskcase")),
     "finance": (
         ("checkout", "payments", "ledger", "reconciliation"),
-        ("payments.request_refund", "ledger.close_day", "reconciliation.decide_discrepancy"),
+        (
+            *("payments.request_refund", "payments.replay_event"),
+            *("ledger.close_day", "reconciliation.decide_discrepancy"),
+        ),
     ),
-    "administrator": (("checkout", "payments", "risk", "ledger", "reconciliation", "django_celery_beat"), ()),
+    "administrator": (
+        ("checkout", "payments", "risk", "ledger", "reconciliation", "django_celery_beat"),
+        ("payments.replay_event", "payments.manage_webhooks"),
+    ),
 }
 
 

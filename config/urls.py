@@ -8,6 +8,7 @@ from config import health, views
 
 urlpatterns = [
     path("console/payments/review/", include("payments.admin.urls")),
+    path("console/payments/webhooks/", include("payments.admin.webhook_urls")),
     path("console/", admin.site.urls),
     path("webhooks/", include("payments.urls")),
     path("api/v1/", include("checkout.api.urls")),

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 
 
@@ -112,3 +113,26 @@ class RefundFailed(PaymentEvent):
     name: ClassVar[str] = "refund.failed"
     refund: str
     code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookEndpointDisabled(Event):
+    """`reference` is the endpoint (whe_…): it failed for too long, or said that it is gone."""
+
+    name: ClassVar[str] = "webhook_endpoint.disabled"
+    url: str
+    reason: str
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """An event that has happened, as those hear of it who listen to everything. `sequence` grows with time."""
+
+    sequence: int
+    id: str  # evt_…
+    name: str
+    subject: str
+    payload: dict[str, Any]
+    happened_at: datetime
+    request_id: str = ""

@@ -83,3 +83,8 @@ class PaymentMethod(StrEnum):
 SETTLED = frozenset({PaymentState.SUCCEEDED, PaymentState.CANCELLED})
 # The payment may still take money: nothing else may be started for the same order.
 LIVE = frozenset(PaymentState) - {PaymentState.CANCELLED}
+
+
+class WebhookEndpointState(StrEnum):
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"

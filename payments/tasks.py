@@ -1,13 +1,17 @@
 """Celery: ids in, one service call. Every task may run twice, late, or next to itself."""
 
+from datetime import timedelta
+
 import structlog
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from payments.models import Attempt, InboxEvent, Refund
 from payments.services.apply_notice import apply_notice
 from payments.services.carry_out_refund import carry_out_refund
 from payments.services.expire_reviews import expire_reviews
+from payments.services.forget_events import forget_events
 from payments.services.forget_idempotency_keys import forget_idempotency_keys
 from payments.services.settle_attempt import settle_attempt
 
@@ -59,6 +63,11 @@ def retry_inbox() -> int:
 @shared_task
 def forget_old_idempotency_keys() -> int:
     return forget_idempotency_keys(now=timezone.now())
+
+
+@shared_task
+def forget_old_events() -> int:
+    return forget_events(before=timezone.now() - timedelta(days=settings.EVENTS_KEPT_DAYS))
 
 
 @shared_task

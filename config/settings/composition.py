@@ -16,7 +16,14 @@ EVENT_HANDLERS: dict[str, list[str]] = {
 EVENT_SUBSCRIBERS: dict[str, list[str]] = {
     "order.paid": ["checkout.subscribers.confirm_by_mail"],
     "refund.requested": ["payments.subscribers.carry_out_refund"],
+    "webhook_endpoint.disabled": ["payments.subscribers.mail_about_disabled_endpoint"],
 }
+
+# Told of every event, many at a time: after commit, at least once, in order per subject.
+EVENT_STREAMS: list[str] = [
+    "payments.subscribers.tell_merchants",
+    "payments.subscribers.put_on_the_bus",
+]
 
 # Each yields one `ledger.invariants.Finding` per broken row; `manage.py verify` runs them all.
 INVARIANTS: list[str] = [

@@ -4,8 +4,21 @@ from payments.models.api_key import ApiKey
 from payments.models.attempt import Attempt
 from payments.models.idempotency import IdempotencyKey
 from payments.models.inbox import InboxEvent
-from payments.models.outbox import OutboxEvent
+from payments.models.outbox import OutboxDelivery, OutboxEvent
 from payments.models.payment import Payment
 from payments.models.refund import Refund
+from payments.models.webhooks import WebhookDelivery, WebhookEndpoint, WebhookMessage
 
-__all__ = ["ApiKey", "Attempt", "IdempotencyKey", "InboxEvent", "OutboxEvent", "Payment", "Refund"]
+__all__ = [
+    "ApiKey",
+    "Attempt",
+    "IdempotencyKey",
+    "InboxEvent",
+    "OutboxDelivery",
+    "OutboxEvent",
+    "Payment",
+    "Refund",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookMessage",
+]

@@ -21,6 +21,8 @@ class Scope(StrEnum):
     ORDERS_WRITE = "orders:write"
     PAYMENTS_WRITE = "payments:write"
     REFUNDS_WRITE = "refunds:write"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

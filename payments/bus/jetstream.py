@@ -1,0 +1,111 @@
+"""NATS JetStream: one stream with a subject for each event's name, `smartcheckout.order.paid`.
+
+The client is asynchronous; it lives on a loop of its own in a thread of this process.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator, Sequence
+from typing import Any, TypeVar
+
+import nats
+from nats.errors import Error as NatsError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
+
+from payments.bus.contract import DEDUPE_SECONDS, BusUnavailable, Heard, encoded, heard
+from payments.events import Told
+
+_TIMEOUT_SECONDS = 5.0
+_READ_AT_ONCE = 100
+T = TypeVar("T")
+
+
+class JetStream:
+    def __init__(self, url: str, *, prefix: str, keep: int) -> None:
+        self._url, self._prefix = url, prefix
+        self._stream = StreamConfig(
+            name=prefix,
+            subjects=[f"{prefix}.>"],
+            storage=StorageType.FILE,
+            retention=RetentionPolicy.LIMITS,
+            max_msgs=keep,
+            duplicate_window=DEDUPE_SECONDS,
+        )
+        self._client: Any = None
+        self._opening = asyncio.Lock()
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="event bus", daemon=True).start()
+
+    def publish(self, events: Sequence[Told]) -> None:
+        try:
+            self._run(self._publish(events), _TIMEOUT_SECONDS * 2)
+        except (NatsError, TimeoutError, OSError) as error:
+            raise BusUnavailable(f"NATS: {type(error).__name__} {error}") from error
+
+    def follow(self, *, consumer: str, from_start: bool, wait_seconds: float) -> Iterator[Heard | None]:
+        subscription = self._run(self._subscribe(consumer, from_start), _TIMEOUT_SECONDS * 2)
+        while True:
+            messages = self._run(self._fetch(subscription, wait_seconds), wait_seconds + _TIMEOUT_SECONDS)
+            for message in messages:
+                yield heard(message.data, message)
+                self._run(message.ack_sync(_TIMEOUT_SECONDS), _TIMEOUT_SECONDS * 2)
+            if not messages:
+                yield None
+
+    async def _publish(self, events: Sequence[Told]) -> None:
+        """Sent in order, acknowledged all together: the server appends what one connection sends in that order."""
+        stream = await self._connected()
+        acknowledged = [
+            await stream.publish_async(
+                f"{self._prefix}.{event.name}",
+                encoded(event),
+                wait_stall=_TIMEOUT_SECONDS,
+                headers={"Nats-Msg-Id": event.id, "subject": event.subject, "request-id": event.request_id},
+            )
+            for event in events
+        ]
+        await asyncio.wait_for(asyncio.gather(*acknowledged), _TIMEOUT_SECONDS)
+
+    async def _subscribe(self, consumer: str, from_start: bool) -> Any:
+        stream = await self._connected()
+        try:
+            await stream.consumer_info(self._prefix, consumer)
+        except NotFoundError:
+            policy = DeliverPolicy.ALL if from_start else DeliverPolicy.NEW
+            config = ConsumerConfig(
+                durable_name=consumer,
+                deliver_policy=policy,
+                ack_policy=AckPolicy.EXPLICIT,
+                max_ack_pending=1000,
+            )
+            await stream.add_consumer(self._prefix, config)
+        return await stream.pull_subscribe_bind(consumer, self._prefix)
+
+    async def _fetch(self, subscription: Any, wait_seconds: float) -> list[Any]:
+        try:
+            return list(await subscription.fetch(_READ_AT_ONCE, timeout=wait_seconds))
+        except TimeoutError:
+            return []
+
+    async def _connected(self) -> Any:
+        """One connection for good; the stream is there, and as configured, before anything is sent."""
+        async with self._opening:
+            if self._client is None or not self._client.is_connected:
+                if self._client is not None:
+                    await self._client.close()
+                client = await nats.connect(
+                    self._url, connect_timeout=_TIMEOUT_SECONDS, allow_reconnect=False
+                )
+                self._client = client
+                await self._ensure_stream(client.jetstream(timeout=_TIMEOUT_SECONDS))
+            return self._client.jetstream(timeout=_TIMEOUT_SECONDS)
+
+    async def _ensure_stream(self, stream: Any) -> None:
+        try:
+            await stream.update_stream(self._stream)
+        except NotFoundError:
+            await stream.add_stream(self._stream)
+
+    def _run(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
