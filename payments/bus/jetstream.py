@@ -17,7 +17,6 @@ from payments.bus.contract import DEDUPE_SECONDS, BusUnavailable, Heard, encoded
 from payments.events import Told
 
 _TIMEOUT_SECONDS = 5.0
-_READ_AT_ONCE = 100
 T = TypeVar("T")
 
 
@@ -46,12 +45,16 @@ class JetStream:
     def follow(self, *, consumer: str, from_start: bool, wait_seconds: float) -> Iterator[Heard | None]:
         subscription = self._run(self._subscribe(consumer, from_start), _TIMEOUT_SECONDS * 2)
         while True:
-            messages = self._run(self._fetch(subscription, wait_seconds), wait_seconds + _TIMEOUT_SECONDS)
-            for message in messages:
-                yield heard(message.data, message)
-                self._run(message.ack_sync(_TIMEOUT_SECONDS), _TIMEOUT_SECONDS * 2)
-            if not messages:
+            message = self._run(self._next(subscription, wait_seconds), wait_seconds + _TIMEOUT_SECONDS)
+            if message is None:
                 yield None
+                continue
+            try:
+                yield heard(message.data, message)
+            except GeneratorExit:
+                self._run(message.nak(), _TIMEOUT_SECONDS)  # at once to whoever follows next
+                raise
+            self._run(message.ack_sync(_TIMEOUT_SECONDS), _TIMEOUT_SECONDS * 2)
 
     async def _publish(self, events: Sequence[Told]) -> None:
         """Sent in order, acknowledged all together: the server appends what one connection sends in that order."""
@@ -82,11 +85,12 @@ class JetStream:
             await stream.add_consumer(self._prefix, config)
         return await stream.pull_subscribe_bind(consumer, self._prefix)
 
-    async def _fetch(self, subscription: Any, wait_seconds: float) -> list[Any]:
+    async def _next(self, subscription: Any, wait_seconds: float) -> Any:
         try:
-            return list(await subscription.fetch(_READ_AT_ONCE, timeout=wait_seconds))
+            [message] = await subscription.fetch(1, timeout=wait_seconds)
+            return message
         except TimeoutError:
-            return []
+            return None
 
     async def _connected(self) -> Any:
         """One connection for good; the stream is there, and as configured, before anything is sent."""

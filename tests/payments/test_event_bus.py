@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from config.embedded.ports import any_free
 from ledger.identifiers import encode, new_key
 from payments import outbox
 from payments.bus import registry
@@ -24,7 +25,6 @@ from payments.bus.jetstream import JetStream
 from payments.bus.redis_streams import RedisStreams
 from payments.events import Told
 from payments.models import OutboxDelivery, OutboxEvent
-from tests.ports import any_free
 
 BINARY = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin:/usr/local/sbin")
 needs_nats = pytest.mark.skipif(BINARY is None, reason="no nats-server is installed")
@@ -88,7 +88,9 @@ def told(number: int, subject: str = "ord_1") -> Told:
     )
 
 
-def heard(bus: EventBus, consumer: str = "reader", *, from_start: bool = True, most: int = 10_000) -> list[Heard]:
+def heard(
+    bus: EventBus, consumer: str = "reader", *, from_start: bool = True, most: int = 10_000
+) -> list[Heard]:
     found: list[Heard] = []
     for event in bus.follow(consumer=consumer, from_start=from_start, wait_seconds=0.3):
         if event is None:
