@@ -88,3 +88,9 @@ LIVE = frozenset(PaymentState) - {PaymentState.CANCELLED}
 class WebhookEndpointState(StrEnum):
     ENABLED = "ENABLED"
     DISABLED = "DISABLED"
+
+
+class WebhookMessageState(StrEnum):
+    WAITING = "WAITING"
+    DELIVERED = "DELIVERED"
+    DEAD = "DEAD"

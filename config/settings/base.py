@@ -169,5 +169,7 @@ SPECTACULAR_SETTINGS = {
         "OrderState": "checkout.states.OrderState",
         "PaymentState": "payments.states.PaymentState",
         "RefundState": "payments.states.RefundState",
+        "WebhookEndpointState": "payments.states.WebhookEndpointState",
+        "WebhookMessageState": "payments.states.WebhookMessageState",
     },
 }

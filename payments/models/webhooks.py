@@ -14,6 +14,7 @@ from ledger.identifiers import decode, encode, new_key
 from payments.models.retrying import wait_after
 from payments.models.sealed import SealedTextField
 from payments.states import WebhookEndpointState as S
+from payments.states import WebhookMessageState
 
 # As the Standard Webhooks recommend; a day and four hours in all.
 _BACK_OFF = (5, 300, 1800, 7200, 18_000, 36_000, 36_000)
@@ -184,8 +185,10 @@ class WebhookMessage(models.Model):
         return encode("whm", self.id)
 
     @property
-    def status(self) -> str:
-        return "DEAD" if self.dead_at else "DELIVERED" if self.delivered_at else "WAITING"
+    def status(self) -> WebhookMessageState:
+        if self.dead_at:
+            return WebhookMessageState.DEAD
+        return WebhookMessageState.DELIVERED if self.delivered_at else WebhookMessageState.WAITING
 
     def tried(self, arrived: bool, until: datetime) -> bool:
         """Note the outcome; False when the lease that ended at `until` was lost, or it was replayed meanwhile."""

@@ -2,7 +2,7 @@
 may name an address could make us knock at our own doors."""
 
 import socket
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -10,8 +10,10 @@ from django.conf import settings
 PORTS = (443, 8443)
 # Global unicast; all else is local, reserved or carries an IPv4 address inside.
 _PUBLIC_V6 = IPv6Network("2000::/3")
-_CARRIES_V4 = (IPv6Network("2001::/32"), IPv6Network("2002::/16"))  # Teredo, 6to4
-_RELAY_ANYCAST = IPv4Network("192.88.99.0/24")
+# Said here too, because what counts as global differs between versions of Python: protocol assignments with Teredo,
+# 6to4 and its relays, documentation.
+_SPECIAL_V6 = (IPv6Network("2001::/23"), IPv6Network("2002::/16"), IPv6Network("3fff::/20"))
+_SPECIAL_V4 = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"))
 _LONGEST_URL = 500
 
 
@@ -52,14 +54,10 @@ def vetted(host: str, port: int) -> list[str]:
 def is_public(address: str) -> bool:
     parsed = ip_address(address)
     if isinstance(parsed, IPv6Address):
-        embeds = any(parsed in network for network in _CARRIES_V4)
-        return parsed in _PUBLIC_V6 and parsed.is_global and not embeds
-    return _is_public_v4(parsed)
-
-
-def _is_public_v4(address: IPv4Address) -> bool:
-    special = address.is_multicast or address.is_reserved or address in _RELAY_ANYCAST
-    return address.is_global and not special
+        special = parsed not in _PUBLIC_V6 or any(parsed in network for network in _SPECIAL_V6)
+    else:
+        special = parsed.is_multicast or parsed.is_reserved or any(parsed in net for net in _SPECIAL_V4)
+    return parsed.is_global and not special
 
 
 def _names_this_machine(host: str) -> bool:

@@ -19,7 +19,7 @@ from payments.errors import (
 from payments.models import WebhookDelivery, WebhookEndpoint, WebhookMessage
 from payments.outward.addresses import AddressRefused, check_url
 from payments.outward.announcement import unknown_patterns
-from payments.states import WebhookEndpointState
+from payments.states import WebhookEndpointState, WebhookMessageState
 
 _SECRET_BYTES = 32
 
@@ -59,13 +59,13 @@ class DeliveryView:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """`state` is WAITING, DELIVERED or DEAD; `deliveries` holds every try, the newest first."""
+    """`deliveries` holds every try, the newest first."""
 
     id: str
     event: str
     type: str
     subject: str
-    state: str
+    state: WebhookMessageState
     tries: int
     next_try_at: datetime | None
     created_at: datetime
@@ -148,7 +148,7 @@ def _message_view(row: WebhookMessage) -> MessageView:
         subject=row.subject,
         state=row.status,
         tries=row.tries,
-        next_try_at=row.next_try_at if row.status == "WAITING" else None,
+        next_try_at=row.next_try_at if row.status == WebhookMessageState.WAITING else None,
         created_at=row.created_at,
         deliveries=tuple(
             DeliveryView(
