@@ -1,6 +1,7 @@
 """One Redis stream, `<prefix>:events`, cut to about the newest `EVENT_BUS_KEEP` events."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import redis
 
@@ -60,7 +61,7 @@ class RedisStreams:
     def _read(self, consumer: str, after: str, wait_seconds: float | None) -> Iterator[Heard]:
         block = None if wait_seconds is None else max(1, int(wait_seconds * 1000))
         while True:
-            found = self._redis.xreadgroup(
+            found: Any = self._redis.xreadgroup(
                 consumer, consumer, {self._stream: after}, count=_READ_AT_ONCE, block=block
             )
             entries = found[0][1] if found else []

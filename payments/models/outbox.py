@@ -163,7 +163,7 @@ class OutboxDeliveryQuerySet(models.QuerySet["OutboxDelivery"]):
         self, now: datetime, until: datetime, limit: int, *, left_alone: Collection[str] = ()
     ) -> list["OutboxDelivery"]:
         """Lease the heads of the lines that are due, but for subscribers that are `left_alone`."""
-        values = {"now": now, "until": until, "limit": limit, "left_alone": list(left_alone)}
+        values: dict[str, Any] = {"now": now, "until": until, "limit": limit, "left_alone": list(left_alone)}
         with connection.cursor() as cursor:
             cursor.execute(_CLAIM_DELIVERIES, values)
             claimed = [row[0] for row in cursor.fetchall()]

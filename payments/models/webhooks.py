@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Self
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
@@ -55,7 +56,7 @@ class EndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
     def enabled(self) -> Self:
         return self.filter(state=S.ENABLED)
 
-    def note_success(self, pk: object) -> None:
+    def note_success(self, pk: UUID) -> None:
         self.filter(pk=pk).exclude(first_failed_at=None).update(first_failed_at=None)
 
 

@@ -63,7 +63,7 @@ def receiving(tls: SSLContext | None = None, host: str = "127.0.0.1") -> Iterato
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(receiver))
     server.daemon_threads = True
     if tls:
-        tls.sni_callback = lambda _, name, __: receiver.server_names.append(name)  # type: ignore[assignment]
+        tls.sni_callback = lambda _, name, __: receiver.server_names.append(name)
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     receiver.url = f"{'https' if tls else 'http'}://{host}:{server.server_address[1]}/hook"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -71,7 +71,9 @@ class WebhooksView(ApiView):
     permission_classes = [ProgramsOnly]
 
     def actor(self) -> str:
-        return str(self.request.auth.id)
+        key = self.request.auth
+        assert isinstance(key, ApiKeyView), "ProgramsOnly lets no one else in"
+        return key.id
 
 
 class WebhookEndpointsView(IdempotentMixin, WebhooksView):
