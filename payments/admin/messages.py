@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
@@ -15,7 +15,7 @@ from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from ledger.errors import Refusal
-from payments.admin.masking import masked
+from payments.admin.masking import masked, shown
 from payments.admin.records import ReadOnly
 from payments.models import InboxEvent, OutboxDelivery, OutboxEvent
 from payments.services.replay_deliveries import replay_deliveries
@@ -91,11 +91,11 @@ class InboxAdmin(Replayable, ModelAdmin):  # type: ignore[misc]
     @display(description=_("Headers"))
     def headers_shown(self, row: InboxEvent) -> str:
         lines = "\n".join(f"{name}: {value}" for name, value in sorted(row.headers.items()))
-        return format_html("<pre class='whitespace-pre-wrap break-all'>{}</pre>", lines or "–")
+        return shown(lines or "–")
 
     @display(description=_("Body, masked"))
     def body_shown(self, row: InboxEvent) -> str:
-        return format_html("<pre class='whitespace-pre-wrap break-all'>{}</pre>", masked(bytes(row.body)))
+        return shown(masked(bytes(row.body)))
 
     @admin.action(description=_("Apply again, for this reason"), permissions=["replay"])
     def replay(self, request: HttpRequest, rows: QuerySet[InboxEvent]) -> None:

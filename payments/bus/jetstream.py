@@ -6,6 +6,7 @@ The client is asynchronous; it lives on a loop of its own in a thread of this pr
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import nats
@@ -16,7 +17,7 @@ from nats.js.errors import NotFoundError
 from payments.bus.contract import DEDUPE_SECONDS, BusUnavailable, Heard, encoded, heard
 from payments.events import Told
 
-_TIMEOUT_SECONDS = 5.0
+_TIMEOUT_SECONDS = 2.0
 T = TypeVar("T")
 
 
@@ -40,6 +41,7 @@ class JetStream:
         try:
             self._run(self._publish(events), _TIMEOUT_SECONDS * 2)
         except (NatsError, TimeoutError, OSError) as error:
+            self._run(self._drop(), _TIMEOUT_SECONDS)  # it may look alive for minutes
             raise BusUnavailable(f"NATS: {type(error).__name__} {error}") from error
 
     def follow(self, *, consumer: str, from_start: bool, wait_seconds: float) -> Iterator[Heard | None]:
@@ -96,14 +98,19 @@ class JetStream:
         """One connection for good; the stream is there, and as configured, before anything is sent."""
         async with self._opening:
             if self._client is None or not self._client.is_connected:
-                if self._client is not None:
-                    await self._client.close()
                 client = await nats.connect(
                     self._url, connect_timeout=_TIMEOUT_SECONDS, allow_reconnect=False
                 )
                 self._client = client
                 await self._ensure_stream(client.jetstream(timeout=_TIMEOUT_SECONDS))
             return self._client.jetstream(timeout=_TIMEOUT_SECONDS)
+
+    async def _drop(self) -> None:
+        async with self._opening:
+            client, self._client = self._client, None
+            if client is not None:
+                with suppress(NatsError, TimeoutError, OSError):
+                    await client.close()
 
     async def _ensure_stream(self, stream: Any) -> None:
         try:

@@ -139,13 +139,13 @@ def test_what_was_acknowledged_outlives_a_killed_server(tmp_path: Path, prefix: 
     server.start()
     bus = JetStream(server.url, prefix=prefix, keep=10_000)
     try:
-        events = [told(number) for number in range(300)]
-        bus.publish(events[:200])
+        events = [told(number) for number in range(120)]
+        bus.publish(events[:80])
         server.kill()
         with pytest.raises(BusUnavailable):
-            bus.publish(events[150:])
+            bus.publish(events[60:])
         server.start()
-        bus.publish(events[150:])
+        bus.publish(events[60:])
         assert [event.id for event in heard(bus)] == [event.id for event in events]
     finally:
         server.kill()
