@@ -25,6 +25,7 @@ def _paths() -> Iterator[tuple[str, str]]:
     for setting in ("EVENT_HANDLERS", "EVENT_SUBSCRIBERS"):
         for paths in getattr(settings, setting).values():
             yield from ((setting, path) for path in paths)
+    yield from (("EVENT_STREAMS", path) for path in settings.EVENT_STREAMS)
     yield from (("CHANNELS", path) for path in settings.CHANNELS.values())
     yield from (("INVARIANTS", path) for path in settings.INVARIANTS)
     yield from (("EVIDENCE_SOURCES", path) for path in settings.EVIDENCE_SOURCES)

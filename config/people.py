@@ -20,6 +20,7 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "payments.draft_dispute",
             "payments.capture_payment",
             "checkout.ship_order",
+            "payments.replay_event",
         ),
     ),
     "risk analyst": (("checkout", "payments", "risk"), ("risk.claim_riskcase", "risk.decide_riskcase")),
@@ -43,11 +44,15 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "payments.settle_dispute",
             "payments.capture_payment",
             "checkout.ship_order",
+            "payments.replay_event",
             "ledger.close_day",
             "reconciliation.decide_discrepancy",
         ),
     ),
-    "administrator": (("checkout", "payments", "risk", "ledger", "reconciliation", "django_celery_beat"), ()),
+    "administrator": (
+        ("checkout", "payments", "risk", "ledger", "reconciliation", "django_celery_beat"),
+        ("payments.replay_event", "payments.manage_webhooks"),
+    ),
 }
 
 

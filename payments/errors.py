@@ -213,3 +213,55 @@ class EvidenceEmpty(Refusal):
 class EvidenceFileNotFound(Refusal):
     code = "evidence_file_not_found"
     status = 404
+
+
+class NoticeNotFound(Refusal):
+    """No notification has this identifier."""
+
+    code = "notice_not_found"
+    status = 404
+
+
+class NotDead(Refusal):
+    """It was applied or delivered, or is still being tried: there is nothing to replay."""
+
+    code = "not_dead"
+    status = 409
+
+
+class WebhookEndpointNotFound(Refusal):
+    code = "webhook_endpoint_not_found"
+    status = 404
+
+
+class WebhookMessageNotFound(Refusal):
+    """This endpoint was never told of such an event, or it is forgotten."""
+
+    code = "webhook_message_not_found"
+    status = 404
+
+
+class WebhookUrlInvalid(Refusal):
+    """Not an https address in public."""
+
+    code = "webhook_url_invalid"
+
+
+class WebhookEventUnknown(Refusal):
+    """No event has this name or pattern."""
+
+    code = "webhook_event_unknown"
+
+
+class WebhookEndpointIsDisabled(Refusal):
+    """Nothing is sent to an endpoint that is switched off: switch it on first."""
+
+    code = "webhook_endpoint_disabled"
+    status = 409
+
+
+class TooManyWebhookEndpoints(Refusal):
+    """Delete one that is not used any more first."""
+
+    code = "too_many_webhook_endpoints"
+    status = 409

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 
 
@@ -215,3 +216,26 @@ class DisputeClosed(DisputeEvent):
 class DisputeDueSoon(DisputeEvent):
     name: ClassVar[str] = "dispute.due_soon"
     hours_left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookEndpointDisabled(Event):
+    """`reference` is the endpoint (whe_…): it failed for too long, or said that it is gone."""
+
+    name: ClassVar[str] = "webhook_endpoint.disabled"
+    url: str
+    reason: str
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """An event that has happened, as those hear of it who listen to everything. `sequence` grows with time."""
+
+    sequence: int
+    id: str  # evt_…
+    name: str
+    subject: str
+    payload: dict[str, Any]
+    happened_at: datetime
+    request_id: str = ""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from django.conf import settings
 from django.db import connection, models
 
 from ledger.invariants import Check, Finding
@@ -64,10 +65,12 @@ FROM payments_attempt
 WHERE kind = 'VOID' AND brought <> 0 OR kind = 'CAPTURE' AND brought NOT IN (0, amount)
     OR brought > 0 AND state <> 'SUCCEEDED'
 """
+# Older events may have been forgotten.
 _WITHOUT_EVENT = """
 SELECT ledger_public_id('pay', payment.id), 'took money, but no payment.succeeded was published'
 FROM payments_payment payment
-WHERE payment.amount_captured > 0 AND NOT payment.surplus AND NOT EXISTS (
+WHERE payment.amount_captured > 0 AND NOT payment.surplus
+  AND payment.created_at > now() - interval '{days} days' AND NOT EXISTS (
     SELECT 1 FROM payments_outboxevent event
     WHERE event.subject = payment.reference AND event.name = 'payment.succeeded'
       AND event.payload ->> 'payment' = ledger_public_id('pay', payment.id))
@@ -134,7 +137,9 @@ def check() -> Iterator[Check]:
     yield _by_sql("payments.attempts_ask_for_it", Attempt, _ASKED_DIFFERENTLY)
     yield _by_sql("payments.one_start_brought_it", Payment, _NOT_BROUGHT)
     yield _by_sql("payments.parts_brought_theirs", Attempt, _WRONG_PARTS)
-    yield _by_sql("payments.success_was_published", Payment, _WITHOUT_EVENT)
+    yield _by_sql(
+        "payments.success_was_published", Payment, _WITHOUT_EVENT.format(days=settings.EVENTS_KEPT_DAYS)
+    )
     yield _by_sql("payments.refund_sums", Refund, _WRONG_REFUND_SUMS)
     yield _by_sql("payments.surplus_goes_back", Payment, _KEPT_SURPLUS)
     yield _by_sql("payments.refunds_second_person", Refund, _APPROVED_ALONE)

@@ -286,11 +286,11 @@ def money_taken(references: Collection[str] | None = None) -> Iterator[TakenMone
 
 
 def outbox_lag() -> float:
-    """Seconds that the oldest event has waited for its first delivery; 0.0 when none waits.
+    """Seconds that the oldest event has waited for the relay; 0.0 when none waits.
 
-    Events whose subscriber fails are being tried again: they say nothing about the relay.
+    What a subscriber refused is no longer counted: it is tried again and says nothing about the relay.
     """
-    oldest = OutboxEvent.objects.waiting().filter(tries=0).aggregate(at=Min("created_at"))["at"]
+    oldest = OutboxEvent.objects.waiting().aggregate(at=Min("created_at"))["at"]
     return max(0.0, (timezone.now() - oldest).total_seconds()) if oldest else 0.0
 
 

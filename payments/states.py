@@ -98,3 +98,14 @@ LIVE = frozenset(PaymentState) - {PaymentState.CANCELLED}
 OPEN_DISPUTE = frozenset({DisputeState.WARNING, DisputeState.NEEDS_RESPONSE, DisputeState.UNDER_REVIEW})
 # The provider knows one way to lose; we say why.
 LOST_DISPUTE = frozenset({DisputeState.LOST, DisputeState.ACCEPTED, DisputeState.EXPIRED})
+
+
+class WebhookEndpointState(StrEnum):
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"
+
+
+class WebhookMessageState(StrEnum):
+    WAITING = "WAITING"
+    DELIVERED = "DELIVERED"
+    DEAD = "DEAD"

@@ -1,7 +1,10 @@
 """Celery: ids in, one service call. Every task may run twice, late, or next to itself."""
 
+from datetime import timedelta
+
 import structlog
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from ledger.errors import Refusal
@@ -11,6 +14,7 @@ from payments.services.apply_notice import apply_notice
 from payments.services.carry_out_dispute_movement import carry_out_dispute_movement
 from payments.services.carry_out_refund import carry_out_refund
 from payments.services.expire_reviews import expire_reviews
+from payments.services.forget_events import forget_events
 from payments.services.forget_idempotency_keys import forget_idempotency_keys
 from payments.services.prepare_evidence import prepare_evidence
 from payments.services.refresh_dispute import refresh_dispute
@@ -78,6 +82,11 @@ def watch_over_holds() -> int:
 @shared_task
 def sound_unknown_alarms() -> int:
     return sound_alarms(now=timezone.now())
+
+
+@shared_task
+def forget_old_events() -> int:
+    return forget_events(before=timezone.now() - timedelta(days=settings.EVENTS_KEPT_DAYS))
 
 
 @shared_task

@@ -181,3 +181,42 @@ SHIPMENT: dict[str, Any] = {
     "delivered_at": None,
 }
 SHIPMENTS: dict[str, Any] = {"data": [SHIPMENT]}
+WEBHOOK_ENDPOINT_REQUEST: dict[str, Any] = {
+    "url": "https://merchant.example/webhooks",
+    "events": ["order.paid", "refund.*"],
+    "description": "The warehouse",
+}
+WEBHOOK_ENDPOINT: dict[str, Any] = {
+    "id": "whe_01k9h5c1b2c3d4e5f6g7h8j9km",
+    **WEBHOOK_ENDPOINT_REQUEST,
+    "state": "ENABLED",
+    "disabled_reason": "",
+    "failing_since": None,
+    "previous_secret_until": None,
+    "created_at": "2025-11-20T08:00:00Z",
+}
+WEBHOOK_SECRET: dict[str, Any] = {"secret": "whsec_bm90IGEgcmVhbCBzZWNyZXQsIG9ubHkgc2hvd24gYXM="}
+WEBHOOK_MESSAGES: dict[str, Any] = {
+    "data": [
+        {
+            "id": "whm_01k9h5d1b2c3d4e5f6g7h8j9km",
+            "event": "evt_01k9h5e1b2c3d4e5f6g7h8j9km",
+            "type": "order.paid",
+            "subject": _ORDER,
+            "state": "DELIVERED",
+            "next_try_at": None,
+            "created_at": "2025-11-20T09:01:00Z",
+            "tries": [
+                {
+                    "number": 1,
+                    "status": 204,
+                    "latency_ms": 41,
+                    "excerpt": "",
+                    "error": "",
+                    "created_at": "2025-11-20T09:01:00Z",
+                }
+            ],
+        }
+    ],
+    "next_cursor": None,
+}

@@ -23,6 +23,14 @@ from checkout.api.views.refunds import (
     RefundView,
 )
 from checkout.api.views.shipments import ShipmentsView
+from checkout.api.views.webhooks import (
+    WebhookDeliveriesView,
+    WebhookEndpointsView,
+    WebhookEndpointView,
+    WebhookReplayView,
+    WebhookSecretView,
+    WebhookTestView,
+)
 
 app_name = "api"
 urlpatterns = [
@@ -49,4 +57,12 @@ urlpatterns = [
     path("disputes/<str:dispute>/files/<str:kind>", DisputeFileView.as_view(), name="dispute-file"),
     path("disputes/<str:dispute>/submit", DisputeSubmitView.as_view(), name="dispute-submit"),
     path("disputes/<str:dispute>/accept", DisputeAcceptView.as_view(), name="dispute-accept"),
+    path("webhook_endpoints", WebhookEndpointsView.as_view(), name="webhook-endpoints"),
+    path("webhook_endpoints/<str:endpoint>", WebhookEndpointView.as_view(), name="webhook-endpoint"),
+    path(
+        "webhook_endpoints/<str:endpoint>/rotate_secret", WebhookSecretView.as_view(), name="webhook-secret"
+    ),
+    path("webhook_endpoints/<str:endpoint>/deliveries", WebhookDeliveriesView.as_view(), name="webhook-log"),
+    path("webhook_endpoints/<str:endpoint>/replay", WebhookReplayView.as_view(), name="webhook-replay"),
+    path("webhook_endpoints/<str:endpoint>/test", WebhookTestView.as_view(), name="webhook-test"),
 ]

@@ -56,6 +56,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "payments.tasks.forget_old_idempotency_keys",
         "schedule": crontab(minute="17"),
     },
+    "payments: forget old events and notifications": {
+        "task": "payments.tasks.forget_old_events",
+        "schedule": crontab(minute="37"),
+    },
     "every night: prove the books": {
         "task": "config.tasks.prove_the_books",
         "schedule": crontab(hour="18", minute="30"),  # UTC: 02:30 in China

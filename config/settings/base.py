@@ -139,6 +139,20 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
 }
 
+# Where other programs hear of every event: redis://… or nats://…
+EVENT_BUS_URL = env.str("EVENT_BUS_URL", default="") or REDIS_URL
+EVENT_BUS_PREFIX = env.str("EVENT_BUS_PREFIX", default="smartcheckout")
+EVENT_BUS_KEEP = env.int("EVENT_BUS_KEEP", default=100_000)  # events; older ones fall off
+
+# Webhooks to merchants: at once by so many threads of each relay; to this machine itself only while developing.
+WEBHOOK_SENDERS = env.int("WEBHOOK_SENDERS", default=4)
+WEBHOOK_ALLOW_LOOPBACK = env.bool("WEBHOOK_ALLOW_LOOPBACK", default=DEBUG)
+# Who else hears that an endpoint was switched off.
+OPERATIONS_EMAILS = env.list("OPERATIONS_EMAILS", default=[])
+
+# How long events that everybody has heard of, and notifications that were applied, can still be looked at.
+EVENTS_KEPT_DAYS = env.int("EVENTS_KEPT_DAYS", default=90)
+
 # Of one API key, user, or guest's address.
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=60_000)
 
@@ -172,5 +186,7 @@ SPECTACULAR_SETTINGS = {
         "OrderState": "checkout.states.OrderState",
         "PaymentState": "payments.states.PaymentState",
         "RefundState": "payments.states.RefundState",
+        "WebhookEndpointState": "payments.states.WebhookEndpointState",
+        "WebhookMessageState": "payments.states.WebhookMessageState",
     },
 }

@@ -23,7 +23,14 @@ EVENT_SUBSCRIBERS: dict[str, list[str]] = {
     "order.paid": ["checkout.subscribers.confirm_by_mail"],
     "refund.requested": ["payments.subscribers.carry_out_refund"],
     "dispute.opened": ["payments.subscribers.prepare_evidence"],
+    "webhook_endpoint.disabled": ["payments.subscribers.mail_about_disabled_endpoint"],
 }
+
+# Told of every event, many at a time: after commit, at least once, in order per subject.
+EVENT_STREAMS: list[str] = [
+    "payments.subscribers.tell_merchants",
+    "payments.subscribers.put_on_the_bus",
+]
 
 # What answers a dispute beside the payment's own records: each gives a `payments.evidence.Pack` of a reference.
 EVIDENCE_SOURCES: list[str] = ["checkout.services.assemble_evidence.assemble_evidence"]

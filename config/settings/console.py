@@ -110,6 +110,8 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _rows(_("Notices received"), "move_to_inbox", "payments", "inboxevent"),
                     _rows(_("Events sent"), "outbox", "payments", "outboxevent"),
+                    _rows(_("Events held up"), "schedule_send", "payments", "outboxdelivery"),
+                    _page(_("Webhooks"), "webhook", "webhook-endpoints", "payments.view_webhookendpoint"),
                 ],
             },
         ],

@@ -1,5 +1,5 @@
 """The console's pages about payments: their records, and the queue of those that wait for a person."""
 
-from payments.admin import records
+from payments.admin import messages, records, webhooks
 
-__all__ = ["records"]
+__all__ = ["messages", "records", "webhooks"]

@@ -11,7 +11,7 @@ from unfold.decorators import display
 
 from ledger.money import Money
 from ledger.selectors import transactions_of
-from payments.models import Attempt, InboxEvent, OutboxEvent, Payment, Refund
+from payments.models import Attempt, OutboxEvent, Payment, Refund
 
 _COLOURS = {
     "SUCCEEDED": "success",
@@ -176,27 +176,6 @@ class RefundAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     @display(description="State", label=_COLOURS)
     def state_badge(self, row: Refund) -> str:
         return str(row.state)
-
-
-@admin.register(InboxEvent)
-class InboxAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
-    list_display = ("channel", "event_id", "state_badge", "reference", "tries", "error", "received_at")
-    list_filter = ("channel", "state")
-    search_fields = ("reference", "event_id")
-    exclude = ("body",)
-    show_full_result_count = False
-
-    @display(description="State", label=_COLOURS)
-    def state_badge(self, row: InboxEvent) -> str:
-        return str(row.state)
-
-
-@admin.register(OutboxEvent)
-class OutboxAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
-    list_display = ("public_id", "name", "subject", "created_at", "delivered_at", "tries", "error")
-    list_filter = ("name",)
-    search_fields = ("subject",)
-    show_full_result_count = False
 
 
 def _shown(row: Payment, minor: int) -> str:

@@ -91,14 +91,6 @@ class Migration(migrations.Migration):
                 'default_permissions': ('view',),
             },
         ),
-        migrations.RemoveConstraint(
-            model_name='apikey',
-            name='api_key_scopes_known',
-        ),
-        migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(('scopes__contained_by', ['orders:read', 'orders:write', 'payments:write', 'refunds:write', 'disputes:read', 'disputes:write'])), name='api_key_scopes_known'),
-        ),
         migrations.AddField(
             model_name='dispute',
             name='attempt',

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0004_disputes'),
+        ('payments', '0005_events'),
     ]
 
     operations = [
@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(('scopes__contained_by', ['orders:read', 'orders:write', 'payments:write', 'refunds:write', 'refunds:approve'])), name='api_key_scopes_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('scopes__contained_by', ['orders:read', 'orders:write', 'payments:write', 'refunds:write', 'refunds:approve', 'disputes:read', 'disputes:write', 'webhooks:read', 'webhooks:write'])), name='api_key_scopes_known'),
         ),
         migrations.AddConstraint(
             model_name='refund',

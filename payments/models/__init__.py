@@ -6,9 +6,10 @@ from payments.models.dispute import Dispute, EvidenceFile
 from payments.models.dispute_movement import DisputeMovement
 from payments.models.idempotency import IdempotencyKey
 from payments.models.inbox import InboxEvent
-from payments.models.outbox import OutboxEvent
+from payments.models.outbox import OutboxDelivery, OutboxEvent
 from payments.models.payment import Payment
 from payments.models.refund import Refund
+from payments.models.webhooks import WebhookDelivery, WebhookEndpoint, WebhookMessage
 
 __all__ = [
     "ApiKey",
@@ -18,7 +19,11 @@ __all__ = [
     "EvidenceFile",
     "IdempotencyKey",
     "InboxEvent",
+    "OutboxDelivery",
     "OutboxEvent",
     "Payment",
     "Refund",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookMessage",
 ]

@@ -24,6 +24,8 @@ class Scope(StrEnum):
     REFUNDS_APPROVE = "refunds:approve"  # what somebody else asked for
     DISPUTES_READ = "disputes:read"
     DISPUTES_WRITE = "disputes:write"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

@@ -9,7 +9,8 @@ from django.utils import timezone
 from django_fsm import FSMField, FSMModelMixin, transition
 
 from ledger.audit import StateAudit
-from ledger.identifiers import new_key
+from ledger.identifiers import decode, encode, new_key
+from payments.models.retrying import wait_after
 from payments.states import InboxState as S
 
 WAITING = [S.RECEIVED, S.FAILED]
@@ -28,6 +29,12 @@ class InboxQuerySet(models.QuerySet["InboxEvent"]):
     def due(self, now: datetime) -> Self:
         return self.filter(state__in=WAITING, next_try_at__lte=now).order_by("next_try_at")
 
+    def by_public_id(self, public_id: str) -> Self:
+        return self.filter(pk=decode("inb", public_id))
+
+    def forgettable(self, before: datetime) -> Self:
+        return self.filter(state__in=[S.APPLIED, S.IGNORED], received_at__lt=before)
+
 
 class InboxEvent(FSMModelMixin, models.Model):
     """`notice` is the verified notification in our words, so that it can be applied later than its signature holds."""
@@ -38,6 +45,7 @@ class InboxEvent(FSMModelMixin, models.Model):
     state = FSMField(default=S.RECEIVED, choices=[(s, s) for s in S], protected=True)
     reference = models.CharField(max_length=64, blank=True, db_index=True)
     notice = models.JSONField()
+    headers = models.JSONField(default=dict, db_default={})
     body = models.BinaryField()
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(default=_soon)
@@ -52,6 +60,8 @@ class InboxEvent(FSMModelMixin, models.Model):
         triggers = [StateAudit("inb")]
         indexes = [
             models.Index(fields=["next_try_at"], condition=Q(state__in=WAITING), name="inbox_due"),
+            models.Index(fields=["received_at"], name="inbox_by_age"),
+            models.Index(fields=["-received_at"], condition=Q(state=S.DEAD), name="inbox_dead"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["channel", "event_id"], name="inbox_once_per_channel"),
@@ -59,6 +69,10 @@ class InboxEvent(FSMModelMixin, models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} {self.event_id} {self.state}"
+
+    @property
+    def public_id(self) -> str:
+        return encode("inb", self.id)
 
     def store(self) -> None:
         """Write all that may change after creation; the row must be locked."""
@@ -74,13 +88,19 @@ class InboxEvent(FSMModelMixin, models.Model):
     @transition(field=state, source=WAITING, target=S.FAILED)
     def fail(self, error: str) -> None:
         self.error = error[:300]
-        self.next_try_at = timezone.now() + timedelta(seconds=_BACK_OFF[min(self.tries, len(_BACK_OFF) - 1)])
         self.tries += 1
+        self.next_try_at = timezone.now() + (wait_after(self.tries, _BACK_OFF) or timedelta())
 
     @transition(field=state, source=WAITING, target=S.DEAD)
     def bury(self, error: str) -> None:
         """For a person: it can never be applied as it stands, or was tried too often."""
         self.error = error[:300]
+
+    @transition(field=state, source=S.DEAD, target=S.RECEIVED)
+    def revive(self) -> None:
+        """Somebody believes that it can be applied now; it has all its tries again."""
+        self.tries, self.error = 0, ""
+        self.next_try_at = _soon()
 
     @property
     def is_exhausted(self) -> bool:

@@ -1,6 +1,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from ledger.identifiers import MalformedIdentifier
 from payments.channels.codec import notice_from_json
@@ -22,8 +23,9 @@ def apply_notice(*, inbox: InboxEvent) -> NoticeRefused | None:
     """This will apply a stored notification, in one transaction with all that follows from it.
 
     Opens its own transaction; locks the inbox row, then as `apply_answer`. Applied twice it changes nothing the
-    second time. Returns the refusal of a notification that can never be applied (the row is then DEAD). Anything
-    else that goes wrong is raised after the row was marked FAILED, and is tried again.
+    second time. Returns the refusal of a notification that can not be applied as things stand (the row is then
+    DEAD). Anything else that goes wrong is raised after the row was marked FAILED, and is tried again. A DEAD one
+    stays so until a person replays it, but for one whose payment has become known since.
     """
     try:
         with transaction.atomic(durable=True):
@@ -40,7 +42,9 @@ def apply_notice(*, inbox: InboxEvent) -> NoticeRefused | None:
 
 def _apply(row: InboxEvent, notice: Notice) -> NoticeRefused | None:
     if row.state == InboxState.DEAD:
-        return NoticeRefused.named(row.error)
+        if row.error != UnknownReference.code or not _is_known(row.channel, notice):
+            return NoticeRefused.named(row.error)
+        row.revive()
     if notice.kind == NoticeKind.OTHER:
         row.ignore()
         return None
@@ -56,9 +60,30 @@ def _apply(row: InboxEvent, notice: Notice) -> NoticeRefused | None:
     return refusal
 
 
+def _is_known(channel: str, notice: Notice) -> bool:
+    """The provider sends it again, and by now we have what it is about (a database that was restored, say)."""
+    try:
+        if notice.kind == NoticeKind.PAYMENT:
+            return _attempts(channel, notice).exists()
+        if notice.kind == NoticeKind.DISPUTE:
+            assert notice.dispute is not None, "a notice of this kind speaks of a dispute"
+            return _disputed(channel, notice, notice.dispute.reference) is not None
+        return _refunds(channel, notice).exists()
+    except (MalformedIdentifier, DisputeAheadOfPayment):
+        return False
+
+
+def _attempts(channel: str, notice: Notice) -> QuerySet[Attempt]:
+    return Attempt.objects.by_reference(notice.reference).filter(channel=channel, kind=AttemptKind.START)
+
+
+def _refunds(channel: str, notice: Notice) -> QuerySet[Refund]:
+    return Refund.objects.by_movement(notice.movement_reference).filter(payment__channel=channel)
+
+
 def _apply_payment(channel: str, notice: Notice) -> NoticeRefused | None:
     try:
-        attempt = Attempt.objects.by_reference(notice.reference).get(channel=channel, kind=AttemptKind.START)
+        attempt = _attempts(channel, notice).get()
     except (MalformedIdentifier, Attempt.DoesNotExist):
         return UnknownReference(notice.reference)
     events = apply_answer(attempt=attempt, answer=notice.answer, source="notice")
@@ -69,7 +94,7 @@ def _apply_payment(channel: str, notice: Notice) -> NoticeRefused | None:
 
 def _apply_refund(channel: str, notice: Notice) -> NoticeRefused | None:
     try:
-        refund = Refund.objects.by_movement(notice.movement_reference).get(payment__channel=channel)
+        refund = _refunds(channel, notice).get()
     except (MalformedIdentifier, Refund.DoesNotExist):
         return UnknownReference(notice.movement_reference)
     if notice.answer.amount not in (None, refund.money):

@@ -12,6 +12,7 @@ from payments.services.apply_notice import apply_notice
 
 log = structlog.get_logger(__name__)
 
+_NOT_KEPT = {"authorization", "proxy-authorization", "cookie"}
 _TRY_AGAIN = Acknowledgement(status=503, body='{"code":"try_again"}', content_type="application/json")
 
 
@@ -28,7 +29,7 @@ def receive_notice(*, channel: str, headers: Mapping[str, str], body: bytes) -> 
     except NoticeRefused as refusal:
         return _refuse(provider, refusal)
     with transaction.atomic(durable=True):
-        row = _store(channel, notice, body)
+        row = _store(channel, notice, headers, body)
     try:
         refused = apply_notice(inbox=row)
     except Exception:
@@ -37,17 +38,23 @@ def receive_notice(*, channel: str, headers: Mapping[str, str], body: bytes) -> 
     return _refuse(provider, refused) if refused else provider.acknowledge()
 
 
-def _store(channel: str, notice: Notice, body: bytes) -> InboxEvent:
+def _store(channel: str, notice: Notice, headers: Mapping[str, str], body: bytes) -> InboxEvent:
     row, _ = InboxEvent.objects.get_or_create(
         channel=channel,
         event_id=notice.event_id,
         defaults={
             "reference": notice.movement_reference or notice.reference,
             "notice": notice_to_json(notice),
+            "headers": _kept(headers),
             "body": body,
         },
     )
     return row
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """What a person needs to check a signature again; nothing by which a caller signs in."""
+    return {name: value[:1000] for name, value in headers.items() if name not in _NOT_KEPT}
 
 
 def _refuse(provider: Channel, refusal: NoticeRefused) -> Acknowledgement:

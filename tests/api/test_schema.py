@@ -61,8 +61,10 @@ def real(merchant: Caller, transactional_db: None) -> dict[str, Any]:
     refund = merchant.post(
         "refunds", {"payment": payment.body["id"], "reason": "x", "amount": {"amount": 1, "currency": "CNY"}}
     )
+    endpoint = merchant.post("webhook_endpoints", {"url": "https://merchant.example/hook", "events": ["*"]})
     return {
         "headers": merchant.headers,
+        "endpoint": endpoint.body["id"],
         "order": waiting.body["id"],
         "payment": payment.body["id"],
         "refund": refund.body["id"],
