@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(('scopes__contained_by', ['orders:read', 'orders:write', 'payments:write', 'refunds:write', 'refunds:approve'])), name='api_key_scopes_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('scopes__contained_by', ['orders:read', 'orders:write', 'payments:write', 'refunds:write', 'refunds:approve', 'disputes:read', 'disputes:write'])), name='api_key_scopes_known'),
         ),
         migrations.AddConstraint(
             model_name='refund',

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -146,7 +147,7 @@ def test_sent_goods_stay_sold_and_the_order_stays_sent(bank: Bank, placed: Place
     with transaction.atomic():
         row = Order.objects.locked().get()
         row.begin_fulfilment()
-        row.fulfil()
+        row.fulfil(timezone.now())
         row.save(update_fields=["state"])
     give_back(placed, "1", lines={"tea": 1})
     give_back(placed, "2", lines={"tea": 1}, restock=True)
