@@ -45,7 +45,7 @@ _EXAMPLES = _examples()
 
 
 def test_the_page_has_its_examples() -> None:
-    assert len(_EXAMPLES) == 5 and all(example.postings and example.balances for example in _EXAMPLES)
+    assert len(_EXAMPLES) == 6 and all(example.postings and example.balances for example in _EXAMPLES)
 
 
 @pytest.mark.django_db
