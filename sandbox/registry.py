@@ -2,6 +2,7 @@
 
 from sandbox.alipay.provider import Alipay
 from sandbox.bank.provider import Bank
+from sandbox.crypto.provider import Crypto
 from sandbox.ecny.provider import Ecny
 from sandbox.provider import Provider
 from sandbox.stripe.provider import StripeProvider
@@ -10,4 +11,4 @@ from sandbox.wechat.provider import Wechat
 
 
 def all_providers() -> list[Provider]:
-    return [StripeProvider(), Alipay(), Wechat(), UnionPay(), Ecny(), Bank()]
+    return [StripeProvider(), Alipay(), Wechat(), UnionPay(), Ecny(), Bank(), Crypto()]

@@ -7,6 +7,7 @@ import pytest
 from tests.channels.drivers import Driver
 from tests.channels.drivers.alipay import AlipayDriver
 from tests.channels.drivers.bank import BankDriver
+from tests.channels.drivers.crypto import CryptoDriver
 from tests.channels.drivers.ecny import EcnyDriver
 from tests.channels.drivers.stripe import StripeDriver
 from tests.channels.drivers.unionpay import UnionPayDriver
@@ -20,6 +21,7 @@ DRIVERS: dict[str, type[Driver]] = {
     "unionpay": UnionPayDriver,
     "ecny": EcnyDriver,
     "bank": BankDriver,
+    "crypto": CryptoDriver,
 }
 
 
