@@ -90,6 +90,8 @@ class PayForm(PageForm):
             (PaymentMethod.WECHAT_PAY, _("WeChat Pay")),
             (PaymentMethod.UNIONPAY, _("UnionPay")),
             (PaymentMethod.E_CNY, _("Digital RMB")),
+            (PaymentMethod.BANK_TRANSFER, _("Bank transfer")),
+            (PaymentMethod.CRYPTO, _("Crypto")),
         ],
         error_messages={
             "required": _("Choose how to pay."),

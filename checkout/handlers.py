@@ -5,6 +5,7 @@ The payment's row is locked by then; here the order follows, then its stock. All
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
 from checkout.errors import OrderNotPayable
@@ -37,6 +38,7 @@ from payments.events import (
     RefundRequested,
     RefundSucceeded,
 )
+from payments.states import PaymentMethod
 
 _REFUSED_FOR_GOOD = {"review_rejected", "review_expired", "risk_rejected"}
 # A result that was on its way when the time ran out still finds its stock.
@@ -57,6 +59,8 @@ def payment_started(event: PaymentStarted) -> None:
 def payment_action_required(event: PaymentActionRequired) -> None:
     until = datetime.fromisoformat(event.expires_at) + _GRACE
     longest = LONGEST_IN_REVIEW if event.reviewed else LONGEST_WITH_CUSTOMER
+    if event.method == PaymentMethod.BANK_TRANSFER:
+        longest += settings.BANK_TRANSFER_HOLD
     extend_hold(order=event.reference, until=until, longest=longest)
 
 

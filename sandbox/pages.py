@@ -18,6 +18,9 @@ _LABELS = {
     "pay": ("Pay 付款", "go"),
     "decline": ("Decline 拒绝", "stop"),
     "expire": ("Expire 过期", ""),
+    "see": ("Send coins 发送", ""),
+    "underpay": ("Too little 少付", ""),
+    "overpay": ("Too much 多付", ""),
 }
 _STATES = {
     "waiting": "waiting 等待",

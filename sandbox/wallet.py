@@ -20,6 +20,7 @@ _NAMES = {
     "wechat": ("微信支付", "WeChat Pay"),
     "unionpay": ("银联在线支付", "UnionPay"),
     "ecny": ("数字人民币", "e-CNY"),
+    "crypto": ("加密货币", "Crypto invoice"),
 }
 _ENDINGS = {
     "paid": ("paid", "支付成功", "Paid", "商家已收到付款。", "The merchant has the money."),

@@ -1,5 +1,7 @@
 """Pay an order."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.utils import timezone
 
@@ -8,11 +10,12 @@ from checkout.facts import WRITE_ORDERS, Client, Viewer
 from checkout.models import Order
 from checkout.selectors.orders import find
 from checkout.selectors.screening import facts_about
+from checkout.services.extend_hold import LONGEST_WITH_CUSTOMER
 from checkout.states import OrderState
 from payments.facts import PaymentIntent
 from payments.selectors import PaymentView
 from payments.services.start_payment import start_payment
-from payments.states import CaptureMode
+from payments.states import CaptureMode, PaymentMethod
 
 
 def pay_order(
@@ -42,13 +45,20 @@ def pay_order(
             ),
             facts=facts,
             return_url=return_url,
-            expires_at=row.expires_at,
+            expires_at=_time_to_pay(row, method, now),
             instrument=instrument,
             device=client.device_kind,
             client_ip=client.ip,
             capture_mode=CaptureMode.MANUAL if settings.CAPTURE_ON_SHIPMENT else CaptureMode.AUTOMATIC,
         )
     )
+
+
+def _time_to_pay(row: Order, method: str, now: datetime) -> datetime:
+    """A bank transfer takes days. Nothing else waits that long because a transfer was begun before it."""
+    if method == PaymentMethod.BANK_TRANSFER:
+        return row.opened_at + settings.BANK_TRANSFER_HOLD
+    return min(row.expires_at, now + LONGEST_WITH_CUSTOMER)
 
 
 def _description(row: Order, titles: list[str]) -> str:

@@ -66,6 +66,12 @@ def left(until: datetime) -> str:
 
 
 @register.filter
+def is_far(until: datetime) -> bool:
+    """Whether a date says more than a countdown."""
+    return until - timezone.now() > timedelta(hours=6)
+
+
+@register.filter
 def minutes_left(until: datetime) -> int:
     return max(1, round((until - timezone.now()).total_seconds() / 60))
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import segno
@@ -30,7 +31,7 @@ from ledger.errors import Refusal
 from payments.services.refresh_payment import refresh_payment
 
 # A result page that may still change looks for news more rarely than a payment page.
-_SECONDS_BETWEEN_POLLS = {Stage.REVIEW: 5, Stage.ASKING: 4}
+_SECONDS_BETWEEN_POLLS = {Stage.REVIEW: 5, Stage.ASKING: 4, Stage.TRANSFER: 15}
 
 
 def start_payment(request: HttpRequest, order_id: str, form: PayForm) -> HttpResponse:
@@ -141,7 +142,8 @@ def _render(
         "next_step": advice.next_step(situation.payment) if situation.payment else "",
         "form": form,
         "qr": _drawn(situation),
-        "posted": _posted(situation),
+        "posted": _read(situation, Stage.FORM),
+        "transfer": _transfer(situation),
         "on_phone": client_of(request).device_kind == "phone",
         "poll_seconds": _SECONDS_BETWEEN_POLLS.get(situation.stage, 2),
         **card_fields(form["instrument"].value()),
@@ -155,12 +157,22 @@ def _drawn(situation: Situation) -> str:
     return segno.make(situation.action.value, error="m").svg_inline(omitsize=True, border=1, dark="#13201b")
 
 
-def _posted(situation: Situation) -> dict[str, Any]:
-    """Where the customer's browser posts which fields."""
-    if situation.stage != Stage.FORM or situation.action is None:
+def _read(situation: Situation, stage: Stage) -> dict[str, Any]:
+    """What the customer has to do, where that is more than an address: fields to post, words for a transfer."""
+    if situation.stage != stage or situation.action is None:
         return {}
-    form: dict[str, Any] = json.loads(situation.action.value)
-    return form
+    told: dict[str, Any] = json.loads(situation.action.value)
+    return told
+
+
+def _transfer(situation: Situation) -> dict[str, Any]:
+    """The account's number as people write it, in groups of four; it is copied without the spaces."""
+    told = _read(situation, Stage.TRANSFER)
+    if told:
+        account = told["account"]
+        told["grouped"] = " ".join(account[place : place + 4] for place in range(0, len(account), 4))
+        told["valid_until"] = datetime.fromisoformat(told["valid_until"])
+    return told
 
 
 def card_fields(token: Any) -> dict[str, str]:

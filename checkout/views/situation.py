@@ -17,6 +17,7 @@ class Stage(StrEnum):
     CHALLENGE = "challenge"  # 3-D Secure, framed in our page
     REDIRECT = "redirect"  # a page or app of the provider's
     FORM = "form"  # the same, reached by a form
+    TRANSFER = "transfer"  # the customer sends the money by bank
     WAITING = "waiting"
     ASKING = "asking"  # the provider has not said what became of the money
     REVIEW = "review"
@@ -45,6 +46,7 @@ _ACTIONS = {
     "three_d_secure": Stage.CHALLENGE,
     "redirect": Stage.REDIRECT,
     "form": Stage.FORM,
+    "transfer": Stage.TRANSFER,
 }
 _PAYMENTS = {
     PaymentState.IN_REVIEW: Stage.REVIEW,

@@ -13,8 +13,11 @@ from config.embedded.errors import CannotStart
 from config.embedded.folder import DataFolder
 from config.embedded.secrets import ensure_rsa_key, render
 
-LIVE_CREDENTIALS = ("STRIPE_SECRET_KEY", "ALIPAY_APP_ID", "WECHAT_MCHID", "UNIONPAY_MER_ID", "ECNY_MCH_ID")
-_CHANNELS = ("stripe", "alipay", "wechat", "unionpay", "ecny")
+LIVE_CREDENTIALS = (
+    *("STRIPE_SECRET_KEY", "ALIPAY_APP_ID", "WECHAT_MCHID", "UNIONPAY_MER_ID", "ECNY_MCH_ID"),
+    *("BANK_TOKEN", "CRYPTO_API_KEY"),
+)
+_CHANNELS = ("stripe", "alipay", "wechat", "unionpay", "ecny", "bank", "crypto")
 
 
 def live_credentials(environment: Mapping[str, str] = os.environ) -> list[str]:
@@ -37,7 +40,7 @@ def onboard(folder: DataFolder, *, sandbox_url: str, public_url: str) -> None:
         sandbox_url,
         {
             "name": "Smart Checkout",
-            "webhooks": {"stripe": f"{public_url}/webhooks/stripe"},
+            "webhooks": {name: f"{public_url}/webhooks/{name}" for name in ("stripe", "bank")},
             "alipay": {"app_public_key": alipay_public},
             "wechat": {"merchant_public_key": wechat_public},
             "unionpay": {"merchant_public_key": unionpay_public},
@@ -50,6 +53,8 @@ def onboard(folder: DataFolder, *, sandbox_url: str, public_url: str) -> None:
     values |= _wechat(folder, sandbox_url, account["wechat"], wechat_path)
     values |= _unionpay(folder, sandbox_url, account["unionpay"], unionpay_path)
     values |= _ecny(folder, sandbox_url, account["ecny"], ecny_path)
+    values |= _bank(sandbox_url, account["bank"])
+    values |= _crypto(sandbox_url, account["crypto"])
     folder.write_private(folder.sandbox_environment, render(values))
 
 
@@ -134,4 +139,27 @@ def _ecny(folder: DataFolder, sandbox_url: str, account: Mapping[str, Any], priv
         "ECNY_MCH_ID": account["mch_id"],
         "ECNY_MERCHANT_PRIVATE_KEY_FILE": private,
         "ECNY_GATEWAY_KEYS": ",".join(known),
+    }
+
+
+def _bank(sandbox_url: str, account: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "BANK_API_BASE": f"{sandbox_url}/bank",
+        "BANK_ACCOUNT": account["account"],
+        "BANK_ACCOUNT_NAME": "Smart Checkout",
+        "BANK_NAME": "Sandbox Bank",
+        "BANK_BIC": "SANDXXXX",
+        "BANK_TOKEN": account["token"],
+        "BANK_REQUEST_SECRET": account["request_secret"],
+        "BANK_NOTICE_SECRETS": account["notice_secret"],
+    }
+
+
+def _crypto(sandbox_url: str, account: Mapping[str, str]) -> dict[str, str]:
+    """Ready for whoever sets CRYPTO_ENABLED; nothing switches it on."""
+    return {
+        "CRYPTO_API_BASE": f"{sandbox_url}/crypto",
+        "CRYPTO_STORE": account["store"],
+        "CRYPTO_API_KEY": account["api_key"],
+        "CRYPTO_WEBHOOK_SECRETS": account["webhook_secret"],
     }

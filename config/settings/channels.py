@@ -22,6 +22,8 @@ CHANNELS = {
     "wechat": "payments.channels.wechat.channel.from_settings",
     "unionpay": "payments.channels.unionpay.channel.from_settings",
     "ecny": "payments.channels.ecny.channel.from_settings",
+    "bank": "payments.channels.bank.channel.from_settings",
+    "crypto": "payments.channels.crypto.channel.from_settings",
 }
 # method that the customer picks → channels that serve it, in order of preference
 PAYMENT_METHODS = {
@@ -31,6 +33,8 @@ PAYMENT_METHODS = {
     "wechat_pay": ["wechat", "stripe"],
     "unionpay": ["unionpay"],
     "e_cny": ["ecny"],
+    "bank_transfer": ["bank"],
+    "crypto": ["crypto"],
 }
 
 STRIPE = {
@@ -90,5 +94,27 @@ ECNY = {
     "merchant_private_key_file": env.str("ECNY_MERCHANT_PRIVATE_KEY_FILE", default=""),
     # "key id=/path.pem", several while the gateway changes its key
     "gateway_keys": env.list("ECNY_GATEWAY_KEYS", default=[]),
+}
+# A generic profile of a bank's feed: see docs/channels/bank.md.
+BANK = {
+    "api_base": env.str("BANK_API_BASE", default=""),
+    "account": env.str("BANK_ACCOUNT", default=""),  # IBAN or account number, without spaces
+    "account_name": env.str("BANK_ACCOUNT_NAME", default=""),
+    "bank_name": env.str("BANK_NAME", default=""),
+    "bic": env.str("BANK_BIC", default=""),
+    "currency": env.str("BANK_CURRENCY", default="CNY"),
+    "token": env.str("BANK_TOKEN", default=""),
+    "request_secret": env.str("BANK_REQUEST_SECRET", default=""),
+    # several while the bank changes its secret
+    "notice_secrets": env.list("BANK_NOTICE_SECRETS", default=[]),
+}
+# How long stock is held for a customer who pays by bank transfer.
+BANK_TRANSFER_HOLD = timedelta(hours=env.int("BANK_TRANSFER_HOLD_HOURS", default=72))
+# A generic profile of a processor's hosted invoices, off until it is switched on: see docs/channels/crypto.md.
+CRYPTO = {
+    "api_base": env.str("CRYPTO_API_BASE", default=""),
+    "store": env.str("CRYPTO_STORE", default=""),
+    "api_key": env.str("CRYPTO_API_KEY", default="") if env.bool("CRYPTO_ENABLED", default=False) else "",
+    "webhook_secrets": env.list("CRYPTO_WEBHOOK_SECRETS", default=[]),
 }
 SANDBOX_URL = env.str("SANDBOX_URL", default="")

@@ -33,6 +33,7 @@ def notice_to_json(notice: Notice) -> dict[str, Any]:
             "happened_at": answer.happened_at and answer.happened_at.isoformat(),
             "captured": _money_to_json(answer.captured),
             "held_until": answer.held_until and answer.held_until.isoformat(),
+            "movement": answer.movement,
             "raw": dict(answer.raw),
         },
         "dispute": notice.dispute and _dispute_to_json(notice.dispute),
@@ -58,6 +59,7 @@ def notice_from_json(stored: dict[str, Any]) -> Notice:
             # Rows of before these were told have neither.
             captured=_money_from_json(told.get("captured")),
             held_until=_moment_from_json(told.get("held_until")),
+            movement=told.get("movement", ""),
             raw=told["raw"],
         ),
         dispute=_dispute_from_json(stored["dispute"]) if stored.get("dispute") else None,

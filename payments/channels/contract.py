@@ -149,7 +149,8 @@ class Answer:
     """What came of one call, in our words. `amount` is the money the provider says it moved or holds.
 
     Of a payment, `amount` is the whole sum that was asked for, and `captured` what was taken of it so far, where
-    the channel takes it in parts. `held_until` is when the provider lets an authorisation go by itself.
+    the channel takes it in parts. `held_until` is when the provider lets an authorisation go by itself. `movement`
+    names the money itself, where somebody may send it twice for one payment (a bank's line).
     """
 
     outcome: Outcome
@@ -165,6 +166,7 @@ class Answer:
     raw: Mapping[str, Any] = field(default_factory=dict)  # for the operator; free of secrets and card numbers
     captured: Money | None = None
     held_until: datetime | None = None
+    movement: str = ""
 
 
 class DisputeNewsState(StrEnum):
@@ -210,7 +212,7 @@ class Notice:
 
     event_id: str
     kind: NoticeKind
-    reference: str  # our att_… (from out_trade_no, metadata …)
+    reference: str  # our att_… (from out_trade_no, metadata …); "" where `answer.channel_reference` names it
     answer: Answer
     movement_reference: str = ""  # our ref_…, for refunds
     dispute: DisputeNews | None = None

@@ -39,6 +39,8 @@ def configured() -> frozenset[str]:
         "wechat": "mchid",
         "unionpay": "mer_id",
         "ecny": "mch_id",
+        "bank": "token",
+        "crypto": "api_key",
     }
     return frozenset(code for code in settings.CHANNELS if getattr(settings, code.upper())[credential[code]])
 

@@ -260,7 +260,7 @@ class Attempt(FSMModelMixin, models.Model):
     def note(self, answer: Answer) -> None:
         """Remember what the provider said, whatever it means for the state."""
         self.answered_at = timezone.now()
-        self.answer = dict(answer.raw)
+        self.answer = {**answer.raw, "movement": answer.movement} if answer.movement else dict(answer.raw)
         self.channel_reference = answer.channel_reference or self.channel_reference
         self.code, self.message = answer.code[:80], answer.message[:300]
         if answer.three_d_secure:

@@ -1,5 +1,7 @@
 """What a provider said becomes state, journal and events: the one place for answers, queries and notifications."""
 
+from dataclasses import replace
+
 from django.db import connection
 
 from payments import outbox
@@ -11,7 +13,7 @@ from payments.services.apply_start import apply_start
 from payments.services.apply_void import apply_void
 from payments.services.end_without_money import end_without_money
 from payments.services.send_back import send_back
-from payments.states import AttemptKind, PaymentState
+from payments.states import AttemptKind, AttemptState, PaymentState
 
 _MONEY = {Outcome.SUCCEEDED, Outcome.AUTHORIZED}
 _BY_KIND = {
@@ -31,6 +33,7 @@ def apply_answer(*, attempt: Attempt, answer: Answer, source: str) -> list[Event
     """
     assert connection.in_atomic_block, "apply_answer() is an operation"
     payment, attempt = _locked(attempt)
+    answer = _with_what_came_before(attempt, answer)
     if attempt.is_open or (answer.outcome in _MONEY and answer.amount == attempt.money):
         attempt.note(answer)
     apply = _BY_KIND[AttemptKind(attempt.kind)]
@@ -54,3 +57,14 @@ def _locked(attempt: Attempt) -> tuple[Payment, Attempt]:
         return _locked(row)
     row.payment = payment
     return payment, row
+
+
+def _with_what_came_before(attempt: Attempt, answer: Answer) -> Answer:
+    """Where the customer sends the money, it may come once more: together it is another sum than was asked for."""
+    known = attempt.answer.get("movement", "")
+    told_of = set(answer.movement.split("+"))
+    if attempt.state != AttemptState.SUCCEEDED or not known or not answer.movement or answer.amount is None:
+        return answer
+    if told_of & set(known.split("+")) or answer.amount.currency != attempt.currency:
+        return answer
+    return replace(answer, amount=answer.amount + attempt.money)

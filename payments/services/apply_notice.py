@@ -74,7 +74,10 @@ def _is_known(channel: str, notice: Notice) -> bool:
 
 
 def _attempts(channel: str, notice: Notice) -> QuerySet[Attempt]:
-    return Attempt.objects.by_reference(notice.reference).filter(channel=channel, kind=AttemptKind.START)
+    starts = Attempt.objects.filter(channel=channel, kind=AttemptKind.START)
+    if notice.reference or not notice.answer.channel_reference:
+        return starts.by_reference(notice.reference)
+    return starts.filter(channel_reference=notice.answer.channel_reference)
 
 
 def _refunds(channel: str, notice: Notice) -> QuerySet[Refund]:
@@ -85,7 +88,7 @@ def _apply_payment(channel: str, notice: Notice) -> NoticeRefused | None:
     try:
         attempt = _attempts(channel, notice).get()
     except (MalformedIdentifier, Attempt.DoesNotExist):
-        return UnknownReference(notice.reference)
+        return UnknownReference(notice.reference or notice.answer.channel_reference)
     events = apply_answer(attempt=attempt, answer=notice.answer, source="notice")
     if any(isinstance(event, PaymentMismatched) for event in events):
         return AmountMismatch(notice.reference)

@@ -43,7 +43,7 @@ def _store(channel: str, notice: Notice, headers: Mapping[str, str], body: bytes
         channel=channel,
         event_id=notice.event_id,
         defaults={
-            "reference": notice.movement_reference or notice.reference,
+            "reference": notice.movement_reference or notice.reference or notice.answer.channel_reference,
             "notice": notice_to_json(notice),
             "headers": _kept(headers),
             "body": body,

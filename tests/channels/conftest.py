@@ -6,6 +6,8 @@ import pytest
 
 from tests.channels.drivers import Driver
 from tests.channels.drivers.alipay import AlipayDriver
+from tests.channels.drivers.bank import BankDriver
+from tests.channels.drivers.crypto import CryptoDriver
 from tests.channels.drivers.ecny import EcnyDriver
 from tests.channels.drivers.stripe import StripeDriver
 from tests.channels.drivers.unionpay import UnionPayDriver
@@ -18,6 +20,8 @@ DRIVERS: dict[str, type[Driver]] = {
     "wechat": WechatDriver,
     "unionpay": UnionPayDriver,
     "ecny": EcnyDriver,
+    "bank": BankDriver,
+    "crypto": CryptoDriver,
 }
 
 

@@ -25,7 +25,6 @@ from payments.channels.contract import (
     StartRequest,
 )
 from tests.channels.drivers import Driver
-from tests.channels.drivers.unionpay import post_form
 from tests.channels.world import Arrived, eventually, free_port
 
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
@@ -48,7 +47,7 @@ def payment_notices(driver: Driver, start: StartRequest) -> list[Arrived]:
     for arrived in driver.receiver.at(driver.notify_path):
         notice = driver.channel.read_notice(arrived.headers, arrived.body)
         paid = notice.kind is NoticeKind.PAYMENT and notice.answer.outcome is Outcome.SUCCEEDED
-        if paid and notice.reference == start.reference:
+        if paid and driver.tells_of(notice, start):
             found.append(arrived)
     return found
 
@@ -97,7 +96,7 @@ class TestStart:
         start = driver.waiting_request()
         answer = driver.channel.start(start)
         driver.customer_opens(start)
-        driver.sandbox.act(start.reference, "expire")
+        driver.time_is_over(start)
         # Not every provider closes by itself what can no longer be paid; asked to, each does.
         assert driver.channel.void(driver.movement(start, answer)).outcome is Outcome.CANCELLED
         assert driver.channel.query(driver.movement(start, answer)).outcome is Outcome.CANCELLED
@@ -122,7 +121,7 @@ class TestStart:
 
     @pytest.mark.parametrize("fault", LOST)
     def test_no_clear_answer_is_unknown_and_asking_again_tells(self, driver: Driver, fault: str) -> None:
-        if driver.starts_in_browser:
+        if not driver.asks_at_start:
             pytest.skip("start asks nobody")
         start = driver.start_request()
         driver.sandbox.fault(driver.start_path, fault)
@@ -136,7 +135,7 @@ class TestStart:
         assert captured(driver, start) == [10_000]
 
     def test_too_slow_an_answer_is_unknown(self, driver: Driver) -> None:
-        if driver.starts_in_browser:
+        if not driver.asks_at_start:
             pytest.skip("start asks nobody")
         start = driver.start_request()
         driver.sandbox.fault(driver.start_path, "slow", seconds=1.0)
@@ -144,7 +143,7 @@ class TestStart:
 
     def test_nobody_at_the_address_is_unknown(self, driver: Driver) -> None:
         channel, start = driver.build(api_base=f"http://127.0.0.1:{free_port()}"), driver.start_request()
-        if not driver.starts_in_browser:
+        if driver.asks_at_start:
             assert channel.start(start).outcome is Outcome.UNKNOWN
         assert channel.query(driver.movement(start)).outcome is Outcome.UNKNOWN
 
@@ -154,13 +153,7 @@ class TestStart:
 
     def test_a_key_that_the_provider_does_not_know_moves_nothing(self, driver: Driver) -> None:
         start = driver.start_request()
-        stranger = driver.build_with_wrong_key()
-        if driver.starts_in_browser:
-            action = stranger.start(start).next_action
-            assert action is not None
-            assert post_form(action.value) == 400
-        else:
-            assert stranger.start(start).outcome in {Outcome.ERRORED, Outcome.UNKNOWN}
+        assert driver.turns_away(driver.build_with_wrong_key(), start)
         assert driver.sandbox.payments(start.reference) == []
 
 
@@ -203,7 +196,7 @@ class TestCaptureAndVoid:
         if Capability.CLOSE not in driver.channel.capabilities:
             # It ends by itself, and until then nobody may say that it did.
             assert driver.channel.void(driver.movement(start, answer)).outcome is Outcome.PENDING
-            driver.sandbox.act(start.reference, "expire")
+            driver.time_is_over(start)
         assert driver.channel.void(driver.movement(start, answer)).outcome is Outcome.CANCELLED
         assert driver.channel.query(driver.movement(start, answer)).outcome is Outcome.CANCELLED
         assert captured(driver, start) == []
@@ -225,7 +218,7 @@ class TestCaptureAndVoid:
         answer = driver.channel.start(start)
         driver.customer_opens(start)
         if Capability.CLOSE not in driver.channel.capabilities:
-            driver.sandbox.act(start.reference, "expire")
+            driver.time_is_over(start)
         outcomes = [driver.channel.void(driver.movement(start, answer)).outcome for _ in range(2)]
         assert outcomes == [Outcome.CANCELLED, Outcome.CANCELLED]
 

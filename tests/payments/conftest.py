@@ -40,7 +40,7 @@ def credentials(
     public = {name: _new_key(keys / f"{name}.pem") for name in ("alipay", "wechat", "unionpay", "ecny")}
     account = sandbox.onboard(
         name=f"payments {live_server.url}",
-        webhooks={"stripe": f"{live_server.url}/webhooks/stripe"},
+        webhooks={name: f"{live_server.url}/webhooks/{name}" for name in ("stripe", "bank")},
         alipay={"app_public_key": public["alipay"]},
         wechat={"merchant_public_key": public["wechat"]},
         unionpay={"merchant_public_key": public["unionpay"]},
@@ -91,6 +91,18 @@ def credentials(
             "mch_id": account["ecny"]["mch_id"],
             "merchant_private_key_file": str(keys / "ecny.pem"),
             "gateway_keys": [f"{name}={keys / f'{name}.pem'}" for name in account["ecny"]["gateway_keys"]],
+        },
+        "BANK": {
+            "api_base": f"{sandbox.url}/bank",
+            "account_name": "Smart Checkout",
+            "bank_name": "Sandbox Bank",
+            **{name: account["bank"][name] for name in ("account", "token", "request_secret")},
+            "notice_secrets": [account["bank"]["notice_secret"]],
+        },
+        "CRYPTO": {
+            "api_base": f"{sandbox.url}/crypto",
+            **{name: account["crypto"][name] for name in ("store", "api_key")},
+            "webhook_secrets": [account["crypto"]["webhook_secret"]],
         },
     }
 

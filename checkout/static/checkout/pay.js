@@ -37,3 +37,19 @@ const send = () => {
 };
 document.addEventListener("htmx:afterSwap", send);
 send();
+
+// What a transfer needs, ready to paste; without a script the texts are selected as a whole.
+const offerCopies = () => {
+  if (!navigator.clipboard) return;
+  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+};
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  const said = document.getElementById("copied");
+  said.textContent = `${said.dataset.words}: ${button.dataset.copy}`;
+  button.textContent = said.dataset.words;
+});
+document.addEventListener("htmx:afterSwap", offerCopies);
+offerCopies();

@@ -11,7 +11,15 @@ from typing import cast
 
 from ledger.identifiers import encode, new_key
 from ledger.money import Money
-from payments.channels.contract import Answer, Channel, MovementRequest, StartRequest, StatementSource
+from payments.channels.contract import (
+    Answer,
+    Channel,
+    MovementRequest,
+    Notice,
+    Outcome,
+    StartRequest,
+    StatementSource,
+)
 from tests.channels.world import Receiver, Sandbox
 
 
@@ -20,7 +28,8 @@ class Driver(ABC):
     currency: str = "CNY"
     start_path: str  # the path that `start` calls at the sandbox, for faults
     refund_path: str  # the same for `refund`
-    starts_in_browser: bool = False  # whether `start` asks nobody: the customer's browser takes it there
+    starts_in_browser: bool = False  # whether the customer's browser takes there what `start` made
+    asks_at_start: bool = True  # whether `start` asks the provider at all
     paid_at_start: bool = False  # whether `start` takes the money at once (a card), or the customer must act
 
     slow_refund: int = 0  # the sum of a refund that ends when `refund_ends` says so; 0 if there is none
@@ -100,6 +109,16 @@ class Driver(ABC):
     def refund_ends(self, movement: MovementRequest) -> None:
         """Let a refund of `slow_refund` arrive."""
         raise NotImplementedError
+
+    def tells_of(self, notice: Notice, start: StartRequest) -> bool:
+        return notice.reference == start.reference
+
+    def turns_away(self, stranger: Channel, start: StartRequest) -> bool:
+        """Whether one whose key the provider does not know is refused, and knows nothing for certain."""
+        return stranger.start(start).outcome in {Outcome.ERRORED, Outcome.UNKNOWN}
+
+    def time_is_over(self, start: StartRequest) -> None:
+        self.sandbox.act(start.reference, "expire")
 
     def customer_opens(self, start: StartRequest) -> None:
         """The customer looks at what `start` gave (scans the code, opens the page) and does no more."""

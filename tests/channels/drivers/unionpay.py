@@ -21,6 +21,7 @@ class UnionPayDriver(WalletDriver):
     start_path = "/unionpay/gateway/api/frontTransReq.do"
     refund_path = "/unionpay/gateway/api/backTransReq.do"
     starts_in_browser = True
+    asks_at_start = False
 
     def build(self, *, timeout_seconds: float = 5.0, api_base: str = "") -> Channel:
         self.account = self.onboarded(public_pem(self.key))
@@ -64,6 +65,10 @@ class UnionPayDriver(WalletDriver):
         self, amount: int = 10_000, *, capture: bool = True, instrument: str = ""
     ) -> StartRequest:
         return Driver.start_request(self, amount, capture=capture, instrument=instrument)
+
+    def turns_away(self, stranger: Channel, start: StartRequest) -> bool:
+        action = stranger.start(start).next_action
+        return action is not None and post_form(action.value) == 400
 
     def customer_opens(self, start: StartRequest) -> None:
         action = self.channel.start(start).next_action

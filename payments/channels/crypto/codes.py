@@ -1,0 +1,39 @@
+"""The processor's words in ours, as data. What is not listed is not proven: it stays UNKNOWN."""
+
+from types import MappingProxyType
+from typing import Final
+
+from payments.channels.contract import Advice, Outcome
+
+NOT_OPEN: Final = "invoice_not_open"
+INVOICE_NOT_FOUND: Final = "invoice_not_found"
+REFUND_NOT_FOUND: Final = "refund_not_found"
+
+INVOICE_STATUS: Final = MappingProxyType(
+    {
+        "new": Outcome.ACTION_REQUIRED,
+        "processing": Outcome.PENDING,  # seen on the chain, not confirmed
+        "settled": Outcome.SUCCEEDED,
+        "expired": Outcome.CANCELLED,
+        "cancelled": Outcome.CANCELLED,
+        "invalid": Outcome.DECLINED,  # it was seen and never confirmed
+    }
+)
+REFUND_STATUS: Final = MappingProxyType(
+    {"requested": Outcome.PENDING, "settled": Outcome.SUCCEEDED, "refused": Outcome.DECLINED}
+)
+
+Refusal = tuple[Outcome, Advice | None]
+# `code` of an answer that is no invoice and no refund: nothing was done.
+REFUSALS: Final = MappingProxyType[str, Refusal](
+    {
+        INVOICE_NOT_FOUND: (Outcome.NOT_FOUND, None),
+        REFUND_NOT_FOUND: (Outcome.NOT_FOUND, None),
+        NOT_OPEN: (Outcome.ERRORED, None),
+        "invalid_request": (Outcome.ERRORED, Advice.OTHER_METHOD),
+        "reference_reused": (Outcome.ERRORED, Advice.OTHER_METHOD),
+        "forbidden": (Outcome.ERRORED, Advice.OTHER_METHOD),
+        "amount_exceeded": (Outcome.ERRORED, None),
+        "not_refundable": (Outcome.ERRORED, None),
+    }
+)
