@@ -170,6 +170,13 @@ class StuckKind:
         while chunk := list(islice(rows, _CHUNK)):
             yield from (self._item(row) for row in chunk)
 
+    def still(self, now: datetime, subjects: Iterable[str]) -> set[str]:
+        """Which of these are stuck still."""
+        wanted = Q(pk__in=[])
+        for subject in subjects:
+            wanted |= self.named(subject)
+        return {self.tell(row).subject for row in self.rows(now).filter(wanted)}
+
     def _item(self, row: Any) -> StuckItem:
         told = self.tell(row)
         return StuckItem(

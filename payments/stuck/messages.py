@@ -48,7 +48,9 @@ KINDS = (
             Button(
                 action=Action.REPLAY,
                 label=gettext_lazy("Apply it again"),
-                promise=gettext_lazy("Applies the verified notification by the same rules as the first time."),
+                promise=gettext_lazy(
+                    "Applies the verified notification by the same rules as the first time."
+                ),
             ),
         ),
         rows=_dead_notices,
@@ -62,7 +64,9 @@ KINDS = (
             Button(
                 action=Action.REPLAY,
                 label=gettext_lazy("Deliver it again"),
-                promise=gettext_lazy("Tells the subscriber again; it may hear of one event twice without harm."),
+                promise=gettext_lazy(
+                    "Tells the subscriber again; it may hear of one event twice without harm."
+                ),
             ),
         ),
         rows=_dead_deliveries,

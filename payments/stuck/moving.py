@@ -18,7 +18,9 @@ UNKNOWN_AFTER = timedelta(minutes=15)
 ASK = Button(
     action=Action.ASK,
     label=gettext_lazy("Ask the provider now"),
-    promise=gettext_lazy("Asks the provider what became of it and applies the answer. No money is moved by asking."),
+    promise=gettext_lazy(
+        "Asks the provider what became of it and applies the answer. No money is moved by asking."
+    ),
 )
 
 
@@ -83,7 +85,9 @@ KINDS = (
             Button(
                 action=Action.RELEASE,
                 label=gettext_lazy("Release"),
-                promise=gettext_lazy("Lets go of what is held: the customer keeps the money, the order loses it."),
+                promise=gettext_lazy(
+                    "Lets go of what is held: the customer keeps the money, the order loses it."
+                ),
                 moves_money=True,
             ),
         ),

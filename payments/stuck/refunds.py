@@ -132,7 +132,9 @@ KINDS = (
             Button(
                 action=Action.APPROVE_REFUND,
                 label=gettext_lazy("Approve"),
-                promise=gettext_lazy("Sends the refund to the customer. Who asked for it can not approve it."),
+                promise=gettext_lazy(
+                    "Sends the refund to the customer. Who asked for it can not approve it."
+                ),
                 moves_money=True,
             ),
         ),
