@@ -162,6 +162,7 @@ class StuckKind:
         return [
             StuckTotal(self.code, row["stuck_currency"], row["many"], int(row["sum"] or 0), row["oldest"])
             for row in sums
+            if row["many"]  # grouped by a constant, nothing is one row, too
         ]
 
     def stuck_before(self, now: datetime, before: datetime) -> Iterator[StuckItem]:

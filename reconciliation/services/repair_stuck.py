@@ -1,6 +1,9 @@
 from collections.abc import Callable
 
+from django.db import transaction
+
 from checkout.services.take_shipment_money import take_shipment_money
+from ledger.audit import attribute, record
 from ledger.stuck import Action, StuckItem
 from payments import selectors as payments
 from payments.disputes import DisputeView
@@ -31,7 +34,8 @@ def repair_stuck(*, kind: str, subject: str, action: str, actor: str, reason: st
     """This will do the one thing that helps a stuck item, if it is stuck still, and say whether it is after that.
 
     Each action is a use case that owns its transactions, checks the item under its lock and can be repeated: a double
-    click, or a colleague who was quicker, moves nothing twice. Raises `ReasonMissing`, `ActionUnknown`,
+    click, or a colleague who was quicker, moves nothing twice. Who asked for it, and why, is in the audit journal
+    whatever came of it. Raises `ReasonMissing`, `ActionUnknown`,
     `NothingStuck`, and what the use case refuses.
     """
     if not reason.strip():
@@ -40,6 +44,9 @@ def repair_stuck(*, kind: str, subject: str, action: str, actor: str, reason: st
         raise ActionUnknown("This can not be done about it.", param="action")
     look_again(subjects=[subject])
     item = stuck_item(kind, subject)
+    with transaction.atomic(durable=True):
+        attribute(actor=actor, reason=reason)
+        record(action="stuck.repair", object_id=subject, after={"kind": kind, "action": action})
     _ACTIONS[Action(action)](item, actor, reason.strip())
     look_again(subjects=[subject])
     try:
