@@ -28,6 +28,7 @@ def _paths() -> Iterator[tuple[str, str]]:
     yield from (("EVENT_STREAMS", path) for path in settings.EVENT_STREAMS)
     yield from (("CHANNELS", path) for path in settings.CHANNELS.values())
     yield from (("INVARIANTS", path) for path in settings.INVARIANTS)
+    yield from (("STUCK_SOURCES", path) for path in settings.STUCK_SOURCES)
     yield from (("EVIDENCE_SOURCES", path) for path in settings.EVIDENCE_SOURCES)
     yield "OUTBOX_LAG", settings.OUTBOX_LAG
 

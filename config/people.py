@@ -21,6 +21,8 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "payments.capture_payment",
             "checkout.ship_order",
             "payments.replay_event",
+            "reconciliation.see_stuck",
+            "reconciliation.repair_stuck",
         ),
     ),
     "risk analyst": (("checkout", "payments", "risk"), ("risk.claim_riskcase", "risk.decide_riskcase")),
@@ -33,6 +35,9 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "payments.approve_refund",
             "payments.draft_dispute",
             "payments.settle_dispute",
+            "reconciliation.see_stuck",
+            "reconciliation.repair_stuck",
+            "reconciliation.repair_stuck_money",
         ),
     ),
     "finance": (
@@ -47,11 +52,20 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "payments.replay_event",
             "ledger.close_day",
             "reconciliation.decide_discrepancy",
+            "reconciliation.see_stuck",
+            "reconciliation.repair_stuck",
+            "reconciliation.repair_stuck_money",
         ),
     ),
     "administrator": (
         ("checkout", "payments", "risk", "ledger", "reconciliation", "django_celery_beat"),
-        ("payments.replay_event", "payments.manage_webhooks"),
+        (
+            "payments.replay_event",
+            "payments.manage_webhooks",
+            "reconciliation.see_stuck",
+            "reconciliation.repair_stuck",
+            "reconciliation.repair_stuck_money",
+        ),
     ),
 }
 

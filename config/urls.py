@@ -17,6 +17,7 @@ urlpatterns = [
     path("console/payments/held/<str:payment>/", held_money, name="held-money"),
     path("console/checkout/ship/<str:order_id>/", ship, name="ship-order"),
     path("console/payments/webhooks/", include("payments.admin.webhook_urls")),
+    path("console/stuck/", include("reconciliation.urls")),
     path("console/", admin.site.urls),
     path("webhooks/", include("payments.urls")),
     path("api/v1/", include("checkout.api.urls")),

@@ -1,5 +1,6 @@
 """Identifiers for the outside world: a prefix and 26 characters over a UUIDv7 key ("pay_01jd…"). Pure."""
 
+from datetime import datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -16,6 +17,11 @@ class MalformedIdentifier(ValueError):
 def new_key() -> UUID:
     """A new time-ordered primary key (UUID version 7)."""
     return uuid7()
+
+
+def first_key_of(moment: datetime) -> UUID:
+    """The lowest key that can be made at `moment`: keys sort by their time, so rows since then are a range of keys."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80 | 0x7 << 76 | 0x2 << 62)
 
 
 def encode(prefix: str, key: UUID) -> str:

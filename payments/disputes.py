@@ -121,7 +121,7 @@ def disputes_of_reference(reference: str) -> list[DisputeView]:
 
 def waiting(*, most: int = 200) -> list[DisputeView]:
     """Those that wait for our answer, deadline first."""
-    return _views(_unanswered().select_related("payment")[:most])
+    return _views(unanswered().select_related("payment")[:most])
 
 
 def at_bank(*, most: int = 50) -> list[DisputeView]:
@@ -144,7 +144,7 @@ def newest(*, limit: int, before: str = "") -> list[DisputeView]:
 
 
 def at_stake() -> list[AtStake]:
-    sums = _unanswered().order_by("currency").values("currency")
+    sums = unanswered().order_by("currency").values("currency")
     return [
         AtStake(row["many"], Money(row["sum"], row["currency"]))
         for row in sums.annotate(many=Count("pk"), sum=Sum("amount"))
@@ -168,7 +168,7 @@ def journal_of(view: DisputeView) -> list[TransactionView]:
     ]
 
 
-def _unanswered() -> DisputeQuerySet:
+def unanswered() -> DisputeQuerySet:
     return Dispute.objects.to_answer().exclude(_ANSWERED)
 
 

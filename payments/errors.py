@@ -265,3 +265,17 @@ class TooManyWebhookEndpoints(Refusal):
 
     code = "too_many_webhook_endpoints"
     status = 409
+
+
+class NothingToAsk(Refusal):
+    """The provider has said what became of it, or was never asked for it."""
+
+    code = "nothing_to_ask"
+    status = 409
+
+
+class NothingSecured(Refusal):
+    """The payment has no money that counts for its order."""
+
+    code = "nothing_secured"
+    status = 409

@@ -9,7 +9,7 @@ from django.db.models import Min, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from ledger.identifiers import MalformedIdentifier
+from ledger.identifiers import MalformedIdentifier, first_key_of
 from ledger.money import Money
 from payments.channels import registry
 from payments.channels.contract import Capability
@@ -259,8 +259,13 @@ def money_by_attempt() -> Iterator[MovedMoney]:
         )
 
 
-def money_taken(references: Collection[str] | None = None) -> Iterator[TakenMoney]:
-    """Every payment that took or holds money, for all references or for these; in key order, with flat memory."""
+def money_taken(
+    references: Collection[str] | None = None, *, since: datetime | None = None
+) -> Iterator[TakenMoney]:
+    """Every payment that took or holds money, for all references or for these, begun `since` then or at any time.
+
+    In key order, with flat memory.
+    """
     failed = (
         Refund.objects.filter(payment=OuterRef("pk"), state=RefundState.FAILED, closed=False)
         .order_by()
@@ -272,6 +277,8 @@ def money_taken(references: Collection[str] | None = None) -> Iterator[TakenMone
     rows = rows.annotate(failed=Coalesce(Subquery(failed), 0))
     if references is not None:
         rows = rows.filter(reference__in=references)
+    if since is not None:
+        rows = rows.filter(pk__gte=first_key_of(since))
     for row in rows.iterator(chunk_size=2000):
         failing: int = row.failed  # type: ignore[attr-defined]
         yield TakenMoney(

@@ -45,3 +45,23 @@ class InvestigatedByAnother(Refusal):
 
     code = "investigated_by_another"
     status = 409
+
+
+class NothingStuck(Refusal):
+    """Somebody repaired it meanwhile, or it never was on the list."""
+
+    code = "nothing_stuck"
+    status = 409
+
+
+class ActionUnknown(Refusal):
+    """This is not what can be done about an item of this kind."""
+
+    code = "action_unknown"
+    status = 404
+
+
+class SnoozeInvalid(Refusal):
+    """Something can be put off for a while, not for good and not into the past."""
+
+    code = "snooze_invalid"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.money import Money
+from ledger.stuck import StuckItem
 from reconciliation.states import DiscrepancyState
 
 
@@ -29,3 +30,29 @@ class DiscrepancyView:
     closed_by: str
     closed_at: datetime | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedItem:
+    """An item of the list of stuck money, and what people said of it. Seen items still count."""
+
+    item: StuckItem
+    snoozed_until: datetime | None
+    snoozed_by: str
+    snooze_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StuckPage:
+    """`next` leads to the page after it; "" on the last one."""
+
+    items: tuple[ListedItem, ...]
+    next: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repaired:
+    """`still` when it is stuck all the same, so far."""
+
+    still: bool
+    item: StuckItem

@@ -1,10 +1,22 @@
-"""Reads of discrepancies: frozen dataclasses to others."""
+"""Reads of discrepancies and of what is stuck: frozen dataclasses to others."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.core import signing
+from django.db.models import Q
+from django.utils import timezone
 
 from ledger.money import Money
-from reconciliation.errors import DiscrepancyNotFound
-from reconciliation.facts import DiscrepancyView
-from reconciliation.models import Discrepancy, key_of
+from ledger.stuck import Position, Sort, StuckItem, StuckKind, StuckTotal, Tie, merged
+from reconciliation.errors import DiscrepancyNotFound, NothingStuck
+from reconciliation.facts import DiscrepancyView, ListedItem, StuckPage
+from reconciliation.models import Discrepancy, StuckNote, key_of
 from reconciliation.states import DiscrepancyState
+from reconciliation.stuck import every_kind
+
+_SALT = "reconciliation.stuck"
 
 
 def discrepancy(public_id: str) -> DiscrepancyView:
@@ -40,4 +52,89 @@ def view_of(row: Discrepancy) -> DiscrepancyView:
         closed_by=row.closed_by,
         closed_at=row.closed_at,
         reason=row.reason,
+    )
+
+
+def kind_of(code: str) -> StuckKind:
+    """Raises `NothingStuck`."""
+    found = next((kind for kind in every_kind() if kind.code == code), None)
+    if found is None:
+        raise NothingStuck(f"There is no kind {code[:40]!r} of stuck money.", param="kind")
+    return found
+
+
+def stuck_item(kind: str, subject: str) -> StuckItem:
+    """Raises `NothingStuck` when it is not stuck (any more)."""
+    found = kind_of(kind).find(timezone.now(), subject)
+    if found is None:
+        raise NothingStuck("This is not stuck any more: somebody repaired it, or it settled by itself.")
+    return found
+
+
+def stuck_page(*, sort: Sort = Sort.NEWEST, kind: str = "", after: str = "", limit: int = 50) -> StuckPage:
+    """A page of all that is stuck, or of one `kind`; `after` is the `next` of the page before.
+
+    A statement for each kind, however much is stuck. A cursor that is not ours begins anew.
+    """
+    now, position = timezone.now(), _position(after, sort)
+    every = every_kind()
+    last = next((n for n, one in enumerate(every) if position and one.code == position.kind), -1)
+    pages = [
+        one.page(now, sort=sort, limit=limit + 1, after=position, tie=_tie(number, last))
+        for number, one in enumerate(every)
+        if kind in ("", one.code)
+    ]
+    found = merged(pages, sort)
+    more = found[limit - 1] if len(found) > limit else None
+    following = _cursor(sort, Position(more.values, more.item.kind, more.key)) if more else ""
+    return StuckPage(items=stuck_notes([placed.item for placed in found[:limit]]), next=following)
+
+
+def stuck_totals() -> list[StuckTotal]:
+    """How many are stuck of each kind and currency, the sum at risk and since when: for the page and for metrics."""
+    now = timezone.now()
+    return [total for kind in every_kind() for total in kind.totals(now)]
+
+
+def _tie(number: int, last: int) -> Tie:
+    if number == last:
+        return Tie.SAME
+    return Tie.BEFORE if number < last else Tie.AFTER
+
+
+def _cursor(sort: Sort, position: Position) -> str:
+    values = [value.isoformat() if isinstance(value, datetime) else value for value in position.values]
+    return signing.dumps([sort, values, position.kind, position.key], salt=_SALT)
+
+
+def _position(cursor: str, sort: Sort) -> Position | None:
+    try:
+        said, values, kind, key = signing.loads(cursor, salt=_SALT)
+    except signing.BadSignature:
+        return None
+    if said != sort:
+        return None
+    told: list[Any] = values if sort == Sort.AMOUNT else [datetime.fromisoformat(value) for value in values]
+    return Position(tuple(told), kind, key)
+
+
+def stuck_notes(items: Iterable[StuckItem]) -> tuple[ListedItem, ...]:
+    """With what people said of them."""
+    listed = list(items)
+    wanted = Q(pk__in=[])
+    for item in listed:
+        wanted |= Q(kind=item.kind, subject=item.subject)
+    notes = {
+        (note.kind, note.subject): note
+        for note in StuckNote.objects.filter(wanted, snoozed_until__gt=timezone.now())
+    }
+    return tuple(_listed(item, notes.get((item.kind, item.subject))) for item in listed)
+
+
+def _listed(item: StuckItem, note: StuckNote | None) -> ListedItem:
+    return ListedItem(
+        item=item,
+        snoozed_until=note.snoozed_until if note else None,
+        snoozed_by=note.snoozed_by_whom if note else "",
+        snooze_reason=note.reason if note else "",
     )

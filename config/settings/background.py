@@ -60,6 +60,14 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "payments.tasks.forget_old_events",
         "schedule": crontab(minute="37"),
     },
+    "reconciliation: tell of stuck money": {
+        "task": "reconciliation.tasks.watch_stuck_money",
+        "schedule": 300.0,
+    },
+    "reconciliation: compare all money with its orders": {
+        "task": "reconciliation.tasks.compare_all_money",
+        "schedule": crontab(hour="18", minute="10"),  # UTC: 02:10 in China
+    },
     "every night: prove the books": {
         "task": "config.tasks.prove_the_books",
         "schedule": crontab(hour="18", minute="30"),  # UTC: 02:30 in China

@@ -45,6 +45,19 @@ INVARIANTS: list[str] = [
     "config.invariants.check",
 ]
 
+# Each gives the kinds of stuck money (`ledger.stuck.StuckKind`) of one app, in the order of the list.
+STUCK_SOURCES: list[str] = ["reconciliation.stuck.kinds", "payments.stuck.kinds", "checkout.stuck.kinds"]
+# Kind → minutes after which an alarm tells of an item, then again more loudly; "*" for all others.
+STUCK_ALARMS: dict[str, tuple[int, ...]] = {
+    "*": (15, 60, 1440),
+    "refund_failed": (240, 1440),
+    "surplus_refund_failed": (240, 1440),
+    "refund_abnormal": (1440, 4320),
+    "refund_unapproved": (1, 1440),
+    "dispute_due": (1, 1440),
+    "hold_lapsing": (60, 1440),
+}
+
 # Seconds since the oldest event that waits for the relay was published; 0.0 when none waits.
 OUTBOX_LAG = "payments.selectors.outbox_lag"
 OUTBOX_LAG_SECONDS = 60

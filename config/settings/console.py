@@ -74,6 +74,11 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Review queue"), "policy", "review-queue", "risk.view_riskcase"),
                     _page(_("Refunds to approve"), "approval", "refund-queue", "payments.view_refund"),
                     _page(_("Disputes"), "balance", "dispute-queue", "payments.view_dispute"),
+                    {
+                        **_page(_("Stuck money"), "money_off", "stuck-list", "reconciliation.see_stuck"),
+                        "badge": "reconciliation.views.badge",
+                        "badge_variant": "danger",
+                    },
                     _rows(_("Discrepancies"), "difference", "reconciliation", "discrepancy"),
                 ],
             },

@@ -1,0 +1,123 @@
+"""The list of stuck money: every kind of every app, and reconciliation's own."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cache
+
+from django.conf import settings
+from django.db.models import F, Q, QuerySet
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from ledger.money import Money
+from ledger.stuck import Action, Button, StuckKind, Told, by_identifier
+from reconciliation.models import Discrepancy, Sighting
+from reconciliation.states import CLOSED, SightingKind
+
+_REFUND = Button(
+    action=Action.REFUND,
+    label=gettext_lazy("Refund it"),
+    promise=gettext_lazy(
+        "Sends back all that is left of this payment; a large sum waits for a second person's approval."
+    ),
+    moves_money=True,
+)
+_APPLY = Button(
+    action=Action.APPLY_ORDER,
+    label=gettext_lazy("Apply the paid order"),
+    promise=gettext_lazy(
+        "Tells the order again that it is paid: it takes its stock, or the money goes back where the stock is gone."
+    ),
+)
+_ASK = Button(
+    action=Action.ASK,
+    label=gettext_lazy("Ask the provider now"),
+    promise=gettext_lazy(
+        "Asks the provider about the payment and applies the answer, if it is about our sum. No other sum is applied."
+    ),
+)
+_CLOSE = Button(
+    action=Action.CLOSE_MISMATCH,
+    label=gettext_lazy("Accept nothing and close"),
+    promise=gettext_lazy("Closes the discrepancy for your reason. Nothing of the other sum is ever booked."),
+)
+_WORDS = {
+    SightingKind.PAID_NOT_ORDERED: gettext_lazy("The money was taken, and the order does not count as paid."),
+    SightingKind.ORDERED_NOT_PAID: gettext_lazy("The order counts as paid, and no money is taken or held."),
+    SightingKind.CANCELLED_NOT_REFUNDED: gettext_lazy(
+        "The order was cancelled after it was paid, and the money is not on its way back."
+    ),
+    SightingKind.SURPLUS_NOT_REFUNDED: gettext_lazy(
+        "Another payment paid the order; this money is not on its way back."
+    ),
+}
+_SIGHTINGS = {
+    SightingKind.PAID_NOT_ORDERED: (gettext_lazy("Paid, not ordered"), (_APPLY, _REFUND)),
+    SightingKind.ORDERED_NOT_PAID: (gettext_lazy("Ordered, not paid"), (_ASK,)),
+    SightingKind.CANCELLED_NOT_REFUNDED: (gettext_lazy("Cancelled, not refunded"), (_REFUND,)),
+    SightingKind.SURPLUS_NOT_REFUNDED: (gettext_lazy("Paid twice, not refunded"), (_REFUND,)),
+}
+
+
+@cache
+def every_kind() -> tuple[StuckKind, ...]:
+    """Of all the sources, in their order."""
+    return tuple(kind for path in settings.STUCK_SOURCES for kind in import_string(path)())
+
+
+def kinds() -> Iterator[StuckKind]:
+    for kind, (title, buttons) in _SIGHTINGS.items():
+        yield StuckKind(
+            code=kind.value,
+            title=title,
+            buttons=buttons,
+            rows=_Seen(kind),
+            tell=_sighting_told,
+            named=lambda subject: Q(subject=subject),
+        )
+    yield StuckKind(
+        code="mismatch",
+        title=gettext_lazy("Amount mismatch"),
+        buttons=(_ASK, _CLOSE),
+        rows=_mismatches,
+        tell=_mismatch_told,
+        named=by_identifier("dis"),
+    )
+
+
+class _Seen:
+    """The rows of one kind of sighting."""
+
+    def __init__(self, kind: SightingKind) -> None:
+        self._kind = kind
+
+    def __call__(self, now: datetime) -> QuerySet[Sighting]:
+        return Sighting.objects.filter(kind=self._kind).annotate(
+            stuck_since=F("first_seen_at"), stuck_amount=F("amount"), stuck_currency=F("currency")
+        )
+
+
+def _sighting_told(row: Sighting) -> Told:
+    return Told(row.subject, row.reference, str(_WORDS[SightingKind(row.kind)]))
+
+
+def _mismatches(now: datetime) -> QuerySet[Discrepancy]:
+    rows = Discrepancy.objects.exclude(state__in=sorted(CLOSED))
+    return rows.annotate(
+        stuck_since=F("first_seen_at"), stuck_amount=F("amount_at_risk"), stuck_currency=F("currency")
+    )
+
+
+def _mismatch_told(row: Discrepancy) -> Told:
+    told = (
+        Money(row.told_amount, row.told_currency).formatted()
+        if row.told_currency
+        else _("no sum that it names")
+    )
+    what = _("%(channel)s speaks of %(told)s, we asked for %(ours)s. Nothing of it was applied.") % {
+        "channel": row.channel,
+        "told": told,
+        "ours": Money(row.amount, row.currency).formatted(),
+    }
+    return Told(row.public_id, row.reference, what)

@@ -1,0 +1,25 @@
+"""Celery: one service call each. Every task may run twice, late, or next to itself."""
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.utils import timezone
+
+from reconciliation.services.sight_stuck_money import sight_stuck_money
+from reconciliation.services.sound_stuck_alarms import sound_stuck_alarms
+
+_RECENT = timedelta(days=2)
+
+
+@shared_task
+def watch_stuck_money() -> int:
+    """Compares what is recent, then tells of what has been stuck for too long."""
+    now = timezone.now()
+    sight_stuck_money(since=now - _RECENT)
+    return sound_stuck_alarms(now=now)
+
+
+@shared_task
+def compare_all_money() -> int:
+    """Every order and all money, however old."""
+    return sight_stuck_money(since=None)

@@ -1,0 +1,218 @@
+"""The console's list of stuck money, and the page on which one item is repaired."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import site
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from ledger.errors import Refusal
+from ledger.identifiers import MalformedIdentifier, decode
+from ledger.money import Money
+from ledger.stuck import Button, Sort, StuckItem, StuckKind, StuckTotal
+from reconciliation.errors import NothingStuck
+from reconciliation.facts import ListedItem
+from reconciliation.selectors import kind_of, stuck_item, stuck_notes, stuck_page, stuck_totals
+from reconciliation.services.repair_stuck import repair_stuck
+from reconciliation.services.snooze_stuck import snooze_stuck
+from reconciliation.stuck import every_kind
+
+SEE, REPAIR = "reconciliation.see_stuck", "reconciliation.repair_stuck"
+REPAIR_MONEY, APPROVE = "reconciliation.repair_stuck_money", "payments.approve_refund"
+_COUNT = "reconciliation.stuck.count"
+_COUNT_SECONDS = 30
+_SNOOZES = {"4": timedelta(hours=4), "24": timedelta(days=1), "72": timedelta(days=3)}
+# The prefix of what is shown → the page that shows it, and whether that page goes by the bare key.
+_DETAILS = {
+    "pay": ("admin:payments_payment_change", True),
+    "ref": ("refund-case", False),
+    "dsp": ("dispute", False),
+    "ord": ("admin:checkout_order_change", True),
+    "dis": ("admin:reconciliation_discrepancy_change", True),
+    "inb": ("admin:payments_inboxevent_change", True),
+    "dlv": ("admin:payments_outboxdelivery_change", True),
+}
+
+
+@site.admin_view
+@require_safe
+def stuck_list(request: HttpRequest) -> HttpResponse:
+    _require(request, SEE)
+    kind, sort = request.GET.get("kind", ""), _sort(request.GET.get("sort", ""))
+    totals = stuck_totals()
+    page = stuck_page(sort=sort, kind=kind, after=request.GET.get("after", ""))
+    titles = {one.code: one for one in every_kind()}
+    context = {
+        **site.each_context(request),
+        "title": _("Stuck money"),
+        "rows": [_row(request, listed, titles[listed.item.kind]) for listed in page.items],
+        "next": page.next,
+        "kind": kind,
+        "sort": sort,
+        "sorts": [
+            (Sort.NEWEST, _("newest first")),
+            (Sort.OLDEST, _("oldest first")),
+            (Sort.AMOUNT, _("by amount")),
+        ],
+        "count": sum(total.count for total in totals),
+        "at_risk": _at_risk(totals),
+        "kinds": _counted(totals),
+    }
+    return render(request, "reconciliation/stuck_list.html", context)
+
+
+@site.admin_view
+@require_http_methods(["GET", "POST"])
+def stuck_case(request: HttpRequest, kind: str, subject: str) -> HttpResponse:
+    _require(request, SEE)
+    try:
+        found = kind_of(kind)
+    except NothingStuck as problem:
+        raise Http404(str(problem)) from problem
+    if request.method == "POST":
+        return _do(request, found, subject)
+    try:
+        item = stuck_item(kind, subject)
+    except NothingStuck as problem:
+        messages.info(request, str(problem))
+        return redirect("stuck-list")
+    [listed] = stuck_notes([item])
+    context = {
+        **site.each_context(request),
+        "title": found.title,
+        "row": _row(request, listed, found),
+        "buttons": [(button, _may(request, button)) for button in found.buttons],
+        "may_snooze": request.user.has_perm(REPAIR),
+        "snoozes": [("4", _("4 hours")), ("24", _("a day")), ("72", _("3 days"))],
+    }
+    return render(request, "reconciliation/stuck_case.html", context)
+
+
+def badge(request: HttpRequest) -> str:
+    """How many are stuck, as of half a minute ago at most."""
+    count = cache.get(_COUNT)
+    if count is None:
+        count = sum(total.count for total in stuck_totals())
+        cache.set(_COUNT, count, _COUNT_SECONDS)
+    return str(count)
+
+
+def _do(request: HttpRequest, kind: StuckKind, subject: str) -> HttpResponse:
+    action = request.POST.get("do", "")
+    button = next((one for one in kind.buttons if one.action == action), None)
+    if button is None and action != "snooze":
+        raise Http404("No such action.")
+    if not (_may(request, button) if button else request.user.has_perm(REPAIR)):
+        raise PermissionDenied
+    cache.delete(_COUNT)
+    try:
+        return _repair(request, kind, subject, button) if button else _snooze(request, kind, subject)
+    except NothingStuck as problem:
+        messages.info(request, str(problem))
+        return redirect("stuck-list")
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+        return redirect("stuck-case", kind=kind.code, subject=subject)
+
+
+def _repair(request: HttpRequest, kind: StuckKind, subject: str, button: Button) -> HttpResponse:
+    done = repair_stuck(
+        kind=kind.code,
+        subject=subject,
+        action=button.action,
+        actor=_actor(request),
+        reason=request.POST.get("reason", ""),
+    )
+    if done.still:
+        messages.warning(request, _("Done, and it is still stuck: what it says here is how it stands now."))
+        return redirect("stuck-case", kind=kind.code, subject=subject)
+    messages.success(request, _("Done: it is not stuck any more."))
+    return redirect("stuck-list")
+
+
+def _snooze(request: HttpRequest, kind: StuckKind, subject: str) -> HttpResponse:
+    pause = _SNOOZES.get(request.POST.get("for", ""), timedelta())
+    snooze_stuck(
+        kind=kind.code,
+        subject=subject,
+        until=timezone.now() + pause,
+        actor=_actor(request),
+        reason=request.POST.get("reason", ""),
+    )
+    messages.success(request, _("Marked as seen. It still counts, and no alarm tells of it until then."))
+    return redirect("stuck-list")
+
+
+def _row(request: HttpRequest, listed: ListedItem, kind: StuckKind) -> dict[str, Any]:
+    """What the templates show of an item."""
+    first = kind.buttons[0]
+    return {
+        "listed": listed,
+        "item": listed.item,
+        "title": kind.title,
+        "button": first,
+        "may": _may(request, first),
+        "details": _details(listed.item),
+        "seen_by": _name(listed.snoozed_by),
+    }
+
+
+def _may(request: HttpRequest, button: Button) -> bool:
+    if button.action == "approve_refund" and not request.user.has_perm(APPROVE):
+        return False
+    return request.user.has_perm(REPAIR_MONEY if button.moves_money else REPAIR)
+
+
+def _details(item: StuckItem) -> str:
+    prefix = item.details.partition("_")[0]
+    name, by_key = _DETAILS.get(prefix, ("", False))
+    if not name:
+        return ""
+    try:
+        return reverse(name, args=[decode(prefix, item.details) if by_key else item.details])
+    except MalformedIdentifier:
+        return ""
+
+
+def _at_risk(totals: list[StuckTotal]) -> list[Money]:
+    sums: dict[str, int] = {}
+    for total in totals:
+        if total.currency:
+            sums[total.currency] = sums.get(total.currency, 0) + total.minor
+    return [Money(minor, currency) for currency, minor in sorted(sums.items())]
+
+
+def _counted(totals: list[StuckTotal]) -> list[tuple[StuckKind, int]]:
+    """Only the kinds of which there are any."""
+    counts: dict[str, int] = {}
+    for total in totals:
+        counts[total.kind] = counts.get(total.kind, 0) + total.count
+    return [(kind, counts[kind.code]) for kind in every_kind() if kind.code in counts]
+
+
+def _sort(said: str) -> Sort:
+    return Sort(said) if said in set(Sort) else Sort.NEWEST
+
+
+def _require(request: HttpRequest, right: str) -> None:
+    if not request.user.has_perm(right):
+        raise PermissionDenied
+
+
+def _actor(request: HttpRequest) -> str:
+    return f"user:{request.user.pk}"
+
+
+def _name(actor: str) -> str:
+    key = actor.removeprefix("user:")
+    person: Any = get_user_model().objects.filter(pk=key).first() if key.isdecimal() else None
+    return (person.get_full_name() or person.get_username()) if person else actor
