@@ -5,6 +5,7 @@ from typing import cast
 
 import pytest
 
+from ledger.identifiers import encode, new_key
 from payments.channels.contract import AbnormalRefundDesk, Capability, Outcome
 from tests.channels.drivers import Driver
 from tests.channels.scenes import LOST, refund_request, refunded, settled_refund
@@ -30,9 +31,7 @@ class TestRefund:
     def test_two_refunds_do_not_exceed_the_payment(self, driver: Driver) -> None:
         start, movement = refund_request(driver, 6_000)
         assert driver.channel.refund(movement).outcome in {Outcome.SUCCEEDED, Outcome.PENDING}
-        second = replace(
-            movement, key=movement.key + "2", movement_reference=movement.movement_reference[:-1] + "x"
-        )
+        second = replace(movement, key=movement.key + "2", movement_reference=encode("ref", new_key()))
         assert driver.channel.refund(second).outcome in {Outcome.ERRORED, Outcome.DECLINED}
         assert refunded(driver, start) == 6_000
 
