@@ -1,5 +1,3 @@
-from io import BytesIO
-
 from django.conf import settings
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfbase import pdfmetrics
@@ -16,8 +14,7 @@ _CHINESE = "STSong-Light"
 def draw_receipt(*, order: OrderView) -> bytes:
     """This will draw the order's receipt as a PDF, the same bytes for the same order; it writes nothing."""
     pdfmetrics.registerFont(UnicodeCIDFont(_CHINESE))
-    paper = BytesIO()
-    canvas = Canvas(paper, pagesize=A4, invariant=True)
+    canvas = Canvas("", pagesize=A4, invariant=True)
     canvas.setTitle(f"Receipt {order.id}")
     top = A4[1] - _MARGIN
     y = top
@@ -27,8 +24,7 @@ def draw_receipt(*, order: OrderView) -> bytes:
             y = top
         _write(canvas, size, left, right, y)
         y -= _LINE + size - 10
-    canvas.save()
-    return paper.getvalue()
+    return bytes(canvas.getpdfdata())
 
 
 def _lines(order: OrderView) -> list[tuple[int, str, str]]:

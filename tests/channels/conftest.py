@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.channels import page
 from tests.channels.drivers import Driver
 from tests.channels.drivers.alipay import AlipayDriver
 from tests.channels.drivers.bank import BankDriver
@@ -12,6 +13,7 @@ from tests.channels.drivers.ecny import EcnyDriver
 from tests.channels.drivers.stripe import StripeDriver
 from tests.channels.drivers.unionpay import UnionPayDriver
 from tests.channels.drivers.wechat import WechatDriver
+from tests.channels.promises import about, channel_of, fits
 from tests.channels.world import Receiver, Sandbox, running_receiver, running_sandbox
 
 DRIVERS: dict[str, type[Driver]] = {
@@ -23,6 +25,18 @@ DRIVERS: dict[str, type[Driver]] = {
     "bank": BankDriver,
     "crypto": CryptoDriver,
 }
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Nobody is asked for what they do not promise: such tests do not exist, rather than being skipped."""
+    items[:] = [
+        item for item in items if (code := channel_of(item)) not in DRIVERS or fits(item, DRIVERS[code])
+    ]
+    config.stash[page.REASONS] = {code: driver.without for code, driver in DRIVERS.items()}
+    for item in items:
+        if code := channel_of(item):
+            # For page.py, which sees reports only.
+            item.user_properties.append((page.PROPERTY, [code, sorted(about(item))]))
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from payments.channels.alipay.channel import from_settings
 from payments.channels.contract import InvalidSignature, NoticeKind, Outcome
 from tests.channels.drivers.alipay import AlipayDriver
 from tests.channels.drivers.wallet import new_key, private_pem, public_pem
-from tests.channels.test_contract import payment_notices, refund_request
+from tests.channels.scenes import payment_notices, refund_request
 from tests.channels.world import Arrived, Receiver, Sandbox, eventually
 
 

@@ -20,7 +20,7 @@ from tests.channels.drivers.alipay import AlipayDriver
 from tests.channels.drivers.wallet import WalletDriver
 from tests.channels.drivers.wechat import WechatDriver
 from tests.channels.mutations import MUTATIONS, mutants
-from tests.channels.test_contract import payment_notices
+from tests.channels.scenes import payment_notices
 from tests.channels.world import Arrived, Receiver, Sandbox, eventually
 
 EACH = 5_000

@@ -12,7 +12,7 @@ from payments.channels.transport import Transport
 from payments.channels.wechat.channel import WechatChannel, from_settings
 from tests.channels.drivers.wallet import new_key
 from tests.channels.drivers.wechat import WechatDriver
-from tests.channels.test_contract import payment_notices
+from tests.channels.scenes import payment_notices
 from tests.channels.world import Arrived, Receiver, Sandbox, eventually
 
 

@@ -6,7 +6,7 @@ from ledger.money import Money
 from payments.channels.contract import MovementRequest, Notice, NoticeKind, Outcome, StartRequest
 from payments.channels.wechat.channel import BankCard, from_settings
 from tests.channels.drivers.wechat import WechatDriver
-from tests.channels.test_contract import refund_request
+from tests.channels.scenes import refund_request
 from tests.channels.world import HTTP, Receiver, Sandbox, eventually
 
 SLOW, ABNORMAL, CLOSED = 66_671, 66_672, 66_673

@@ -46,64 +46,94 @@ def credentials(
         unionpay={"merchant_public_key": public["unionpay"]},
         ecny={"merchant_public_key": public["ecny"]},
     )
-    (keys / "alipay-public.pem").write_text(account["alipay"]["alipay_public_key"])
-    (keys / "wechat-platform.pem").write_text(account["wechat"]["public_key"])
+    return {
+        build.__name__.upper().strip("_"): build(sandbox.url, account, keys)
+        for build in (_stripe, _alipay, _wechat, _unionpay, _ecny, _bank, _crypto)
+    }
+
+
+def _stripe(sandbox: str, account: dict[str, Any], keys: Path) -> dict[str, Any]:
+    given = account["stripe"]
+    return {
+        "api_base": f"{sandbox}/stripe",
+        "js_url": f"{sandbox}/stripe/js/v3/",
+        "secret_key": given["secret_key"],
+        "publishable_key": given["publishable_key"],
+        "webhook_secrets": [given["webhook_secret"]],
+    }
+
+
+def _alipay(sandbox: str, account: dict[str, Any], keys: Path) -> dict[str, Any]:
+    given = account["alipay"]
+    (keys / "alipay-public.pem").write_text(given["alipay_public_key"])
+    return {
+        "gateway": f"{sandbox}/alipay/gateway.do",
+        "app_id": given["app_id"],
+        "seller_id": given["seller_id"],
+        "app_private_key_file": str(keys / "alipay.pem"),
+        "alipay_public_key_file": str(keys / "alipay-public.pem"),
+    }
+
+
+def _wechat(sandbox: str, account: dict[str, Any], keys: Path) -> dict[str, Any]:
+    given = account["wechat"]
+    (keys / "wechat-platform.pem").write_text(given["public_key"])
+    return {
+        "api_base": f"{sandbox}/wechat",
+        "appid": given["appid"],
+        "mchid": given["mchid"],
+        "merchant_serial": given["merchant_serial"],
+        "merchant_private_key_file": str(keys / "wechat.pem"),
+        "api_v3_key": given["api_v3_key"],
+        "platform_keys": [f"{account['wechat']['public_key_id']}={keys / 'wechat-platform.pem'}"],
+    }
+
+
+def _unionpay(sandbox: str, account: dict[str, Any], keys: Path) -> dict[str, Any]:
+    given = account["unionpay"]
     for name in ("merchant_certificate", "root_certificate", "middle_certificate"):
-        (keys / f"unionpay-{name}.pem").write_text(account["unionpay"][name])
-    for key_id, pem in account["ecny"]["gateway_keys"].items():
+        (keys / f"unionpay-{name}.pem").write_text(given[name])
+    return {
+        "gateway": f"{sandbox}/unionpay/gateway/api",
+        "file_gateway": f"{sandbox}/unionpay/file",
+        "mer_id": given["mer_id"],
+        "common_name": given["common_name"],
+        "sign_key_file": str(keys / "unionpay.pem"),
+        "sign_cert_file": str(keys / "unionpay-merchant_certificate.pem"),
+        "root_cert_file": str(keys / "unionpay-root_certificate.pem"),
+        "middle_cert_file": str(keys / "unionpay-middle_certificate.pem"),
+    }
+
+
+def _ecny(sandbox: str, account: dict[str, Any], keys: Path) -> dict[str, Any]:
+    given = account["ecny"]
+    for key_id, pem in given["gateway_keys"].items():
         (keys / f"{key_id}.pem").write_text(pem)
     return {
-        "STRIPE": {
-            "api_base": f"{sandbox.url}/stripe",
-            "js_url": f"{sandbox.url}/stripe/js/v3/",
-            "secret_key": account["stripe"]["secret_key"],
-            "publishable_key": account["stripe"]["publishable_key"],
-            "webhook_secrets": [account["stripe"]["webhook_secret"]],
-        },
-        "ALIPAY": {
-            "gateway": f"{sandbox.url}/alipay/gateway.do",
-            "app_id": account["alipay"]["app_id"],
-            "seller_id": account["alipay"]["seller_id"],
-            "app_private_key_file": str(keys / "alipay.pem"),
-            "alipay_public_key_file": str(keys / "alipay-public.pem"),
-        },
-        "WECHAT": {
-            "api_base": f"{sandbox.url}/wechat",
-            "appid": account["wechat"]["appid"],
-            "mchid": account["wechat"]["mchid"],
-            "merchant_serial": account["wechat"]["merchant_serial"],
-            "merchant_private_key_file": str(keys / "wechat.pem"),
-            "api_v3_key": account["wechat"]["api_v3_key"],
-            "platform_keys": [f"{account['wechat']['public_key_id']}={keys / 'wechat-platform.pem'}"],
-        },
-        "UNIONPAY": {
-            "gateway": f"{sandbox.url}/unionpay/gateway/api",
-            "file_gateway": f"{sandbox.url}/unionpay/file",
-            "mer_id": account["unionpay"]["mer_id"],
-            "common_name": account["unionpay"]["common_name"],
-            "sign_key_file": str(keys / "unionpay.pem"),
-            "sign_cert_file": str(keys / "unionpay-merchant_certificate.pem"),
-            "root_cert_file": str(keys / "unionpay-root_certificate.pem"),
-            "middle_cert_file": str(keys / "unionpay-middle_certificate.pem"),
-        },
-        "ECNY": {
-            "gateway": f"{sandbox.url}/ecny",
-            "mch_id": account["ecny"]["mch_id"],
-            "merchant_private_key_file": str(keys / "ecny.pem"),
-            "gateway_keys": [f"{name}={keys / f'{name}.pem'}" for name in account["ecny"]["gateway_keys"]],
-        },
-        "BANK": {
-            "api_base": f"{sandbox.url}/bank",
-            "account_name": "Smart Checkout",
-            "bank_name": "Sandbox Bank",
-            **{name: account["bank"][name] for name in ("account", "token", "request_secret")},
-            "notice_secrets": [account["bank"]["notice_secret"]],
-        },
-        "CRYPTO": {
-            "api_base": f"{sandbox.url}/crypto",
-            **{name: account["crypto"][name] for name in ("store", "api_key")},
-            "webhook_secrets": [account["crypto"]["webhook_secret"]],
-        },
+        "gateway": f"{sandbox}/ecny",
+        "mch_id": given["mch_id"],
+        "merchant_private_key_file": str(keys / "ecny.pem"),
+        "gateway_keys": [f"{name}={keys / f'{name}.pem'}" for name in given["gateway_keys"]],
+    }
+
+
+def _bank(sandbox: str, account: dict[str, Any], keys: Path) -> dict[str, Any]:
+    given = account["bank"]
+    return {
+        "api_base": f"{sandbox}/bank",
+        "account_name": "Smart Checkout",
+        "bank_name": "Sandbox Bank",
+        **{name: given[name] for name in ("account", "token", "request_secret")},
+        "notice_secrets": [given["notice_secret"]],
+    }
+
+
+def _crypto(sandbox: str, account: dict[str, Any], keys: Path) -> dict[str, Any]:
+    given = account["crypto"]
+    return {
+        "api_base": f"{sandbox}/crypto",
+        **{name: given[name] for name in ("store", "api_key")},
+        "webhook_secrets": [given["webhook_secret"]],
     }
 
 

@@ -330,7 +330,7 @@ def from_settings(settings: Mapping[str, Any]) -> StripeChannel:
     files = checked_url(str(settings.get("files_base") or (base if local else _FILES_BASE)))
     if local is not is_loopback(urlsplit(files).hostname):
         raise ValueError("Stripe's two addresses must both be real, or both a sandbox's")
-    timeout = float(settings.get("timeout_seconds", 10.0))
+    timeout = settings.get("timeout_seconds", 10.0)
     session = requests.Session()
     # a proxy from the environment must never stand between this machine and its own sandbox
     session.trust_env = not local

@@ -5,6 +5,7 @@ credentials through the channel's own `from_settings`, and plays the customer.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -13,6 +14,7 @@ from ledger.identifiers import encode, new_key
 from ledger.money import Money
 from payments.channels.contract import (
     Answer,
+    Capability,
     Channel,
     MovementRequest,
     Notice,
@@ -33,6 +35,9 @@ class Driver(ABC):
     paid_at_start: bool = False  # whether `start` takes the money at once (a card), or the customer must act
 
     slow_refund: int = 0  # the sum of a refund that ends when `refund_ends` says so; 0 if there is none
+    # why the channel does not promise a capability, where what page.py says of all is not the whole truth
+    without: Mapping[Capability, str] = {}
+    abnormal_refund: int = 0  # the sum of one that the customer's bank does not take
 
     def __init__(self, sandbox: Sandbox, receiver: Receiver) -> None:
         self.sandbox = sandbox
@@ -90,6 +95,14 @@ class Driver(ABC):
     def waiting_request(self) -> StartRequest:
         """A payment that waits for the customer after `start`."""
         return self.start_request()
+
+    def code_request(self) -> StartRequest:
+        """A payment whose customer scans a code (`Capability.QR`)."""
+        return self.start_request()
+
+    def page_request(self) -> StartRequest:
+        """A payment whose customer goes to a page of the provider's (`Capability.REDIRECT`)."""
+        return replace(self.start_request(), device="phone")
 
     def unheard_of(self) -> MovementRequest:
         """A question about a payment that the provider never saw."""

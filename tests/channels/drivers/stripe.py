@@ -81,5 +81,11 @@ class StripeDriver(Driver):
     def waiting_request(self) -> StartRequest:
         return replace(self.start_request(), challenge=Challenge.REQUIRED)
 
+    def code_request(self) -> StartRequest:
+        return replace(self.start_request(), method="wechat_pay", instrument="")
+
+    def page_request(self) -> StartRequest:
+        return replace(self.start_request(), method="alipay", instrument="", device="phone")
+
     def unheard_of(self) -> MovementRequest:
         return replace(super().unheard_of(), channel_reference="pi_0123456789abcdef01234567")

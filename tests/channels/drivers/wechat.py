@@ -12,6 +12,7 @@ class WechatDriver(WalletDriver):
     start_path = "/wechat/v3/pay/transactions/native"
     refund_path = "/wechat/v3/refund/domestic/refunds"
     slow_refund = 66_671
+    abnormal_refund = 66_672
 
     def build(self, *, timeout_seconds: float = 5.0, api_base: str = "") -> Channel:
         self.account: dict[str, Any] = self.sandbox.onboard(
