@@ -18,15 +18,13 @@ from psycopg.conninfo import conninfo_to_dict
 from config.embedded import postgres
 
 _WRITES = "SELECT relname, n_tup_ins, n_tup_upd FROM pg_stat_user_tables WHERE schemaname = 'public'"
-_COLUMNS = """SELECT column_name, data_type FROM information_schema.columns
+_COLUMNS = """SELECT column_name, data_type, coalesce(character_maximum_length, 0) FROM information_schema.columns
     WHERE table_schema = 'public' AND table_name = %s ORDER BY ordinal_position"""
 _UNIQUE = """SELECT DISTINCT a.attname FROM pg_index i
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
     WHERE i.indrelid = %s::regclass AND i.indisunique"""
-# A value that no other row has, by the column's type; another type keeps the pattern's.
 _FRESH = {
     "uuid": "gen_random_uuid()",
-    "character varying": "substr(gen_random_uuid()::text, 1, 20)",
     "text": "gen_random_uuid()::text",
     "bigint": "(random() * 9e18)::bigint",
     "integer": "(random() * 2e9)::integer",
@@ -86,14 +84,14 @@ def _statements(connection: psycopg.Connection, name: str, inserted: int, update
     connection.execute(f"CREATE TABLE {pattern} AS SELECT * FROM public.{name} LIMIT 1")
     connection.execute(f"INSERT INTO {table} SELECT * FROM {pattern}")
     unique = {row[0] for row in connection.execute(_UNIQUE, [f"public.{name}"])}
-    columns = dict(connection.execute(_COLUMNS, [name]).fetchall())
+    columns = connection.execute(_COLUMNS, [name]).fetchall()
     values = [
-        _FRESH.get(kind, f'"{column}"') if column in unique else f'"{column}"'
-        for column, kind in columns.items()
+        _fresh(column, kind, length) if column in unique else f'"{column}"'
+        for column, kind, length in columns
     ]
-    names = ", ".join(f'"{column}"' for column in columns)
-    key = next(column for column in columns if column in unique)
-    plain = next(column for column in reversed(columns) if column not in unique)
+    names = ", ".join(f'"{column}"' for column, _, _ in columns)
+    key = next(column for column, _, _ in columns if column in unique)
+    plain = next(column for column, _, _ in reversed(columns) if column not in unique)
     insert = f"INSERT INTO {table} ({names}) SELECT {', '.join(values)} FROM {pattern}"
     which = f'"{key}" = :own_{name}' if inserted else "true"
     return [
@@ -101,6 +99,14 @@ def _statements(connection: psycopg.Connection, name: str, inserted: int, update
         *[f'{insert} RETURNING "{key}" AS own_{name} \\gset'] * min(inserted, 1),
         *[f'UPDATE {table} SET "{plain}" = "{plain}" WHERE {which};'] * updated,
     ]
+
+
+def _fresh(column: str, kind: str, length: int) -> str:
+    """A value that no other row has, where the column's type has room for one; else the pattern's."""
+    if kind == "character varying":
+        room = length or 36
+        return f"left(gen_random_uuid()::text, {room})" if room >= 20 else f'"{column}"'
+    return _FRESH.get(kind, f'"{column}"')
 
 
 def _script(statements: list[str], transactions: int) -> str:
