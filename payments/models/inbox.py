@@ -26,6 +26,10 @@ class InboxQuerySet(models.QuerySet["InboxEvent"]):
     def locked(self) -> Self:
         return self.select_for_update(of=("self",)).order_by("pk")
 
+    def same_as(self, row: "InboxEvent") -> Self:
+        """The notification that `row` is, or would have been had it not come before."""
+        return self.filter(channel=row.channel, event_id=row.event_id)
+
     def due(self, now: datetime) -> Self:
         return self.filter(state__in=WAITING, next_try_at__lte=now).order_by("next_try_at")
 

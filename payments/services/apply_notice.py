@@ -29,7 +29,7 @@ def apply_notice(*, inbox: InboxEvent) -> NoticeRefused | None:
     """
     try:
         with transaction.atomic(durable=True):
-            row = InboxEvent.objects.locked().get(pk=inbox.pk)
+            row = InboxEvent.objects.locked().same_as(inbox).get()
             if row.state in (InboxState.APPLIED, InboxState.IGNORED):
                 return None
             refusal = _apply(row, notice_from_json(row.notice))
@@ -143,7 +143,7 @@ def _disputed(channel: str, notice: Notice, dispute: str) -> Attempt | None:
 
 def _remember_failure(inbox: InboxEvent, error: Exception) -> None:
     with transaction.atomic(durable=True):
-        row = InboxEvent.objects.locked().get(pk=inbox.pk)
+        row = InboxEvent.objects.locked().same_as(inbox).get()
         if row.is_exhausted:
             row.bury(repr(error))
         else:
