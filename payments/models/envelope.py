@@ -71,7 +71,9 @@ def _bound(version: str, place: str) -> bytes:
 
 def _master(version: str) -> bytes:
     try:
-        key = base64.b64decode(settings.VAULT_KEYS[version].replace("-", "+").replace("_", "/"), validate=True)
+        key = base64.b64decode(
+            settings.VAULT_KEYS[version].replace("-", "+").replace("_", "/"), validate=True
+        )
     except (KeyError, binascii.Error) as error:
         raise ImproperlyConfigured(f"VAULT_KEYS has no usable key {version}") from error
     if len(key) != _KEY_BYTES:

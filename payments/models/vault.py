@@ -254,7 +254,7 @@ class SavedMethod(FSMModelMixin, models.Model):
     @property
     def token(self) -> str:
         """What the channel charges; empty once it was forgotten. Raises `envelope.DoesNotOpen`."""
-        return self._opened().get("token", "")
+        return self.opened().get("token", "")
 
     def instrument(self) -> Instrument:
         """What may be known of the card, with what risk recognises it by, and without the token."""
@@ -264,7 +264,7 @@ class SavedMethod(FSMModelMixin, models.Model):
             last4=self.last4,
             country=self.country,
             funding=self.funding,
-            fingerprint=self._opened().get("fingerprint", ""),
+            fingerprint=self.opened().get("fingerprint", ""),
             expires_on=self.expires_on,
         )
 
@@ -281,21 +281,13 @@ class SavedMethod(FSMModelMixin, models.Model):
 
     def exchange_card(self, other: "SavedMethod") -> None:
         """Each takes the other's token and what is shown of it: this row is the card that the customer knows."""
-        mine, theirs = self._opened(), other._opened()
+        mine, theirs = self.opened(), other.opened()
         for name in ("brand", "last4", "country", "funding", "expires_on"):
             ours = getattr(self, name)
             setattr(self, name, getattr(other, name))
             setattr(other, name, ours)
         self.keep_sealed(theirs)
         other.keep_sealed(mine)
-
-    def take_key(self, secret: Mapping[str, str]) -> None:
-        """Seal `secret`, read before the vault took its new key."""
-        if secret:
-            self.keep_sealed(secret)
-
-    def secret(self) -> Mapping[str, str]:
-        return self._opened()
 
     def wipe(self) -> None:
         """What is left says that there was a card, and when, and no more."""
@@ -306,7 +298,8 @@ class SavedMethod(FSMModelMixin, models.Model):
         self.forgotten_at = timezone.now()
         self.sealed = self.fingerprint = ""
 
-    def _opened(self) -> dict[str, str]:
+    def opened(self) -> dict[str, str]:
+        """Token and fingerprint; nothing once they were forgotten. Raises `envelope.DoesNotOpen`."""
         if not self.sealed:
             return {}
         opened: dict[str, str] = json.loads(self.vault.unseal(self.sealed, self._place))
