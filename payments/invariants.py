@@ -139,7 +139,7 @@ WHERE method.state IN ('ACTIVE', 'EXPIRED') AND NOT EXISTS (
     SELECT 1 FROM payments_attempt attempt
     WHERE attempt.saved_method_id = method.id AND attempt.kind = 'START' AND attempt.answered_at IS NOT NULL)
 UNION ALL
-SELECT ledger_public_id('att', attempt.id), format('of customer %L charges a card of %L', payment.customer, vault.customer)
+SELECT ledger_public_id('att', attempt.id), format('of %L charges a card of %L', payment.customer, vault.customer)
 FROM payments_attempt attempt
 JOIN payments_payment payment ON payment.id = attempt.payment_id
 JOIN payments_savedmethod method ON method.id = attempt.saved_method_id

@@ -24,8 +24,8 @@ def change_saved_method(
 ) -> SavedMethodView:
     """This will give a kept card another name, make it the one that is offered first, or set its limits.
 
-    `limits` are "single" (at once) and "daily" (in 24 hours), None for no limit; what is not given stays. Raises `SavedMethodNotFound`,
-    `SavedMethodLimitInvalid`. Owns its transaction; locks the vault, then its cards.
+    `limits` are "single" (at once) and "daily" (in 24 hours), None for no limit; what is not given stays. Raises
+    `SavedMethodNotFound`, `SavedMethodLimitInvalid`. Owns its transaction; locks the vault, then its cards.
     """
     with transaction.atomic(durable=True):
         attribute(actor=actor, reason="saved method")
@@ -68,7 +68,8 @@ def _limit(row: SavedMethod, limits: Mapping[str, Money | None]) -> None:
     single = limits.get("single", row.limit(row.single_limit))
     daily = limits.get("daily", row.limit(row.daily_limit))
     _sensible(single, daily)
-    row.single_limit, row.daily_limit = single and single.minor, daily and daily.minor
+    row.single_limit = single.minor if single else None
+    row.daily_limit = daily.minor if daily else None
     either = single or daily
     row.limit_currency = either.currency if either else ""
     record(action="saved_method.limited", object_id=row.public_id, before=before, after=_told(row))

@@ -1,3 +1,5 @@
+from uuid import UUID
+
 from django.db import transaction
 
 from ledger.audit import attribute, record
@@ -18,7 +20,7 @@ def rotate_vault_keys(*, actor: str, batch: int = BATCH) -> int:
     return sum(_seal_again(pk, current, actor) for pk in list(due))
 
 
-def _seal_again(pk: object, current: str, actor: str) -> int:
+def _seal_again(pk: UUID, current: str, actor: str) -> int:
     with transaction.atomic(durable=True):
         attribute(actor=actor, reason="key rotation")
         vault = CustomerVault.objects.under_old_keys(current).filter(pk=pk).locked().first()

@@ -13,7 +13,7 @@ _LEFT_OUT = object()
 
 
 class SavedMethodRequest(StrictSerializer):
-    label = Text(max_length=60, allow_blank=True, required=False)
+    label = Text(max_length=60, allow_blank=True, required=False)  # type: ignore[assignment]
     is_default = serializers.BooleanField(
         required=False, help_text="True: offer this card first, in place of the one before."
     )
@@ -38,7 +38,7 @@ class SavedMethodAnswer(Answer):
     country = serializers.CharField(help_text="Issuer's, ISO 3166-1 alpha-2.")
     funding = serializers.CharField()
     expires_on = serializers.CharField(help_text="Year and month.")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     is_default = serializers.BooleanField()
     single_limit = MoneyAnswer(allow_null=True)
     daily_limit = MoneyAnswer(allow_null=True)
