@@ -1,5 +1,7 @@
 """The console's view of kept cards: read-only, masked, with what happened to each."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
@@ -15,7 +17,7 @@ _COLOURS = {"ACTIVE": "success", "EXPIRED": "warning", "DELETED": "danger", "PEN
 
 @admin.register(SavedMethod)
 class SavedMethodAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
-    list_display = ("shown_id", "customer", "card", "state_badge", "is_default", "created_at")
+    list_display = ("shown_id", "customer", "card", "state_badge", "default", "created_at")
     list_filter = ("state", "channel", "brand")
     search_fields = ("=vault__customer",)
     search_help_text = "Customer (cus_…)"
@@ -33,7 +35,7 @@ class SavedMethodAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
                     "state_badge",
                     "channel",
                     "expires_on",
-                    "is_default",
+                    "default",
                 )
             },
         ),
@@ -58,6 +60,10 @@ class SavedMethodAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def state_badge(self, row: SavedMethod) -> str:
         return str(row.state)
 
+    @display(description="Offered first", ordering="is_default")
+    def default(self, row: SavedMethod) -> str:
+        return "default" if row.is_default else "–"
+
     @display(description="At once")
     def at_once(self, row: SavedMethod) -> str:
         limit = row.limit(row.single_limit)
@@ -72,6 +78,14 @@ class SavedMethodAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def history(self, row: SavedMethod) -> str:
         """Who did what to it, oldest first."""
         lines = [
-            (f"{e.happened_at:%Y-%m-%d %H:%M:%S}", e.actor, e.action) for e in audit_trail(row.public_id)
+            (f"{entry.happened_at:%Y-%m-%d %H:%M:%S}", entry.actor, entry.action, _told(entry.after))
+            for entry in audit_trail(row.public_id)
         ]
-        return format_html_join(mark_safe("<br>"), "{} {}: {}", lines) or "–"
+        return format_html_join(mark_safe("<br>"), "{} {}: {} {}", lines) or "–"
+
+
+def _told(after: Any) -> str:
+    """A state, or what a limit was set to; minor units."""
+    if isinstance(after, dict):
+        return ", ".join(f"{name} {value}" for name, value in after.items() if value)
+    return str(after or "")
