@@ -109,6 +109,11 @@ class Viewer:
             return self.api_key
         return "api" if self.scopes else "guest"
 
+    @property
+    def customer(self) -> str:
+        """Under which name cards are kept for this viewer; empty for who has no account."""
+        return f"cus_{self.user_id}" if self.user_id is not None else ""
+
     def may(self, scope: str) -> bool:
         return scope in self.scopes
 

@@ -1,6 +1,7 @@
 """What customers fill in. A form says which field is wrong and what to do; the services decide all else."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from checkout.selectors import OrderLeft
 from ledger.money import Money
 from payments.selectors import offered_methods
 from payments.states import PaymentMethod
+from payments.vault import SavedMethodView
 
 _FIRST = "CN"
 _POSTAL_CODES = {"CN": r"\d{6}", "US": r"\d{5}(-\d{4})?", "JP": r"\d{3}-?\d{4}", "SG": r"\d{6}"}
@@ -99,6 +101,13 @@ class PayForm(PageForm):
         },
     )
     instrument = forms.CharField(max_length=200, required=False, validators=[no_card_number])
+    keep = forms.BooleanField(required=False)
+
+    def __init__(self, *args: Any, saved: Sequence[SavedMethodView] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.saved = saved
+        method: Any = self.fields["method"]
+        method.choices = [*method.choices, *((card.id, card.masked) for card in saved)]
 
     def offered(self) -> frozenset[str]:
         """The methods to show. One that went meanwhile is refused when the payment starts."""
@@ -106,8 +115,13 @@ class PayForm(PageForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if data.get("method") == PaymentMethod.CARD and not data.get("instrument"):
+        chosen = data.get("method", "")
+        data["saved_method"] = chosen if chosen in {card.id for card in self.saved} else ""
+        if data["saved_method"]:
+            data["method"] = PaymentMethod.CARD
+        elif chosen == PaymentMethod.CARD and not data.get("instrument"):
             self.add_error("method", _("Enter the card details again, or choose another method."))
+        data["keep"] = bool(data.get("keep")) and chosen == PaymentMethod.CARD
         return data
 
 
@@ -218,6 +232,48 @@ def _plausible_phone(text: str, country: str) -> bool:
 
 def new_key() -> str:
     return uuid4().hex
+
+
+class SavedMethodForm(PageForm):
+    """A name for a kept card, and what it may pay."""
+
+    label = forms.CharField(
+        label=_("Name of the card"),
+        max_length=60,
+        required=False,
+        validators=[no_card_number],
+        help_text=_("Only you see it."),
+    )
+    single_limit = forms.DecimalField(label=_("At most in one payment"), required=False, min_value=0)
+    daily_limit = forms.DecimalField(
+        label=_("At most in 24 hours"),
+        required=False,
+        min_value=0,
+        help_text=_("Leave a limit empty for none."),
+    )
+
+    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.currency = currency
+        for name in ("single_limit", "daily_limit"):
+            self.fields[name].widget.attrs["inputmode"] = "decimal"
+            self.fields[name].label = f"{self.fields[name].label} ({currency})"
+
+    def limits(self) -> dict[str, Money | None]:
+        return {name: self.cleaned_data[f"{name}_limit"] for name in ("single", "daily")}
+
+    def clean_single_limit(self) -> Money | None:
+        return self._money("single_limit")
+
+    def clean_daily_limit(self) -> Money | None:
+        return self._money("daily_limit")
+
+    def _money(self, name: str) -> Money | None:
+        entered = self.cleaned_data[name]
+        try:
+            return None if entered is None else Money.from_major(entered, self.currency)
+        except ValueError as wrong:
+            raise forms.ValidationError(_("Enter an amount like 12.50.")) from wrong
 
 
 class RefundForm(PageForm):

@@ -4,7 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.i18n import set_language
 
-from checkout.views import account, cart, checkout, orders, payment, shop
+from checkout.views import account, cart, checkout, orders, payment, saved_methods, shop
 
 app_name = "checkout"
 
@@ -24,6 +24,10 @@ urlpatterns = [
     path("orders/<str:order_id>/cancel", orders.cancel, name="cancel"),
     path("orders/<str:order_id>/refund", orders.refund, name="refund"),
     path("orders/<str:order_id>/again", orders.again, name="again"),
+    path("payment-methods/", saved_methods.saved_methods, name="saved-methods"),
+    path("payment-methods/<str:method_id>/", saved_methods.saved_method, name="saved-method"),
+    path("payment-methods/<str:method_id>/default", saved_methods.make_default, name="default-method"),
+    path("payment-methods/<str:method_id>/delete", saved_methods.delete, name="delete-method"),
     path("sign-in/", account.SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(next_page="checkout:shop"), name="sign-out"),
     path("language/", set_language, name="language"),

@@ -30,6 +30,45 @@ class InstrumentInvalid(Refusal):
     code = "instrument_invalid"
 
 
+class SavedMethodNotFound(Refusal):
+    """Not one of the customer's, or given up."""
+
+    code = "saved_method_not_found"
+    status = 404
+
+
+class SavedMethodExpired(Refusal):
+    """The month on the card is over: enter its successor as a new card."""
+
+    code = "saved_method_expired"
+
+
+class SavedMethodLimit(Refusal):
+    """More than the customer lets this card pay at once, or in 24 hours; nothing was asked for."""
+
+    code = "saved_method_limit"
+
+
+class SavedMethodLimitInvalid(Refusal):
+    """A limit of nothing, in an unknown currency, or a daily one below the single one."""
+
+    code = "saved_method_limit_invalid"
+
+
+class CustomerUnknown(Refusal):
+    """Only who is signed in can keep cards and pay with them."""
+
+    code = "customer_unknown"
+    status = 403
+
+
+class CustomerStillPaying(Refusal):
+    """A payment with one of the customer's cards is not over: erase once it is."""
+
+    code = "customer_still_paying"
+    status = 409
+
+
 class ChannelNotReachable(Refusal):
     """Nothing was asked for and no money moved; the same request may be sent again."""
 

@@ -11,8 +11,9 @@ from django.db import connection, models
 from ledger.invariants import Check, Finding
 from ledger.money import Money
 from ledger.selectors import entries_by_key
-from payments.models import Attempt, Dispute, Payment, Refund
+from payments.models import Attempt, Dispute, Payment, Refund, SavedMethod
 from payments.states import RefundState
+from payments.vault import unopenable
 
 _CHUNK = 2000
 
@@ -130,6 +131,22 @@ FROM payments_dispute
 WHERE lost <> CASE WHEN state IN ('LOST', 'ACCEPTED', 'EXPIRED') THEN withdrawn - reinstated ELSE 0 END
 """
 
+# A card is kept because a payment with it succeeded, and pays for nobody but its own customer.
+_NOT_AGREED = """
+SELECT ledger_public_id('sm', method.id), 'is kept, and no payment with it has succeeded'
+FROM payments_savedmethod method
+WHERE method.state IN ('ACTIVE', 'EXPIRED') AND NOT EXISTS (
+    SELECT 1 FROM payments_attempt attempt
+    WHERE attempt.saved_method_id = method.id AND attempt.kind = 'START' AND attempt.answered_at IS NOT NULL)
+UNION ALL
+SELECT ledger_public_id('att', attempt.id), format('of %L charges a card of %L', payment.customer, vault.customer)
+FROM payments_attempt attempt
+JOIN payments_payment payment ON payment.id = attempt.payment_id
+JOIN payments_savedmethod method ON method.id = attempt.saved_method_id
+JOIN payments_customervault vault ON vault.id = method.vault_id
+WHERE payment.customer <> vault.customer OR attempt.channel <> method.channel
+"""
+
 
 def check() -> Iterator[Check]:
     yield _by_sql("payments.one_open_attempt", Payment, _NOT_ONE_OPEN)
@@ -146,6 +163,8 @@ def check() -> Iterator[Check]:
     yield _by_sql("payments.disputed_sums", Payment, _WRONG_DISPUTED)
     yield _by_sql("payments.double_risk_is_seen", Payment, _UNSEEN_DOUBLE)
     yield _by_sql("payments.lost_disputes_are_losses", Dispute, _STATE_AGAINST_BOOKS)
+    yield _by_sql("payments.kept_cards_are_agreed_to", SavedMethod, _NOT_AGREED)
+    yield "payments.vaults_open", SavedMethod.objects.count(), unopenable("payments.vaults_open")
     yield "payments.disputes_in_journal", Dispute.objects.count(), _disputes("payments.disputes_in_journal")
     yield "payments.captures_in_journal", Payment.objects.count(), _captures("payments.captures_in_journal")
     yield "payments.refunds_in_journal", Refund.objects.count(), _refunds("payments.refunds_in_journal")

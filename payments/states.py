@@ -73,6 +73,13 @@ class DisputeMovementState(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+class SavedMethodState(StrEnum):
+    PENDING = "PENDING"  # agreed to, not charged yet
+    ACTIVE = "ACTIVE"
+    EXPIRED = "EXPIRED"  # shown still, pays nothing
+    DELETED = "DELETED"
+
+
 class CaptureMode(StrEnum):
     """When the money that a channel can hold is taken."""
 

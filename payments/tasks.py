@@ -9,18 +9,20 @@ from django.utils import timezone
 
 from ledger.errors import Refusal
 from payments.errors import ChannelNotReachable, DisputeNotAnswerableHere
-from payments.models import Attempt, Dispute, DisputeMovement, InboxEvent, Refund
+from payments.models import Attempt, Dispute, DisputeMovement, InboxEvent, Refund, SavedMethod
 from payments.services.apply_notice import apply_notice
 from payments.services.carry_out_dispute_movement import carry_out_dispute_movement
 from payments.services.carry_out_refund import carry_out_refund
 from payments.services.expire_reviews import expire_reviews
 from payments.services.forget_events import forget_events
 from payments.services.forget_idempotency_keys import forget_idempotency_keys
+from payments.services.forget_instrument import forget_instrument
 from payments.services.prepare_evidence import prepare_evidence
 from payments.services.refresh_dispute import refresh_dispute
 from payments.services.remind_of_disputes import remind_of_disputes
 from payments.services.settle_attempt import settle_attempt
 from payments.services.sound_alarms import sound_alarms
+from payments.services.tend_saved_methods import tend_saved_methods
 from payments.services.watch_holds import watch_holds
 
 log = structlog.get_logger(__name__)
@@ -132,3 +134,22 @@ def prepare_evidence_of_one(dispute: str) -> None:
 @shared_task
 def remind_of_due_disputes() -> int:
     return remind_of_disputes(now=timezone.now())
+
+
+@shared_task
+def forget_instruments() -> int:
+    """Cards given up here that a channel may still know."""
+    claimed = SavedMethod.objects.claim_forgetting(Attempt.objects.open(), timezone.now(), BATCH)
+    for method in claimed:
+        forget_one_instrument.delay(method.public_id)
+    return len(claimed)
+
+
+@shared_task
+def forget_one_instrument(method: str) -> None:
+    forget_instrument(method=method)
+
+
+@shared_task
+def tend_kept_cards() -> int:
+    return tend_saved_methods(now=timezone.now())

@@ -25,6 +25,7 @@ TEST_KEYS = {
     "RISK_ENTITY_KEY": "only-for-tests-" + "r" * 40,
     "AUDIT_HMAC_KEY": "only-for-tests-" + "a" * 40,
     "QUOTE_KEYS": "test=" + "71" * 32,
+    "VAULT_KEYS": "test=" + "dmF1" * 10 + "dmE=",
     "PUBLIC_URL": "http://testserver",
     "ALLOWED_HOSTS": "testserver,127.0.0.1,localhost",
 }

@@ -24,6 +24,22 @@ _ADDRESS = {
     "postal_code": "200120",
 }
 
+SAVED_METHOD: dict[str, Any] = {
+    "id": "sm_01k9h3x5f9g2n6p7q8r9s0tavc",
+    "state": "ACTIVE",
+    "brand": "visa",
+    "masked": "•••• 4242",
+    "last4": "4242",
+    "country": "CN",
+    "funding": "credit",
+    "expires_on": "2030-04",
+    "label": "Travel",
+    "is_default": True,
+    "single_limit": _cny(50000),
+    "daily_limit": None,
+    "last_used_at": "2026-11-20T08:15:00Z",
+    "created_at": "2026-11-02T09:30:00Z",
+}
 CATALOGUE: dict[str, Any] = {
     "data": [
         {

@@ -22,6 +22,7 @@ from checkout.api.views.refunds import (
     RefundsView,
     RefundView,
 )
+from checkout.api.views.saved_methods import PaymentMethodsView, PaymentMethodView
 from checkout.api.views.shipments import ShipmentsView
 from checkout.api.views.webhooks import (
     WebhookDeliveriesView,
@@ -47,6 +48,8 @@ urlpatterns = [
     path("payments/<str:payment>/capture", PaymentCaptureView.as_view(), name="payment-capture"),
     path("payments/<str:payment>/void", PaymentVoidView.as_view(), name="payment-void"),
     path("payments/<str:payment>/refunds", PaymentRefundsView.as_view(), name="payment-refunds"),
+    path("payment_methods", PaymentMethodsView.as_view(), name="payment-methods"),
+    path("payment_methods/<str:method>", PaymentMethodView.as_view(), name="payment-method"),
     path("refunds", RefundsView.as_view(), name="refunds"),
     path("refunds/<str:refund>", RefundView.as_view(), name="refund"),
     path("refunds/<str:refund>/approve", RefundApproveView.as_view(), name="refund-approve"),

@@ -19,9 +19,19 @@ from payments.states import CaptureMode, PaymentMethod
 
 
 def pay_order(
-    *, order: str, viewer: Viewer, method: str, client: Client, return_url: str, instrument: str = ""
+    *,
+    order: str,
+    viewer: Viewer,
+    method: str,
+    client: Client,
+    return_url: str,
+    instrument: str = "",
+    saved_method: str = "",
+    keep_instrument: bool = False,
 ) -> PaymentView:
     """This will start (or try again) the order's payment by `method`; `instrument` is a card token, never a number.
+
+    `saved_method` names a card that the viewer keeps instead; `keep_instrument` is the consent to keep this one.
 
     Raises `OrderNotFound`, `OrderNotPayable` and all that `start_payment` raises.
     Asks the provider: must run outside any transaction. What is checked here is only for an early answer;
@@ -47,6 +57,9 @@ def pay_order(
             return_url=return_url,
             expires_at=_time_to_pay(row, method, now),
             instrument=instrument,
+            customer=viewer.customer,
+            saved_method=saved_method,
+            keep_instrument=keep_instrument,
             device=client.device_kind,
             client_ip=client.ip,
             capture_mode=CaptureMode.MANUAL if settings.CAPTURE_ON_SHIPMENT else CaptureMode.AUTOMATIC,

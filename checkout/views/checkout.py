@@ -13,7 +13,7 @@ from checkout.errors import OrderNotFound, QuoteReplayed
 from checkout.forms import CheckoutForm
 from checkout.services.place_order import place_order
 from checkout.views.cart import cart_lines
-from checkout.views.payment import card_fields, start_payment
+from checkout.views.payment import card_fields, first_method, saved_methods, start_payment
 from checkout.views.refusals import words
 from checkout.views.session import (
     cart_of,
@@ -28,6 +28,7 @@ from checkout.views.session import (
 )
 from checkout.views.situation import situation_of
 from ledger.errors import Refusal
+from payments.states import PaymentMethod
 
 _FIRST_REGION = "CN"
 
@@ -39,7 +40,7 @@ def checkout(request: HttpRequest) -> HttpResponse:
         return _place(request)
     if not cart_of(request):
         return _nothing_to_buy(request)
-    return _page(request, CheckoutForm(initial=_known_of(request)))
+    return _page(request, CheckoutForm(initial=_known_of(request), saved=saved_methods(request)))
 
 
 @require_safe
@@ -58,7 +59,7 @@ def _place(request: HttpRequest) -> HttpResponse:
         return redirect("checkout:pay", already)
     if not cart_of(request):
         return _nothing_to_buy(request)
-    form = CheckoutForm(request.POST)
+    form = CheckoutForm(request.POST, saved=saved_methods(request))
     if not form.is_valid():
         return _page(request, form, 422)
     try:
@@ -111,18 +112,25 @@ def _summary(request: HttpRequest, region: str) -> dict[str, Any]:
         return {"lines": lines, "preview": None, "refusal": words(refusal)}
 
 
+def _usual(order: selectors.OrderView, first: str) -> str:
+    """The method of the last order; for cards, the one that is offered first."""
+    method = order.payments[0].method if order.payments else PaymentMethod.CARD
+    return first if method == PaymentMethod.CARD else method
+
+
 def _known_of(request: HttpRequest) -> dict[str, str]:
     """What a returning customer need not type again: the address of the last order."""
     viewer = viewer_of(request)
+    first = first_method(saved_methods(request))
     latest = selectors.orders_of(viewer, limit=1)
     if not latest:
         email = getattr(request.user, "email", "")
-        return {"country": _FIRST_REGION, "email": email, "method": "card"}
+        return {"country": _FIRST_REGION, "email": email, "method": first}
     order = selectors.order(latest[0].id, viewer)
     place = order.address
     return {
         "email": order.email,
-        "method": order.payments[0].method if order.payments else "card",
+        "method": _usual(order, first),
         "country": place.country,
         "name": place.name,
         "phone": place.phone,

@@ -1,6 +1,7 @@
 """The payment page, the provider's way back to it, and the result."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,8 @@ from checkout.views.session import client_of, is_htmx, viewer_of
 from checkout.views.situation import Situation, Stage, situation_of
 from ledger.errors import Refusal
 from payments.services.refresh_payment import refresh_payment
+from payments.states import PaymentMethod
+from payments.vault import SavedMethodView, saved_methods_of
 
 # A result page that may still change looks for news more rarely than a payment page.
 _SECONDS_BETWEEN_POLLS = {Stage.REVIEW: 5, Stage.ASKING: 4, Stage.TRANSFER: 15}
@@ -42,6 +45,8 @@ def start_payment(request: HttpRequest, order_id: str, form: PayForm) -> HttpRes
             viewer=viewer_of(request),
             method=form.cleaned_data["method"],
             instrument=form.cleaned_data["instrument"],
+            saved_method=form.cleaned_data["saved_method"],
+            keep_instrument=form.cleaned_data["keep"],
             client=client_of(request),
             return_url=request.build_absolute_uri(reverse("checkout:return", args=[order_id])),
         )
@@ -55,7 +60,7 @@ def start_payment(request: HttpRequest, order_id: str, form: PayForm) -> HttpRes
 def pay(request: HttpRequest, order_id: str) -> HttpResponse:
     order, situation = _now(request, order_id)
     if request.method == "POST":
-        form = PayForm(request.POST)
+        form = PayForm(request.POST, saved=saved_methods(request))
         if form.is_valid():
             return start_payment(request, order.id, form)
         return _render(request, "checkout/payment.html", order, situation, form, status=422)
@@ -131,8 +136,10 @@ def _render(
     form: PayForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    method = situation.payment.method if situation.payment else "card"
-    form = form or PayForm(initial={"method": method})
+    if form is None:
+        saved = saved_methods(request)
+        method = situation.payment.method if situation.payment else first_method(saved)
+        form = PayForm(initial={"method": method}, saved=saved)
     context = {
         "order": order,
         "situation": situation,
@@ -173,6 +180,16 @@ def _transfer(situation: Situation) -> dict[str, Any]:
         told["grouped"] = " ".join(account[place : place + 4] for place in range(0, len(account), 4))
         told["valid_until"] = datetime.fromisoformat(told["valid_until"])
     return told
+
+
+def saved_methods(request: HttpRequest) -> Sequence[SavedMethodView]:
+    """The cards that the signed-in customer may pay with."""
+    return [kept for kept in saved_methods_of(viewer_of(request).customer) if kept.usable]
+
+
+def first_method(saved: Sequence[SavedMethodView]) -> str:
+    """What is chosen already: the customer's default card, else a new one."""
+    return next((kept.id for kept in saved if kept.is_default), PaymentMethod.CARD)
 
 
 def card_fields(token: Any) -> dict[str, str]:

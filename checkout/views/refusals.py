@@ -36,6 +36,13 @@ _WORDS: dict[str, Promise] = {
     "payment_already_succeeded": _("This order is already paid. Nothing more was charged."),
     "payment_still_open": _("Another payment for this order is still open. Please wait a moment."),
     "method_unavailable": _("This payment method is not available right now. Choose another one."),
+    "saved_method_not_found": _("This card is not kept any more. Choose another one; nothing was charged."),
+    "saved_method_expired": _("This card has expired. Enter the new card; nothing was charged."),
+    "saved_method_limit": _("This is more than the limit you set for the card. Choose another one."),
+    "saved_method_limit_invalid": _(
+        "A limit is more than zero, and the one for 24 hours not below the one for a payment."
+    ),
+    "customer_unknown": _("Sign in to keep cards and to pay with them."),
     "instrument_invalid": _("The card details could not be used. Enter the card again; nothing was charged."),
     "channel_not_reachable": _("The payment service did not answer. Nothing was charged; please try again."),
     "payment_not_refundable": _("Nothing was charged, so there is nothing to refund."),

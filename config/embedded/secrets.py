@@ -1,5 +1,6 @@
 """Secrets and keys, made at the first start into the data folder, never in the repository."""
 
+import base64
 import json
 import secrets
 from collections.abc import Mapping
@@ -59,6 +60,9 @@ def ensure(folder: DataFolder) -> dict[str, str]:
     kept = read(folder)
     made = {name: kept.get(name) or secrets.token_urlsafe(size) for name, size in _GENERATED.items()}
     made["QUOTE_KEYS"] = kept.get("QUOTE_KEYS") or f"q1={secrets.token_hex(32)}"
+    made["VAULT_KEYS"] = (
+        kept.get("VAULT_KEYS") or f"v1={base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()}"
+    )
     return made
 
 

@@ -29,6 +29,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "payments: carry on with disputes": {"task": "payments.tasks.settle_open_disputes", "schedule": 10.0},
     "payments: remind of disputes": {"task": "payments.tasks.remind_of_due_disputes", "schedule": 300.0},
     "payments: apply what the inbox kept": {"task": "payments.tasks.retry_inbox", "schedule": 5.0},
+    "payments: have channels forget cards": {"task": "payments.tasks.forget_instruments", "schedule": 10.0},
+    "payments: tend kept cards": {"task": "payments.tasks.tend_kept_cards", "schedule": 60.0},
     "payments: give up reviews past their time": {
         "task": "payments.tasks.expire_due_reviews",
         "schedule": 30.0,

@@ -22,6 +22,8 @@ AUDIT_HMAC_KEY = env.str("AUDIT_HMAC_KEY")
 RISK_ENTITY_KEY = env.str("RISK_ENTITY_KEY")
 # key id → secret; the first signs, all verify
 QUOTE_KEYS: dict[str, str] = env.dict("QUOTE_KEYS")
+# version → 32 bytes in base64; the first seals what is kept of customers, all open
+VAULT_KEYS: dict[str, str] = env.dict("VAULT_KEYS")
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")

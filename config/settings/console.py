@@ -89,6 +89,7 @@ UNFOLD: dict[str, Any] = {
                     _rows(_("Orders"), "shopping_bag", "checkout", "order"),
                     _rows(_("Payments"), "payments", "payments", "payment"),
                     _rows(_("Refunds"), "undo", "payments", "refund"),
+                    _rows(_("Kept cards"), "credit_card", "payments", "savedmethod"),
                 ],
             },
             {

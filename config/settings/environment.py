@@ -10,7 +10,15 @@ from config.embedded.onboarding import live_credentials
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 # Without these nothing starts; `manage.py up` writes them all.
-REQUIRED = ("SECRET_KEY", "AUDIT_HMAC_KEY", "RISK_ENTITY_KEY", "QUOTE_KEYS", "DATABASE_URL", "REDIS_URL")
+REQUIRED = (
+    "SECRET_KEY",
+    "AUDIT_HMAC_KEY",
+    "RISK_ENTITY_KEY",
+    "QUOTE_KEYS",
+    "VAULT_KEYS",
+    "DATABASE_URL",
+    "REDIS_URL",
+)
 
 env = environ.Env()
 DATA_DIR = Path(env.str("SMART_CHECKOUT_DATA", default=str(BASE_DIR / "var"))).resolve()

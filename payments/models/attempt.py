@@ -13,12 +13,14 @@ from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
 from payments.channels.contract import Answer, MovementRequest, NextAction, Outcome, StartRequest
 from payments.models.payment import Payment
+from payments.models.vault import SavedMethod
 from payments.states import AttemptKind
 from payments.states import AttemptState as S
 
 OPEN = [S.CREATED, S.SENT, S.UNKNOWN]
 _CHANGING = [
     "payment",
+    "saved_method",
     "state",
     "channel_reference",
     "request",
@@ -130,6 +132,10 @@ class Attempt(FSMModelMixin, models.Model):
     amount = models.BigIntegerField()
     brought = models.BigIntegerField(default=0)  # what of the payment's captured sum came by it
     request = models.JSONField(default=dict)
+    # whose sealed token takes the place of one in `request`
+    saved_method = models.ForeignKey(
+        SavedMethod, on_delete=models.PROTECT, null=True, related_name="attempts", db_index=False
+    )
     route = models.JSONField(default=dict)
     action_kind = models.CharField(max_length=20, blank=True)
     action_value = models.TextField(blank=True)
@@ -153,6 +159,11 @@ class Attempt(FSMModelMixin, models.Model):
         ordering = ["created_at"]
         triggers = [StateAudit("att")]
         indexes = [
+            models.Index(
+                fields=["saved_method", "created_at"],
+                condition=Q(saved_method__isnull=False),
+                name="attempt_saved_method",
+            ),
             models.Index(fields=["next_check_at"], condition=Q(state__in=OPEN), name="attempt_due"),
             models.Index(
                 fields=["unknown_since"], condition=Q(state=S.UNKNOWN), name="attempt_unknown_since"
@@ -241,6 +252,9 @@ class Attempt(FSMModelMixin, models.Model):
         """The first request exactly as it was sent."""
         stored = dict(self.request)
         stored["expires_at"] = datetime.fromisoformat(stored["expires_at"])
+        if self.saved_method:
+            stored["instrument"] = self.saved_method.token
+            stored["customer"] = self.saved_method.vault.named_at(self.channel)
         return StartRequest(key=self.key, reference=self.public_id, amount=self.money, **stored)
 
     def movement(self, start: "Attempt", notify_url: str) -> MovementRequest:

@@ -30,6 +30,7 @@ _CHANGING = [
     "captures",
     "capture_mode",
     "held_until",
+    "customer",
     "lapse_warned_at",
     "surplus",
     "decision",

@@ -12,6 +12,7 @@ from payments.services.apply_capture import apply_capture
 from payments.services.apply_start import apply_start
 from payments.services.apply_void import apply_void
 from payments.services.end_without_money import end_without_money
+from payments.services.keep_instrument import keep_instrument
 from payments.services.send_back import send_back
 from payments.states import AttemptKind, AttemptState, PaymentState
 
@@ -40,6 +41,7 @@ def apply_answer(*, attempt: Attempt, answer: Answer, source: str) -> list[Event
     events = apply(payment=payment, attempt=attempt, answer=answer, source=source)
     if payment.state in (PaymentState.FAILED, PaymentState.CANCELLED):
         end_without_money(payment=payment)
+    keep_instrument(attempt=attempt)
     attempt.store()
     payment.store()
     for event in events:

@@ -6,16 +6,8 @@ from django.db import IntegrityError, transaction
 from ledger.audit import attribute
 from payments import outbox, selectors
 from payments.channels import registry
-from payments.channels.contract import (
-    Capability,
-    Challenge,
-    ChannelUnavailable,
-    Instrument,
-    InstrumentUnknown,
-)
+from payments.channels.contract import Capability, Challenge, Instrument
 from payments.errors import (
-    ChannelNotReachable,
-    InstrumentInvalid,
     MethodUnavailable,
     PaymentAlreadySucceeded,
     PaymentInProgress,
@@ -26,7 +18,10 @@ from payments.models import Attempt, Payment
 from payments.routing import Route, route
 from payments.selectors import PaymentView
 from payments.services.cancel_payment import cancel_payment
+from payments.services.claim_instrument import claim_instrument
 from payments.services.end_without_money import end_without_money
+from payments.services.find_instrument import find_instrument
+from payments.services.open_customer import open_customer
 from payments.services.send_attempt import send_attempt
 from payments.states import AttemptKind, CaptureMode, PaymentMethod, PaymentState
 from risk.facts import InstrumentFacts, PaymentFacts, Verdict
@@ -51,7 +46,8 @@ def start_payment(*, intent: PaymentIntent) -> PaymentView:
     settle by themselves. Asking again while the customer is with a wallet returns the same QR; another method or
     card closes what was begun first.
     Raises `MethodUnavailable`, `InstrumentInvalid`, `ChannelNotReachable`, `PaymentInProgress`,
-    `PaymentAlreadySucceeded`, `PaymentOutcomeUnknown`, and what a handler of `PaymentStarted` raises.
+    `PaymentAlreadySucceeded`, `PaymentOutcomeUnknown`, for kept cards `SavedMethodNotFound`, `SavedMethodExpired`,
+    `SavedMethodLimit` and `CustomerUnknown`, and what a handler of `PaymentStarted` raises.
     """
     plan = _plan(intent)
     live = selectors.live_payment(intent.reference)
@@ -75,18 +71,9 @@ def _plan(intent: PaymentIntent) -> _Plan:
     code = choice.eligible[0]
     instrument = None
     if intent.method == PaymentMethod.CARD:
-        if not intent.instrument:
-            raise InstrumentInvalid("Enter the card: its token is missing.", param="instrument")
-        try:
-            instrument = registry.channel(code).describe_instrument(intent.instrument)
-        except InstrumentUnknown as error:
-            raise InstrumentInvalid(
-                "Enter the card again: its token is not valid.", param="instrument"
-            ) from error
-        except ChannelUnavailable as error:
-            raise ChannelNotReachable(
-                "The card service does not answer; no money moved, try again."
-            ) from error
+        code, instrument = find_instrument(intent=intent, eligible=choice.eligible)
+        if intent.keep_instrument and not intent.saved_method:
+            open_customer(customer=intent.customer, channel=code)
     return _Plan(intent, choice, code, instrument)
 
 
@@ -173,6 +160,7 @@ def _payment_for(plan: _Plan) -> Payment:
         )
     payment.method = intent.method
     payment.channel = plan.channel
+    payment.customer = intent.customer
     payment.capture_mode = _capture_mode(plan)
     payment.return_url = intent.return_url
     payment.device = intent.device
@@ -193,17 +181,20 @@ def _capture_mode(plan: _Plan) -> CaptureMode:
 
 def _attempt(payment: Payment, plan: _Plan, verdict: Verdict) -> Attempt:
     intent = plan.intent
+    method = claim_instrument(intent=intent, channel=plan.channel, instrument=plan.instrument)
     return Attempt.objects.begin(
         payment,
         AttemptKind.START,
         channel=plan.channel,
+        saved_method=method,
         route={**plan.route.record(plan.channel), "method": intent.method},
         request={
             "description": payment.description,
             "notify_url": registry.notify_url(plan.channel),
             "return_url": intent.return_url,
             "expires_at": intent.expires_at.isoformat(),
-            "instrument": intent.instrument,
+            "instrument": "" if method else intent.instrument,
+            "keep_instrument": method is not None and not intent.saved_method,
             "capture": payment.capture_mode == CaptureMode.AUTOMATIC
             and not (payment.review_pending and plan.instrument is not None),
             "challenge": Challenge.REQUIRED if verdict.action == "challenge" else Challenge.AUTOMATIC,

@@ -70,6 +70,16 @@ class Caller:
         """The same guest, with the token of this order."""
         return Caller(self.http, {**self.headers, "Order-Token": order.body["order_token"]})
 
+    def patch(self, path: str, body: Any) -> Answer:
+        sent = json.dumps(body).encode()
+        headers = self.headers
+        return self._read(
+            self.http.patch(f"/api/v1/{path}", sent, content_type="application/json", headers=headers)
+        )
+
+    def delete(self, path: str) -> Answer:
+        return self._read(self.http.delete(f"/api/v1/{path}", headers=self.headers))
+
     def quote(self, quantity: int = 1, sku: str = "tea", region: str = "CN") -> str:
         asked = {"items": [{"sku": sku, "quantity": quantity}], "region": region}
         answer = self.post("checkout/preview", asked, key=None)

@@ -45,6 +45,12 @@ class Provider:
             raise InstrumentUnknown(token)
         return Instrument(token=token, brand="visa", last4="0002", country="CN", fingerprint=token)
 
+    def open_customer(self, *, key: str, reference: str) -> str:
+        return f"theirs-{reference}"
+
+    def forget_instrument(self, token: str) -> None:
+        calls.append(("forget", token))
+
     def start(self, request: StartRequest) -> Answer:
         self._heard("start", request.key)
         known = f"theirs-{request.reference}"

@@ -40,6 +40,12 @@ class Bank:
     def describe_instrument(self, token: str) -> Instrument:
         return Instrument(token=token, brand="visa", last4="0002", country="CN", fingerprint=token)
 
+    def open_customer(self, *, key: str, reference: str) -> str:
+        return f"theirs_{reference}"
+
+    def forget_instrument(self, token: str) -> None:
+        assert not connection.in_atomic_block
+
     def start(self, request: StartRequest) -> Answer:
         assert not connection.in_atomic_block
         self.started.append(request)

@@ -75,6 +75,14 @@ class PaymentRequest(StrictSerializer):
         required=False,
         help_text="For cards: the token from the provider's card fields, never a number.",
     )
+    saved_method = Word(
+        r"\Asm_[0-9a-z]{26}\Z",
+        required=False,
+        help_text="For cards: one that the signed-in customer keeps, instead of `instrument`.",
+    )
+    keep_instrument = serializers.BooleanField(
+        required=False, help_text="The signed-in customer agrees to have this card kept for the next time."
+    )
     return_url = Text(
         max_length=500,
         required=False,

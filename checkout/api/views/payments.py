@@ -24,12 +24,16 @@ from payments.api.idempotency import IdempotentMixin
 from payments.api.permissions import Scope
 from payments.errors import (
     ChannelNotReachable,
+    CustomerUnknown,
     InstrumentInvalid,
     MethodUnavailable,
     PaymentAlreadySucceeded,
     PaymentInProgress,
     PaymentNotFound,
     PaymentOutcomeUnknown,
+    SavedMethodExpired,
+    SavedMethodLimit,
+    SavedMethodNotFound,
 )
 from payments.services.cancel_payment import cancel_payment
 
@@ -66,6 +70,10 @@ class PaymentsView(IdempotentMixin, ApiView):
             PaymentStillOpen,
             MethodUnavailable,
             InstrumentInvalid,
+            SavedMethodNotFound,
+            SavedMethodExpired,
+            SavedMethodLimit,
+            CustomerUnknown,
             PaymentInProgress,
             PaymentOutcomeUnknown,
             PaymentAlreadySucceeded,
@@ -83,6 +91,8 @@ class PaymentsView(IdempotentMixin, ApiView):
             viewer=viewer_of(request, WRITE_ORDERS),
             method=data["method"],
             instrument=data.get("instrument", ""),
+            saved_method=data.get("saved_method", ""),
+            keep_instrument=data.get("keep_instrument", False),
             client=client_of(request),
             return_url=data.get("return_url") or f"{settings.PUBLIC_URL}/orders/{data['order']}",
         )
