@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from ledger.errors import Refusal
 from ledger.identifiers import MalformedIdentifier, decode
 from ledger.money import Money
-from ledger.stuck import Button, Sort, StuckItem, StuckKind, StuckTotal
+from ledger.stuck import Action, Button, Sort, StuckItem, StuckKind, StuckTotal
 from reconciliation.errors import NothingStuck
 from reconciliation.facts import ListedItem
 from reconciliation.selectors import kind_of, stuck_item, stuck_notes, stuck_page, stuck_totals
@@ -27,7 +27,12 @@ from reconciliation.services.snooze_stuck import snooze_stuck
 from reconciliation.stuck import every_kind
 
 SEE, REPAIR = "reconciliation.see_stuck", "reconciliation.repair_stuck"
-REPAIR_MONEY, APPROVE = "reconciliation.repair_stuck_money", "payments.approve_refund"
+REPAIR_MONEY = "reconciliation.repair_stuck_money"
+# What takes the same right here as on the page that it has elsewhere.
+_ALSO = {
+    Action.APPROVE_REFUND: "payments.approve_refund",
+    Action.CLOSE_MISMATCH: "reconciliation.decide_discrepancy",
+}
 _COUNT = "reconciliation.stuck.count"
 _COUNT_SECONDS = 30
 _SNOOZES = {"4": timedelta(hours=4), "24": timedelta(days=1), "72": timedelta(days=3)}
@@ -167,9 +172,10 @@ def _row(request: HttpRequest, listed: ListedItem, kind: StuckKind) -> dict[str,
 
 
 def _may(request: HttpRequest, button: Button) -> bool:
-    if button.action == "approve_refund" and not request.user.has_perm(APPROVE):
-        return False
-    return request.user.has_perm(REPAIR_MONEY if button.moves_money else REPAIR)
+    rights = [REPAIR_MONEY if button.moves_money else REPAIR]
+    if also := _ALSO.get(button.action):
+        rights.append(also)
+    return request.user.has_perms(rights)
 
 
 def _details(request: HttpRequest, item: StuckItem) -> str:
