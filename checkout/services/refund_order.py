@@ -14,6 +14,7 @@ from checkout.models import Order, RefundLine
 from checkout.rules import shares, worth
 from checkout.selectors.orders import find
 from checkout.selectors.refunds import OrderLeft, what_is_left
+from checkout.selectors.shipments import money_for, units_left
 from checkout.states import OrderState
 from ledger.audit import attribute
 from ledger.money import Money
@@ -91,8 +92,7 @@ def _claim(row: Order, refund: RefundView, wish: RefundWish) -> None:
     parts = _parts(left, wish) if wish.parts else _all(left, refund.amount.minor) if wish.whole else []
     if wish.parts and sum(amount for _, _, amount in parts) != refund.amount.minor:
         raise LinesAlreadyRefunded("Some of it was refunded just now. Look at the order again.")
-    restock = row.state == OrderState.PAID if wish.restock is None else wish.restock
-    keys = {line.sku: line.key for line in left.lines}
+    keys, unsent = {line.sku: line.key for line in left.lines}, _unsent(row, parts)
     RefundLine.objects.bulk_create(
         RefundLine(
             refund=refund.id,
@@ -100,10 +100,18 @@ def _claim(row: Order, refund: RefundView, wish: RefundWish) -> None:
             line_id=keys.get(sku),
             quantity=quantity,
             amount=amount,
-            restock=restock and bool(sku),
+            unsent=unsent[sku],
+            restock=unsent[sku] if wish.restock is None else quantity * wish.restock,
         )
         for sku, quantity, amount in parts
     )
+
+
+def _unsent(row: Order, parts: list[tuple[str, int, int]]) -> dict[str, int]:
+    """How many of each are not sent any more: what has not left goes first, where its money was taken already."""
+    ahead, _ = money_for(row)
+    left = units_left(row) if ahead > 0 else {}
+    return {sku: min(quantity, left.get(sku, 0)) for sku, quantity, _ in parts}
 
 
 def _parts(left: OrderLeft, wish: RefundWish) -> list[tuple[str, int, int]]:
