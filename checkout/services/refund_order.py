@@ -21,6 +21,7 @@ from ledger.money import Money
 from payments import selectors
 from payments.errors import RefundKeyReused
 from payments.selectors import RefundView
+from payments.services.ask_first import ask_first
 from payments.services.carry_out_refund import carry_out_refund
 from payments.services.queue_refund import queue_refund
 
@@ -50,6 +51,7 @@ def refund_order(
         raise RefundPartsInvalid("What is for sale again is for the shop to decide.", param="restock")
     if not row.paid_by:
         raise OrderNotRefundable("Nothing was paid for this order, so there is nothing to refund.")
+    ask_first(payment=row.paid_by)
     name = f"{row.public_id}:refund:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
     with transaction.atomic(durable=True):
         attribute(actor=viewer.actor, reason=reason)

@@ -203,6 +203,12 @@ class Payment(FSMModelMixin, models.Model):
         return max(0, self.amount_captured - spoken_for)
 
     @property
+    def owes_twice(self) -> bool:
+        """Whether disputes took back what refunds promise, too."""
+        promised = self.amount_refunded + self.amount_refunding
+        return promised + self.amount_disputed > self.amount_captured
+
+    @property
     def held(self) -> int:
         """Minor units that are authorised and neither captured nor let go."""
         return max(0, self.amount_authorized - self.amount_captured)

@@ -232,8 +232,9 @@ class Refund(FSMModelMixin, models.Model):
     def succeed(self) -> None:
         self.code = self.message = ""
 
-    @transition(field=state, source=[S.PROCESSING, S.UNKNOWN], target=S.FAILED)
+    @transition(field=state, source=[S.REQUESTED, S.PROCESSING, S.UNKNOWN], target=S.FAILED)
     def fail(self, code: str, message: str) -> None:
+        """Refused, or never sent."""
         self.code, self.message, self.closed = code[:80], message[:300], False
 
     @transition(field=state, source=S.SUCCEEDED, target=S.FAILED)
