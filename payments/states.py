@@ -73,6 +73,12 @@ class DisputeMovementState(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+class RoutingPolicyState(StrEnum):
+    DRAFT = "DRAFT"
+    ACTIVE = "ACTIVE"
+    RETIRED = "RETIRED"
+
+
 class CaptureMode(StrEnum):
     """When the money that a channel can hold is taken."""
 

@@ -9,11 +9,13 @@ from payments.models.inbox import InboxEvent
 from payments.models.outbox import OutboxDelivery, OutboxEvent
 from payments.models.payment import Payment
 from payments.models.refund import Refund
+from payments.models.routing import ChannelSwitch, RoutingPolicy
 from payments.models.webhooks import WebhookDelivery, WebhookEndpoint, WebhookMessage
 
 __all__ = [
     "ApiKey",
     "Attempt",
+    "ChannelSwitch",
     "Dispute",
     "DisputeMovement",
     "EvidenceFile",
@@ -23,6 +25,7 @@ __all__ = [
     "OutboxEvent",
     "Payment",
     "Refund",
+    "RoutingPolicy",
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookMessage",

@@ -12,6 +12,7 @@ from ledger.audit import StateAudit
 from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
 from payments.channels.contract import Answer, MovementRequest, NextAction, Outcome, StartRequest
+from payments.measures import Result
 from payments.models.payment import Payment
 from payments.states import AttemptKind
 from payments.states import AttemptState as S
@@ -77,6 +78,12 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
     def moving(self) -> Self:
         """Captures and voids on their way: at most one a payment."""
         return self.open().filter(kind__in=MOVING)
+
+    def following(self, attempt: "Attempt") -> "Attempt | None":
+        """The try by which the payment went on when `attempt` had come to nothing; not sent yet."""
+        return self.filter(
+            payment=attempt.payment_id, kind=AttemptKind.START, state=S.SENT, route__after=attempt.public_id
+        ).first()
 
     def begin(self, payment: Payment, kind: AttemptKind, **fields: Any) -> "Attempt":
         """A new CREATED attempt, next in its payment's sequence; the payment must be locked."""
@@ -146,6 +153,9 @@ class Attempt(FSMModelMixin, models.Model):
     sent_at = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # What the first answer to a START said of its channel, and how long it took.
+    first_result = models.CharField(max_length=12, blank=True, choices=[(r, r) for r in Result])
+    latency_ms = models.PositiveIntegerField(null=True)
 
     objects = AttemptQuerySet.as_manager()
 
@@ -154,6 +164,9 @@ class Attempt(FSMModelMixin, models.Model):
         triggers = [StateAudit("att")]
         indexes = [
             models.Index(fields=["next_check_at"], condition=Q(state__in=OPEN), name="attempt_due"),
+            models.Index(
+                fields=["channel", "sent_at"], condition=Q(kind=AttemptKind.START), name="attempt_health"
+            ),
             models.Index(
                 fields=["unknown_since"], condition=Q(state=S.UNKNOWN), name="attempt_unknown_since"
             ),

@@ -1,6 +1,5 @@
 from dataclasses import dataclass, replace
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from ledger.audit import attribute
@@ -23,7 +22,8 @@ from payments.errors import (
 from payments.events import PaymentCancelled, PaymentHeldForReview, PaymentStarted
 from payments.facts import PaymentIntent
 from payments.models import Attempt, Payment
-from payments.routing import Route, route
+from payments.routes import choose
+from payments.routing import Case, Route
 from payments.selectors import PaymentView
 from payments.services.cancel_payment import cancel_payment
 from payments.services.end_without_money import end_without_money
@@ -69,7 +69,9 @@ def start_payment(*, intent: PaymentIntent) -> PaymentView:
 
 
 def _plan(intent: PaymentIntent) -> _Plan:
-    choice = route(intent.method, settings.PAYMENT_METHODS, registry.configured())
+    choice = choose(_case(intent))
+    if choice.only_broken:
+        raise ChannelNotReachable("This way to pay does not work just now; no money moved, try again soon.")
     if not choice.eligible:
         raise MethodUnavailable("This way to pay is not available; choose another.", param="method")
     code = choice.eligible[0]
@@ -88,6 +90,23 @@ def _plan(intent: PaymentIntent) -> _Plan:
                 "The card service does not answer; no money moved, try again."
             ) from error
     return _Plan(intent, choice, code, instrument)
+
+
+def _case(intent: PaymentIntent) -> Case:
+    needs = set()
+    if intent.keep_instrument:
+        needs.add(Capability.SAVED_INSTRUMENT)
+    if intent.capture_mode == CaptureMode.MANUAL and intent.method == PaymentMethod.CARD:
+        needs.add(Capability.MANUAL_CAPTURE)
+    return Case(
+        reference=intent.reference,
+        method=intent.method,
+        amount=intent.amount.minor,
+        currency=intent.amount.currency,
+        country=intent.facts.delivery.country,
+        device=intent.device,
+        needs=frozenset(needs),
+    )
 
 
 def _goes_on(live: PaymentView, intent: PaymentIntent) -> bool:
@@ -209,6 +228,7 @@ def _attempt(payment: Payment, plan: _Plan, verdict: Verdict) -> Attempt:
             "challenge": Challenge.REQUIRED if verdict.action == "challenge" else Challenge.AUTOMATIC,
             "device": intent.device,
             "client_ip": intent.client_ip,
+            "method": intent.method,
             "metadata": {"payment": payment.public_id, "order": payment.reference},
         },
     )
