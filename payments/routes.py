@@ -30,7 +30,7 @@ SELECT channel, route->>'method',
        count(*), count(*) FILTER (WHERE state = 'SUCCEEDED'),
        count(*) FILTER (WHERE first_result IN ('errored', 'unreachable', 'unknown'))
 FROM payments_attempt
-WHERE kind = 'START' AND sent_at > %(now)s - %(window)s AND sent_at <= %(now)s
+WHERE kind = 'START' AND sent_at > %(after)s AND sent_at <= %(now)s
       AND state IN ('SUCCEEDED', 'DECLINED', 'ERRORED', 'UNKNOWN')
 GROUP BY 1, 2, 3
 """
@@ -38,7 +38,7 @@ _LATENCY = """
 SELECT channel, route->>'method', count(*),
        percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_ms)
 FROM payments_attempt
-WHERE kind = 'START' AND sent_at > %(now)s - %(window)s AND sent_at <= %(now)s AND latency_ms IS NOT NULL
+WHERE kind = 'START' AND sent_at > %(after)s AND sent_at <= %(now)s AND latency_ms IS NOT NULL
 GROUP BY 1, 2
 """
 _WINDOW = timedelta(minutes=MINUTES)
@@ -86,16 +86,22 @@ def choose(case: Case) -> Route:
 def candidates_for(
     case: Case, found: Settings, success: Mapping[tuple[str, str], int | None]
 ) -> list[Candidate]:
-    names: Sequence[str] = settings.PAYMENT_METHODS.get(case.method, ())
-    broken = breakers((name, case.method) for name in names)
+    known = candidates_as_set(case, found)
+    broken = breakers((one.channel, case.method) for one in known)
     return [
         replace(
-            candidate(found, case, name, position),
-            measured=success.get((name, case.method)),
-            breaker=broken[name, case.method].state,
+            one,
+            measured=success.get((one.channel, case.method)),
+            breaker=broken[one.channel, case.method].state,
         )
-        for position, name in enumerate(names)
+        for one in known
     ]
+
+
+def candidates_as_set(case: Case, found: Settings) -> list[Candidate]:
+    """As people set them, unmeasured and in working order."""
+    names: Sequence[str] = settings.PAYMENT_METHODS.get(case.method, ())
+    return [candidate(found, case, name, position) for position, name in enumerate(names)]
 
 
 def candidate(found: Settings, case: Case, name: str, position: int) -> Candidate:
@@ -103,8 +109,8 @@ def candidate(found: Settings, case: Case, name: str, position: int) -> Candidat
     all_of_it, own = found.switches.get((name, "")), found.switches.get((name, case.method))
     said = [switch for switch in (own, all_of_it) if switch]
     weight = next((one.weight for one in said if one.weight is not None), 0 if position else _FIRST_WEIGHT)
-    bounds = _first(one.bounds.get(case.currency) for one in said) or {}
-    fees = _first(one.fees for one in said) or settings.CHANNEL_FEES.get(name, {})
+    bounds: Mapping[str, int] = _first(one.bounds.get(case.currency) for one in said) or {}
+    fees: Mapping[str, Any] = _first(one.fees for one in said) or settings.CHANNEL_FEES.get(name, {})
     configured = name in registry.configured()
     return Candidate(
         channel=name,
@@ -126,9 +132,7 @@ def usable(method: str) -> bool:
     """Whether any channel that is switched on serves this method; limits and breakers are not looked at."""
     found = what_is_set()
     case = Case(reference="", method=method, amount=0, currency="")
-    names: Sequence[str] = settings.PAYMENT_METHODS.get(method, ())
-    facts = (candidate(found, case, name, position) for position, name in enumerate(names))
-    return any(one.configured and one.on for one in facts)
+    return any(one.configured and one.on for one in candidates_as_set(case, found))
 
 
 def what_is_set() -> Settings:
@@ -202,7 +206,7 @@ def _minutes() -> dict[tuple[str, str], dict[int, tuple[int, int, int]]]:
 
 def _rows(query: str, now: datetime) -> list[tuple[tuple[str, str], tuple[Any, ...]]]:
     with connection.cursor() as cursor:
-        cursor.execute(query, {"now": now, "window": _WINDOW})
+        cursor.execute(query, {"now": now, "after": now - _WINDOW})
         return [((row[0], row[1] or ""), tuple(row[2:])) for row in cursor.fetchall()]
 
 

@@ -63,6 +63,10 @@ class Case:
     needs: frozenset[str] = frozenset()
     bound_to: str = ""
 
+    def told(self) -> dict[str, object]:
+        """What a stored route keeps beside the payment's own columns, to be routed again."""
+        return {"country": self.country, "needs": sorted(self.needs), "bound_to": self.bound_to}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingRule:
@@ -99,6 +103,7 @@ class Route:
     points: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     rules: tuple[str, ...] = ()
     policy: str = ""
+    case: Case | None = None
 
     @property
     def only_broken(self) -> bool:
@@ -114,6 +119,7 @@ class Route:
             "points": {channel: dict(points) for channel, points in self.points.items()},
             "rules": list(self.rules),
             "policy": self.policy,
+            "case": self.case.told() if self.case else {},
         }
 
 
@@ -161,6 +167,7 @@ def route(document: RoutingDocument, case: Case, candidates: Iterable[Candidate]
         points=points,
         rules=spoken,
         policy=document.name,
+        case=case,
     )
 
 

@@ -1,10 +1,11 @@
 """The attempt: one movement asked of one channel, under one outbound key for all its retries."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import F, Max, Q
+from django.db.models import Count, F, Max, Q
 from django.utils import timezone
 from django_fsm import FSMField, FSMModelMixin, transition
 
@@ -84,6 +85,11 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
         return self.filter(
             payment=attempt.payment_id, kind=AttemptKind.START, state=S.SENT, route__after=attempt.public_id
         ).first()
+
+    def by_result(self) -> Iterable[tuple[str, str | None, str, int]]:
+        """(channel, method, state, how many)"""
+        found = self.order_by().values_list("channel", "route__method", "state")
+        return found.annotate(number=Count("pk"))
 
     def begin(self, payment: Payment, kind: AttemptKind, **fields: Any) -> "Attempt":
         """A new CREATED attempt, next in its payment's sequence; the payment must be locked."""
