@@ -15,6 +15,8 @@ import redis
 from django.conf import settings
 from django.db.models import Count, Q
 from django.utils import timezone
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from payments.channels import registry
 from payments.channels.contract import NOT_REACHED, Answer, Outcome, Reaction
@@ -144,4 +146,8 @@ def _write(pair: Pair, breaker: Breaker) -> None:
 
 @cache
 def _redis() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
+    # The library would try again for seconds, with the customer waiting.
+    once = Retry(NoBackoff(), 0)
+    return redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5, retry=once
+    )

@@ -26,6 +26,7 @@ from tests.payments.conftest import Till
 from tests.payments.desk import broken, tell
 
 GATEWAY = "/alipay/gateway.do"
+CHALLENGED = "4000000000003220"
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ class TestStepUp:
     def test_a_soft_decline_is_tried_again_with_a_challenge(
         self, till: Till, asked: list[StartRequest]
     ) -> None:
-        payment = till.pay("card")
+        payment = till.pay("card", instrument=till.card(CHALLENGED))
         assert [one.challenge for one in asked] == [Challenge.AUTOMATIC, Challenge.REQUIRED]
         assert asked[0].instrument == asked[1].instrument
         assert asked[0].key != asked[1].key
