@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, cast
 
@@ -52,8 +53,7 @@ def meanings(code: str) -> Mapping[str, Meaning]:
     folder = settings.CHANNELS[code].rsplit(".", 2)[0]
     if find_spec(f"{folder}.codes") is None:
         return {}
-    table: Mapping[str, Meaning] = import_string(f"{folder}.codes.MEANINGS")
-    return table
+    return getattr(import_module(f"{folder}.codes"), "MEANINGS", {})
 
 
 def meaning(code: str, refusal: str) -> Meaning | None:

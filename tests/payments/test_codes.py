@@ -9,7 +9,7 @@ from payments.channels.stripe import codes as stripe
 from payments.channels.wechat import codes as wechat
 from payments.management.commands.write_channel_codes import PAGE, page
 
-CHANNELS = ("alipay", "stripe", "wechat")
+CHANNELS = ("alipay", "crypto", "ecny", "stripe", "unionpay", "wechat")
 
 
 def test_the_page_is_what_the_tables_say() -> None:

@@ -12,8 +12,8 @@ from payments.channels.contract import Outcome, Reaction
 PAGE = Path(settings.BASE_DIR) / "docs" / "channel-codes.md"
 _HEAD = """# What each channel's refusals mean
 
-Written by `manage.py write_channel_codes` from `payments/channels/*/codes.py`; a test keeps it true. The tables speak of
-refusals to begin a payment. What is not listed and proves nothing stays UNKNOWN; a code that ends in `*` stands for
+Written by `manage.py write_channel_codes` from `payments/channels/*/codes.py`; a test keeps it true. The tables speak
+of refusals to begin a payment. What is not listed and proves nothing stays UNKNOWN; a code that ends in `*` stands for
 every code that begins so.
 
 | reaction | what follows |
@@ -36,7 +36,7 @@ def page() -> str:
 
 
 _FOLLOWS = {
-    Reaction.RETRY_LATER: "the channel is busy or unclear; an unclear outcome is asked about, a proven one may be tried again",
+    Reaction.RETRY_LATER: "the channel is busy; what is unclear is asked about, what is proven may be tried again",
     Reaction.OTHER_CHANNEL: "the next channel of the route is tried at once, where the instrument allows it",
     Reaction.OTHER_CARD: "the customer is asked for another card",
     Reaction.OTHER_METHOD: "the customer is asked for another way to pay",
