@@ -62,6 +62,7 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             "payments.replay_event",
             "payments.manage_webhooks",
+            "payments.switch_channel",
             "reconciliation.see_stuck",
             "reconciliation.repair_stuck",
             "reconciliation.repair_stuck_money",

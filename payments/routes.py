@@ -1,6 +1,6 @@
 """Which channel a payment goes to, from what is set, measured and broken right now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
@@ -110,7 +110,7 @@ def candidate(found: Settings, case: Case, name: str, position: int) -> Candidat
     said = [switch for switch in (own, all_of_it) if switch]
     weight = next((one.weight for one in said if one.weight is not None), 0 if position else _FIRST_WEIGHT)
     bounds: Mapping[str, int] = _first(one.bounds.get(case.currency) for one in said) or {}
-    fees: Mapping[str, Any] = _first(one.fees for one in said) or settings.CHANNEL_FEES.get(name, {})
+    fees: Mapping[str, Any] = _first([*(one.fees for one in said), settings.CHANNEL_FEES.get(name)]) or {}
     configured = name in registry.configured()
     return Candidate(
         channel=name,
@@ -210,8 +210,12 @@ def _rows(query: str, now: datetime) -> list[tuple[tuple[str, str], tuple[Any, .
         return [((row[0], row[1] or ""), tuple(row[2:])) for row in cursor.fetchall()]
 
 
-def _first(said: Any) -> Any:
-    return next((one for one in said if one), None)
+def _first(said: Iterable[Any]) -> Any:
+    """What the first says that says anything."""
+    for one in said:
+        if one:
+            return one
+    return None
 
 
 def _fresh(name: str, seconds: float, read: Any) -> Any:

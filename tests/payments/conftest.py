@@ -230,7 +230,7 @@ class Till:
 def mend_breakers() -> None:
     """Rows are gone after each test; what Redis remembers of them goes here."""
     redis = Redis.from_url(settings.REDIS_URL)
-    for name in redis.keys("breaker:*"):  # type: ignore[union-attr]
+    for name in redis.keys("breaker:*"):
         redis.delete(name)
     redis.close()
 
