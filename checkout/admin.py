@@ -19,6 +19,7 @@ from checkout.models import Order, OrderLine, Reservation, Sku, Stock
 from checkout.selectors.shipments import shipments_of
 from checkout.services.adjust_stock import adjust_stock
 from checkout.services.save_sku import save_sku
+from ledger.admin import ReadOnly
 from ledger.errors import Refusal
 from ledger.money import Money
 from payments.disputes import disputes_of_reference
@@ -38,19 +39,6 @@ _STATES = {
 
 def _shown(minor: int, currency: str) -> str:
     return Money(minor, currency).formatted(to_locale(get_language() or "en"))
-
-
-class _NeverByHand:
-    """What use cases write is not edited, whatever permissions somebody holds."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class _ThroughService(ModelAdmin):  # type: ignore[misc]
@@ -105,7 +93,7 @@ class _ThroughService(ModelAdmin):  # type: ignore[misc]
         """The audit journal has it."""
 
 
-class LineInline(_NeverByHand, TabularInline):  # type: ignore[misc]
+class LineInline(ReadOnly, TabularInline):  # type: ignore[misc]
     model = OrderLine
     fields = ("code", "title_en", "quantity", "unit", "off", "sum")
     readonly_fields = fields
@@ -125,7 +113,7 @@ class LineInline(_NeverByHand, TabularInline):  # type: ignore[misc]
         return _shown(row.total, row.order.currency)
 
 
-class ReservationInline(_NeverByHand, TabularInline):  # type: ignore[misc]
+class ReservationInline(ReadOnly, TabularInline):  # type: ignore[misc]
     model = Reservation
     fields = ("sku", "quantity", "state_badge", "expires_at", "created_at")
     readonly_fields = fields
@@ -138,7 +126,7 @@ class ReservationInline(_NeverByHand, TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Order)
-class OrderAdmin(_NeverByHand, ModelAdmin):  # type: ignore[misc]
+class OrderAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_display = ("public_id", "state_badge", "payable_shown", "email", "country", "created_at")
     list_filter = ("state", "country", "locale")
     search_fields = ("email__exact", "paid_by__exact")

@@ -45,6 +45,16 @@ class OrderCancelledAfterPay(OrderEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRestCancelled(OrderEvent):
+    """What was not sent yet will not be: its money is held no more. `unsent` is what it cost; `reason` is why it was
+    let go."""
+
+    name: ClassVar[str] = "order.rest_cancelled"
+    unsent: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderShipped(OrderEvent):
     """A part of the order left the house, or the last of it (`complete`)."""
 

@@ -10,12 +10,15 @@ from django.utils import timezone
 
 from checkout.errors import OrderNotPayable
 from checkout.models import Order, Shipment
+from checkout.selectors.shipments import is_refunded
 from checkout.services.accept_payment import accept_payment
 from checkout.services.book_returns import book_returns
 from checkout.services.call_off_shipment import call_off_shipment
 from checkout.services.claim_refund_lines import claim_refund_lines
 from checkout.services.close_order import close_order
+from checkout.services.close_rest import close_rest
 from checkout.services.extend_hold import LONGEST_IN_REVIEW, LONGEST_WITH_CUSTOMER, extend_hold
+from checkout.services.finish_sending import finish_sending
 from checkout.services.release_refund_lines import release_refund_lines
 from checkout.services.resume_shipment import resume_shipment
 from checkout.services.return_goods import return_goods
@@ -31,6 +34,7 @@ from payments.events import (
     PaymentEvent,
     PaymentFailed,
     PaymentHeldForReview,
+    PaymentReleased,
     PaymentStarted,
     PaymentSucceeded,
     RefundAwaitingApproval,
@@ -94,6 +98,13 @@ def payment_capture_refused(event: PaymentCaptureRefused) -> None:
             call_off_shipment(shipment=row, refusal=event.code)
 
 
+def payment_released(event: PaymentReleased) -> None:
+    """What was not sent of the order has no money any more."""
+    order = _locked(event)
+    if order.paid_by == event.payment:
+        close_rest(order=order, reason=event.reason)
+
+
 def payment_failed(event: PaymentFailed) -> None:
     """The order keeps waiting: the customer may try again, in another way, while the stock is held."""
 
@@ -122,16 +133,18 @@ def refund_failed(event: RefundFailed) -> None:
     row = _locked(event)
     release_refund_lines(order=row, refund=event.refund)
     if row.paid_by == event.payment:
-        book_returns(order=row, key=f"{event.refund}:returned:back")
+        book_returns(order=row)
 
 
 def refund_succeeded(event: RefundSucceeded) -> None:
     row = _locked(event)
     return_goods(order=row, refund=event.refund)
-    if event.refunded_total >= row.payable:
+    if row.paid_by != event.payment:
+        return
+    if is_refunded(row):
         take_back_order(order=row, payment=event.payment, reason="refunded")
-    if row.paid_by == event.payment:
-        book_returns(order=row, key=f"{event.refund}:returned")
+    book_returns(order=row)
+    finish_sending(order=row)
 
 
 def _locked(event: PaymentEvent) -> Order:

@@ -100,9 +100,13 @@ LEFT JOIN (
     FROM checkout_shipmentline AS part JOIN checkout_shipment AS parcel ON parcel.id = part.shipment_id
     WHERE parcel.state <> 'CALLED_OFF' GROUP BY part.line_id
 ) AS packed ON packed.line_id = line.id
-WHERE coalesce(packed.units, 0) > line.quantity
+LEFT JOIN (
+    SELECT line_id, sum(unsent) AS units, sum(unsent) FILTER (WHERE NOT released) AS counting
+    FROM checkout_refundline GROUP BY line_id
+) AS kept ON kept.line_id = line.id
+WHERE coalesce(packed.units, 0) + coalesce(kept.counting, 0) > line.quantity
     OR coalesce(packed.gone, 0) > 0 AND ordered.state NOT IN ('FULFILLING', 'FULFILLED', 'DONE')
-    OR coalesce(packed.gone, 0) < line.quantity AND ordered.state IN ('FULFILLED', 'DONE')
+    OR coalesce(packed.gone, 0) + coalesce(kept.units, 0) < line.quantity AND ordered.state IN ('FULFILLED', 'DONE')
 """
 _SHARES_DIFFER = """
 SELECT ledger_public_id('ord', ordered.id), format('charges %s, its shipments make %s', ordered.payable, sent.amount)
@@ -113,6 +117,7 @@ JOIN (
     FROM checkout_shipment WHERE state IN ('SENT', 'DELIVERED') GROUP BY order_id
 ) AS sent ON sent.order_id = ordered.id
 WHERE sent.amount > ordered.payable OR ordered.state IN ('FULFILLED', 'DONE')
+    AND NOT EXISTS (SELECT 1 FROM checkout_refundline WHERE order_id = ordered.id AND unsent > 0)
     AND (sent.amount, sent.subtotal, sent.discount, sent.tax, sent.tax_included, sent.shipping)
         <> (ordered.payable, ordered.subtotal, ordered.discount, ordered.tax, ordered.tax_included, ordered.shipping)
 """

@@ -13,11 +13,8 @@ from ledger.models import Account, AuditEntry, AuditSeal, Entry, Transaction
 from ledger.money import Money
 
 
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
-    """Nobody adds, changes or deletes here, whatever permissions they hold."""
-
-    list_per_page = 50
-    show_full_result_count = False
+class ReadOnly:
+    """Nobody adds, changes or deletes here, whatever permissions they hold: rows are written by use cases."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -29,19 +26,18 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
         return False
 
 
-class EntryInline(TabularInline):  # type: ignore[misc]
+class ReadOnlyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+    list_per_page = 50
+    show_full_result_count = False
+
+
+class EntryInline(ReadOnly, TabularInline):  # type: ignore[misc]
     model = Entry
     fields = ("position", "account", "debit", "credit")
     readonly_fields = fields
     ordering = ("position",)
     extra = 0
     can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.display(description=_("debit"))
     def debit(self, row: Entry) -> str:

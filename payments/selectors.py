@@ -136,6 +136,7 @@ class TakenMoney:
     refunded: int
     returning: int  # refunded, or on its way back
     held: int
+    disputed: int  # kept from us by disputes, for the time being or for good
 
 
 def offered_methods() -> frozenset[str]:
@@ -289,6 +290,7 @@ def money_taken(
             refunded=row.amount_refunded,
             returning=min(row.amount_captured, row.amount_refunded + row.amount_refunding + failing),
             held=row.held,
+            disputed=row.amount_disputed,
         )
 
 

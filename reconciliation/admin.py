@@ -1,7 +1,6 @@
 """The work queue of discrepancies: read-only, and every step goes through a use case."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -13,6 +12,7 @@ from unfold.decorators import display
 from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from ledger.admin import ReadOnly
 from ledger.errors import Refusal
 from ledger.money import Money
 from reconciliation.models import Discrepancy
@@ -34,7 +34,7 @@ class ReasonForm(ActionForm):  # type: ignore[misc]
 
 
 @admin.register(Discrepancy)
-class DiscrepancyAdmin(ModelAdmin):  # type: ignore[misc]
+class DiscrepancyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_display = (
         "public_id",
         "status",
@@ -68,15 +68,6 @@ class DiscrepancyAdmin(ModelAdmin):  # type: ignore[misc]
     readonly_fields = fields
     action_form = ReasonForm
     actions = ("take_up", "resolve_explained", "ask_for_write_off", "approve")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("reconciliation.decide_discrepancy")

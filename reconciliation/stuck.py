@@ -115,7 +115,7 @@ def _mismatch_told(row: Discrepancy) -> Told:
         if row.told_currency
         else _("no sum that it names")
     )
-    what = _("%(channel)s speaks of %(told)s, we asked for %(ours)s. Nothing of it was applied.") % {
+    what = _("At %(channel)s it is %(told)s, we asked for %(ours)s. Nothing of it was applied.") % {
         "channel": row.channel,
         "told": told,
         "ours": Money(row.amount, row.currency).formatted(),

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from ledger.errors import Refusal
 from ledger.identifiers import MalformedIdentifier, decode
 from ledger.money import Money
-from ledger.stuck import Button, Sort, StuckItem, StuckKind, StuckTotal
+from ledger.stuck import Action, Button, Sort, StuckItem, StuckKind, StuckTotal
 from reconciliation.errors import NothingStuck
 from reconciliation.facts import ListedItem
 from reconciliation.selectors import kind_of, stuck_item, stuck_notes, stuck_page, stuck_totals
@@ -27,19 +27,24 @@ from reconciliation.services.snooze_stuck import snooze_stuck
 from reconciliation.stuck import every_kind
 
 SEE, REPAIR = "reconciliation.see_stuck", "reconciliation.repair_stuck"
-REPAIR_MONEY, APPROVE = "reconciliation.repair_stuck_money", "payments.approve_refund"
+REPAIR_MONEY = "reconciliation.repair_stuck_money"
+# What takes the same right here as on the page that it has elsewhere.
+_ALSO = {
+    Action.APPROVE_REFUND: "payments.approve_refund",
+    Action.CLOSE_MISMATCH: "reconciliation.decide_discrepancy",
+}
 _COUNT = "reconciliation.stuck.count"
 _COUNT_SECONDS = 30
 _SNOOZES = {"4": timedelta(hours=4), "24": timedelta(days=1), "72": timedelta(days=3)}
-# The prefix of what is shown → the page that shows it, and whether that page goes by the bare key.
+# The prefix of what is shown → the page that shows it, whether that page goes by the bare key, and who may see it.
 _DETAILS = {
-    "pay": ("admin:payments_payment_change", True),
-    "ref": ("refund-case", False),
-    "dsp": ("dispute", False),
-    "ord": ("admin:checkout_order_change", True),
-    "dis": ("admin:reconciliation_discrepancy_change", True),
-    "inb": ("admin:payments_inboxevent_change", True),
-    "dlv": ("admin:payments_outboxdelivery_change", True),
+    "pay": ("admin:payments_payment_change", True, "payments.view_payment"),
+    "ref": ("refund-case", False, "payments.view_refund"),
+    "dsp": ("dispute", False, "payments.view_dispute"),
+    "ord": ("admin:checkout_order_change", True, "checkout.view_order"),
+    "dis": ("admin:reconciliation_discrepancy_change", True, "reconciliation.view_discrepancy"),
+    "inb": ("admin:payments_inboxevent_change", True, "payments.view_inboxevent"),
+    "dlv": ("admin:payments_outboxdelivery_change", True, "payments.view_outboxdelivery"),
 }
 
 
@@ -161,21 +166,23 @@ def _row(request: HttpRequest, listed: ListedItem, kind: StuckKind) -> dict[str,
         "title": kind.title,
         "button": first,
         "may": _may(request, first),
-        "details": _details(listed.item),
+        "details": _details(request, listed.item),
         "seen_by": _name(listed.snoozed_by),
     }
 
 
 def _may(request: HttpRequest, button: Button) -> bool:
-    if button.action == "approve_refund" and not request.user.has_perm(APPROVE):
-        return False
-    return request.user.has_perm(REPAIR_MONEY if button.moves_money else REPAIR)
+    rights = [REPAIR_MONEY if button.moves_money else REPAIR]
+    if also := _ALSO.get(button.action):
+        rights.append(also)
+    return request.user.has_perms(rights)
 
 
-def _details(item: StuckItem) -> str:
+def _details(request: HttpRequest, item: StuckItem) -> str:
+    """The address of the page about it; "" for who may not see that."""
     prefix = item.details.partition("_")[0]
-    name, by_key = _DETAILS.get(prefix, ("", False))
-    if not name:
+    name, by_key, right = _DETAILS.get(prefix, ("", False, ""))
+    if not name or not request.user.has_perm(right):
         return ""
     try:
         return reverse(name, args=[decode(prefix, item.details) if by_key else item.details])

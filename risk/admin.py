@@ -16,6 +16,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from ledger.admin import ReadOnlyAdmin
 from ledger.errors import Refusal
 from risk import selectors, wording
 from risk.models import Decision, ListEntry, Policy, RiskCase
@@ -39,19 +40,8 @@ def _pretty(value: Any) -> SafeString:
     return format_html('<pre class="text-xs whitespace-pre-wrap">{}</pre>', text)
 
 
-class ReadOnly(ModelAdmin):  # type: ignore[misc]
-    show_full_result_count = False
-    list_per_page = 50
+class ReadOnly(ReadOnlyAdmin):
     actions = None
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
 
 
 @admin.register(Decision)

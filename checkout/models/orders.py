@@ -67,7 +67,8 @@ class Order(FSMModelMixin, models.Model):
     quote = models.TextField()
     paid_by = models.CharField(max_length=40, blank=True)  # pay_…
     # What of the refunds was for goods that had left, minor units: see docs/ledger.md.
-    returned_after_shipping = models.BigIntegerField(default=0)
+    returned_after_shipping = models.BigIntegerField(default=0, db_default=0)
+    returns_booked = models.PositiveIntegerField(default=0, db_default=0)  # how many postings made that sum
     fulfilled_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     opened_at = models.DateTimeField()  # when stock was taken, first or again

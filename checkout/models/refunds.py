@@ -18,7 +18,8 @@ _NEVER_MORE_THAN_ORDERED = """
         SELECT quantity, total + tax AS amount INTO ordered
         FROM checkout_orderline WHERE id = NEW.line_id FOR UPDATE;
     END IF;
-    SELECT coalesce(sum(quantity), 0) AS quantity, coalesce(sum(amount), 0) AS amount INTO back
+    SELECT coalesce(sum(quantity), 0) AS quantity, coalesce(sum(amount), 0) AS amount,
+        coalesce(sum(unsent), 0) AS unsent INTO back
     FROM checkout_refundline
     WHERE order_id = NEW.order_id AND line_id IS NOT DISTINCT FROM NEW.line_id AND NOT released
         AND id <> NEW.id;
@@ -26,15 +27,22 @@ _NEVER_MORE_THAN_ORDERED = """
         RAISE EXCEPTION 'refund line %: more than was ordered and is left', NEW.id
             USING ERRCODE = 'check_violation';
     END IF;
+    SELECT coalesce(sum(part.quantity), 0) INTO gone
+    FROM checkout_shipmentline part JOIN checkout_shipment parcel ON parcel.id = part.shipment_id
+    WHERE part.line_id = NEW.line_id AND parcel.state <> 'CALLED_OFF';
+    IF NEW.unsent > 0 AND gone + back.unsent + NEW.unsent > ordered.quantity THEN
+        RAISE EXCEPTION 'refund line %: % units are packed', NEW.id, gone USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NEW;
 """
 
 
 class RefundLine(models.Model):
-    """So many of an order's line (its shipping, where `line` is empty) for so much of the refund "ref_…".
+    """So many of an order's line (its shipping, where `line` is empty) for so much of the refund "ref_…"; or of the
+    payment "pay_…" that let go of what it held for goods that were not sent.
 
-    `released` when the refund failed: they can be refunded again. `restock` is the wish to have the goods for sale
-    again when the money is back, `restocked` how many of them are.
+    `unsent` of them had not left, and will not. `released` when the refund failed: they can be refunded, or sent,
+    again. `restock` is how many are to be for sale again when the money is back, `restocked` how many are.
     """
 
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
@@ -43,7 +51,8 @@ class RefundLine(models.Model):
     line = models.ForeignKey(OrderLine, null=True, on_delete=models.PROTECT, related_name="refunds")
     quantity = models.IntegerField()
     amount = models.BigIntegerField()
-    restock = models.BooleanField(default=False)
+    unsent = models.IntegerField(default=0, db_default=0)
+    restock = models.IntegerField(default=0, db_default=0)
     restocked = models.IntegerField(default=0)
     released = models.BooleanField(default=False)
 
@@ -58,6 +67,12 @@ class RefundLine(models.Model):
                 name="refund_line_restocked_within_quantity",
                 condition=Q(restocked__gte=0) & Q(restocked__lte=models.F("quantity")),
             ),
+            models.CheckConstraint(
+                name="refund_line_parts_within_quantity",
+                condition=Q(unsent__gte=0, restock__gte=0)
+                & Q(unsent__lte=models.F("quantity"))
+                & Q(restock__lte=models.F("quantity")),
+            ),
             models.UniqueConstraint(
                 name="refund_line_once_per_refund", fields=["refund", "line"], nulls_distinct=False
             ),
@@ -68,7 +83,7 @@ class RefundLine(models.Model):
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert | pgtrigger.UpdateOf("released"),  # type: ignore[no-untyped-call]
                 condition=pgtrigger.Q(new__released=False),
-                declare=[("ordered", "RECORD"), ("back", "RECORD")],
+                declare=[("ordered", "RECORD"), ("back", "RECORD"), ("gone", "integer")],
                 func=_NEVER_MORE_THAN_ORDERED,
             ),
             pgtrigger.Protect(name="refund_line_is_kept", operation=pgtrigger.Delete),

@@ -157,15 +157,17 @@ class ShipmentLine(models.Model):
                 name="never_more_than_ordered",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
-                declare=[("ordered", "integer"), ("gone", "integer")],
+                declare=[("ordered", "integer"), ("gone", "integer"), ("kept", "integer")],
                 func="""
                     SELECT quantity INTO ordered FROM checkout_orderline WHERE id = NEW.line_id FOR UPDATE;
                     SELECT coalesce(sum(part.quantity), 0) INTO gone
                     FROM checkout_shipmentline part JOIN checkout_shipment parcel ON parcel.id = part.shipment_id
                     WHERE part.line_id = NEW.line_id AND parcel.state <> 'CALLED_OFF';
-                    IF gone + NEW.quantity > ordered THEN
-                        RAISE EXCEPTION 'line %: % ordered, % shipped before', NEW.line_id, ordered, gone
-                            USING ERRCODE = 'check_violation';
+                    SELECT coalesce(sum(unsent), 0) INTO kept
+                    FROM checkout_refundline WHERE line_id = NEW.line_id AND NOT released;
+                    IF gone + kept + NEW.quantity > ordered THEN
+                        RAISE EXCEPTION 'line %: % ordered, % shipped before, % refunded unsent',
+                            NEW.line_id, ordered, gone, kept USING ERRCODE = 'check_violation';
                     END IF;
                     RETURN NEW;
                 """,

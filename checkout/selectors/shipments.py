@@ -7,11 +7,12 @@ from datetime import datetime
 from django.db.models import Sum
 
 from checkout.errors import ShipmentNotFound
-from checkout.models import Order, Shipment, ShipmentLine
+from checkout.models import Order, RefundLine, Shipment, ShipmentLine
 from checkout.states import ShipmentState
 from ledger.identifiers import MalformedIdentifier
 from ledger.money import Money
-from payments.selectors import TakenMoney, money_taken
+from payments.selectors import TakenMoney, money_taken, refunds_of
+from payments.states import RefundState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +84,32 @@ def _view(row: Shipment) -> ShipmentView:
     )
 
 
-def units_left(order: Order) -> dict[str, int]:
-    """Article code to how many of it are in no parcel yet."""
+def packed_units(order: Order) -> dict[str, int]:
+    """Article code to how many of it are in a parcel that left or waits."""
     standing = ShipmentLine.objects.filter(shipment__in=Shipment.objects.standing().filter(order=order))
-    packed = dict(standing.values_list("line__code").annotate(units=Sum("quantity")))
-    return {line.code: line.quantity - packed.get(line.code, 0) for line in order.lines.order_by("code")}
+    return dict(standing.values_list("line__code").annotate(units=Sum("quantity")))
+
+
+def units_left(order: Order) -> dict[str, int]:
+    """Article code to how many of it are in no parcel yet, and whose money has not been given up."""
+    packed = packed_units(order)
+    unsent = RefundLine.objects.filter(order=order, released=False, unsent__gt=0)
+    kept = dict(unsent.values_list("line__code").annotate(units=Sum("unsent")))
+    return {
+        line.code: line.quantity - packed.get(line.code, 0) - kept.get(line.code, 0)
+        for line in order.lines.order_by("code")
+    }
+
+
+def nothing_to_send(order: Order) -> bool:
+    """All has left, or will not: what only waits for its refund may still be sent when that fails."""
+    if any(units_left(order).values()):
+        return False
+    kept = set(
+        RefundLine.objects.filter(order=order, released=False, unsent__gt=0).values_list("refund", flat=True)
+    )
+    open_ = {refund.id for refund in refunds_of(order.paid_by) if refund.state != RefundState.SUCCEEDED}
+    return not kept & open_
 
 
 def left_of(order_id: str) -> dict[str, int]:
@@ -105,6 +127,18 @@ def returned_of_shipped(order: Order) -> int:
     """What was refunded beyond what had not left as goods, minor units."""
     money = _money(order)
     return max(0, _shipped(order) + money.refunded - money.captured) if money else 0
+
+
+def is_refunded(order: Order) -> bool:
+    """Whether all that was taken for it is back, and nothing is held."""
+    money = _money(order)
+    return money is not None and not money.held and money.refunded >= money.captured
+
+
+def is_taken_back(order: Order) -> bool:
+    """Whether nothing may leave for it: its money is on its way back, or with the customer's bank in dispute."""
+    money = _money(order)
+    return money is None or bool(money.disputed) or money.captured + money.held <= money.returning
 
 
 def _shipped(order: Order) -> int:

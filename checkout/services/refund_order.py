@@ -14,12 +14,14 @@ from checkout.models import Order, RefundLine
 from checkout.rules import shares, worth
 from checkout.selectors.orders import find
 from checkout.selectors.refunds import OrderLeft, what_is_left
+from checkout.selectors.shipments import money_for, units_left
 from checkout.states import OrderState
 from ledger.audit import attribute
 from ledger.money import Money
 from payments import selectors
 from payments.errors import RefundKeyReused
 from payments.selectors import RefundView
+from payments.services.ask_first import ask_first
 from payments.services.carry_out_refund import carry_out_refund
 from payments.services.queue_refund import queue_refund
 
@@ -49,6 +51,7 @@ def refund_order(
         raise RefundPartsInvalid("What is for sale again is for the shop to decide.", param="restock")
     if not row.paid_by:
         raise OrderNotRefundable("Nothing was paid for this order, so there is nothing to refund.")
+    ask_first(payment=row.paid_by)
     name = f"{row.public_id}:refund:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
     with transaction.atomic(durable=True):
         attribute(actor=viewer.actor, reason=reason)
@@ -91,8 +94,7 @@ def _claim(row: Order, refund: RefundView, wish: RefundWish) -> None:
     parts = _parts(left, wish) if wish.parts else _all(left, refund.amount.minor) if wish.whole else []
     if wish.parts and sum(amount for _, _, amount in parts) != refund.amount.minor:
         raise LinesAlreadyRefunded("Some of it was refunded just now. Look at the order again.")
-    restock = row.state == OrderState.PAID if wish.restock is None else wish.restock
-    keys = {line.sku: line.key for line in left.lines}
+    keys, unsent = {line.sku: line.key for line in left.lines}, _unsent(row, parts)
     RefundLine.objects.bulk_create(
         RefundLine(
             refund=refund.id,
@@ -100,10 +102,18 @@ def _claim(row: Order, refund: RefundView, wish: RefundWish) -> None:
             line_id=keys.get(sku),
             quantity=quantity,
             amount=amount,
-            restock=restock and bool(sku),
+            unsent=unsent[sku],
+            restock=unsent[sku] if wish.restock is None else quantity * wish.restock,
         )
         for sku, quantity, amount in parts
     )
+
+
+def _unsent(row: Order, parts: list[tuple[str, int, int]]) -> dict[str, int]:
+    """How many of each are not sent any more: what has not left goes first, where its money was taken already."""
+    ahead, _ = money_for(row)
+    left = units_left(row) if ahead > 0 else {}
+    return {sku: min(quantity, left.get(sku, 0)) for sku, quantity, _ in parts}
 
 
 def _parts(left: OrderLeft, wish: RefundWish) -> list[tuple[str, int, int]]:

@@ -19,7 +19,7 @@ def return_goods(*, order: Order, refund: str) -> None:
     except LinesAlreadyRefunded:
         return  # it had failed, another refund took its place, and now both happened: a person was told
     lines = list(
-        RefundLine.objects.filter(refund=refund, restock=True, restocked=0, line__isnull=False)
+        RefundLine.objects.filter(refund=refund, restock__gt=0, restocked=0, line__isnull=False)
         .select_related("line")
         .order_by("line__sku_id")
     )
@@ -31,7 +31,7 @@ def return_goods(*, order: Order, refund: str) -> None:
     quantities: dict[UUID, int] = {}
     for line in lines:
         assert line.line is not None
-        line.restocked = min(line.quantity, line.line.quantity - back.get(line.line_id, 0))
+        line.restocked = min(line.restock, line.line.quantity - back.get(line.line_id, 0))
         if line.restocked:
             quantities[line.line.sku_id] = line.restocked
     if quantities and not Stock.objects.put_back(quantities):

@@ -3,8 +3,9 @@ from django.utils import timezone
 
 from checkout.events import OrderShipped
 from checkout.models import Shipment
-from checkout.selectors.shipments import units_left
+from checkout.selectors.shipments import nothing_to_send
 from checkout.services.book_returns import book_returns
+from checkout.services.close_rest import close_rest
 from checkout.states import OrderState
 from ledger.money import Money
 from ledger.services.post import Entry, post
@@ -23,12 +24,12 @@ def send_shipment(*, shipment: Shipment) -> None:
     shipment.save(update_fields=["state", "sent_at"])
     if order.state == OrderState.PAID:
         order.begin_fulfilment()
-    complete = not any(units_left(order).values())
+    complete = nothing_to_send(order)
     if complete:
         order.fulfil(now)
     order.save(update_fields=["state", "fulfilled_at"])
     _book(shipment)
-    book_returns(order=order, key=f"{shipment.public_id}:returned")
+    book_returns(order=order)
     publish(
         OrderShipped(
             reference=order.public_id,
@@ -40,6 +41,7 @@ def send_shipment(*, shipment: Shipment) -> None:
             complete=complete,
         )
     )
+    close_rest(order=order, reason="not_captured")
 
 
 def _book(shipment: Shipment) -> None:

@@ -9,12 +9,11 @@ from checkout.errors import OrderNotShippable, ShipmentKeyReused, ShipmentLinesI
 from checkout.facts import Viewer
 from checkout.models import Order, OrderLine, Shipment, ShipmentLine
 from checkout.selectors.orders import find_for_merchant
-from checkout.selectors.shipments import ShipmentView, shipment, units_left
+from checkout.selectors.shipments import ShipmentView, is_taken_back, packed_units, shipment, units_left
 from checkout.services.take_shipment_money import take_shipment_money
 from checkout.sharing import LinePart, share
 from checkout.states import OrderState
 from ledger.audit import attribute
-from payments.selectors import money_taken
 
 
 def ship_order(
@@ -72,9 +71,9 @@ def _pack(
                 f"Of {code[:40]!r} {left.get(code, 0)} are left to ship; choose that many at most.",
                 param="lines",
             )
-    ordered = {line.code: line for line in row.lines.all()}
+    ordered, packed = {line.code: line for line in row.lines.all()}, packed_units(row)
     cost = share(
-        (_part(ordered[code], left[code], units) for code, units in wanted.items()),
+        (_part(ordered[code], packed.get(code, 0), units) for code, units in wanted.items()),
         shipping=0 if Shipment.objects.standing().filter(order=row).exists() else row.shipping,
     )
     parcel = Shipment.objects.create(
@@ -100,15 +99,14 @@ def _check_shippable(row: Order) -> None:
         raise OrderNotShippable("Only an order that is paid, and has not wholly left, can be shipped.")
     if Shipment.objects.waiting().filter(order=row).exists():
         raise ShipmentWaiting("Another shipment of this order waits for its money; ship when it has left.")
-    money = [taken for taken in money_taken([row.public_id]) if taken.payment == row.paid_by]
-    if not sum(taken.captured + taken.held - taken.returning for taken in money):
-        raise OrderNotShippable("The money of this order is on its way back: nothing may leave.")
+    if is_taken_back(row):
+        raise OrderNotShippable("The money of this order is on its way back, or disputed: nothing may leave.")
 
 
-def _part(line: OrderLine, left: int, units: int) -> LinePart:
+def _part(line: OrderLine, sent: int, units: int) -> LinePart:
     return LinePart(
         quantity=line.quantity,
-        sent=line.quantity - left,
+        sent=sent,
         now=units,
         unit_price=line.unit_price,
         discount=line.discount,

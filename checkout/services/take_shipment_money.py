@@ -2,7 +2,7 @@ from django.db import transaction
 
 from checkout.errors import ShipmentNotPaid
 from checkout.models import Order, Shipment
-from checkout.selectors.shipments import money_for, units_left
+from checkout.selectors.shipments import is_taken_back, money_for, units_left
 from checkout.services.call_off_shipment import call_off_shipment
 from checkout.services.send_shipment import send_shipment
 from checkout.states import ShipmentState
@@ -27,6 +27,7 @@ def take_shipment_money(*, shipment: str, actor: str) -> None:
     """
     missing = _send_what_is_paid(shipment, actor)
     if missing is None:
+        _refuse_called_off(shipment)
         return
     row = Shipment.objects.named(shipment).select_related("order").get()
     asked_before = capture_named(row.order.paid_by, row.capture_key) is not None
@@ -44,11 +45,13 @@ def take_shipment_money(*, shipment: str, actor: str) -> None:
         if isinstance(refusal, _NOT_NOW):
             raise
         raise ShipmentNotPaid(f"The money of this shipment can not be taken: {refusal}") from refusal
+    _refuse_called_off(shipment)
+
+
+def _refuse_called_off(shipment: str) -> None:
     after = Shipment.objects.named(shipment).get()
     if after.state == ShipmentState.CALLED_OFF:
-        raise ShipmentNotPaid(
-            f"The provider refused this shipment's money ({after.refusal}): keep the goods here."
-        )
+        raise ShipmentNotPaid(f"This shipment's money is not there ({after.refusal}): keep the goods here.")
 
 
 def _send_what_is_paid(shipment: str, actor: str) -> Money | None:
@@ -61,6 +64,9 @@ def _send_what_is_paid(shipment: str, actor: str) -> Money | None:
         if row.state != ShipmentState.WAITING_FOR_MONEY:
             return None
         row.order = order
+        if is_taken_back(order):
+            call_off_shipment(shipment=row, refusal="money_taken_back")
+            return None
         taken, held = money_for(order)
         missing = row.amount - taken
         if missing <= 0:

@@ -25,6 +25,8 @@ def withdraw_order(*, order: str, actor: str, reason: str, overdue_at: datetime 
     begun meanwhile.
     """
     found = Order.objects.named(order).get()
+    if found.state == OrderState.CANCELLED_AFTER_PAY and reason == "operator":
+        return False
     if found.state == OrderState.PAID and reason == "operator":
         _let_hold_go(found, actor)
         return True

@@ -9,6 +9,7 @@ EVENT_HANDLERS: dict[str, list[str]] = {
     "payment.succeeded": ["checkout.handlers.payment_succeeded"],
     "payment.captured": ["checkout.handlers.payment_captured"],
     "payment.capture_refused": ["checkout.handlers.payment_capture_refused"],
+    "payment.released": ["checkout.handlers.payment_released"],
     "payment.failed": ["checkout.handlers.payment_failed"],
     "payment.cancelled": ["checkout.handlers.payment_cancelled"],
     "payment.mismatched": ["reconciliation.handlers.payment_mismatched"],

@@ -14,9 +14,9 @@ from unfold.decorators import display
 from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from ledger.admin import ReadOnly
 from ledger.errors import Refusal
 from payments.admin.masking import masked, shown
-from payments.admin.records import ReadOnly
 from payments.models import InboxEvent, OutboxDelivery, OutboxEvent
 from payments.services.replay_deliveries import replay_deliveries
 from payments.services.replay_inbox_event import replay_inbox_event

@@ -1,7 +1,5 @@
 """The console's view of payments: read-only; money moves through services alone."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -9,6 +7,7 @@ from django.utils.safestring import mark_safe
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from ledger.admin import ReadOnly
 from ledger.money import Money
 from ledger.selectors import transactions_of
 from payments.models import Attempt, OutboxEvent, Payment, Refund
@@ -25,19 +24,6 @@ _COLOURS = {
     "REQUIRES_ACTION": "info",
     "PROCESSING": "info",
 }
-
-
-class ReadOnly:
-    """What is written by use cases is not edited by hand."""
-
-    def has_add_permission(self, *_: Any, **__: Any) -> bool:
-        return False
-
-    def has_change_permission(self, *_: Any, **__: Any) -> bool:
-        return False
-
-    def has_delete_permission(self, *_: Any, **__: Any) -> bool:
-        return False
 
 
 class AttemptInline(ReadOnly, TabularInline):  # type: ignore[misc]

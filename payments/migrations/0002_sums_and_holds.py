@@ -16,17 +16,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='payment',
             name='amount_disputed',
-            field=models.BigIntegerField(default=0),
+            field=models.BigIntegerField(db_default=0, default=0),
         ),
         migrations.AddField(
             model_name='payment',
             name='capture_mode',
-            field=models.CharField(choices=[(payments.states.CaptureMode['AUTOMATIC'], payments.states.CaptureMode['AUTOMATIC']), (payments.states.CaptureMode['MANUAL'], payments.states.CaptureMode['MANUAL'])], default=payments.states.CaptureMode['AUTOMATIC'], max_length=10),
+            field=models.CharField(choices=[(payments.states.CaptureMode['AUTOMATIC'], payments.states.CaptureMode['AUTOMATIC']), (payments.states.CaptureMode['MANUAL'], payments.states.CaptureMode['MANUAL'])], db_default=payments.states.CaptureMode['AUTOMATIC'], default=payments.states.CaptureMode['AUTOMATIC'], max_length=10),
         ),
         migrations.AddField(
             model_name='payment',
             name='customer',
-            field=models.CharField(blank=True, max_length=80),
+            field=models.CharField(blank=True, db_default='', default='', max_length=80),
         ),
         migrations.AddField(
             model_name='payment',

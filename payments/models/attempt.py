@@ -130,7 +130,7 @@ class Attempt(FSMModelMixin, models.Model):
     channel_reference = models.CharField(max_length=100, blank=True)
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField()
-    brought = models.BigIntegerField(default=0)  # what of the payment's captured sum came by it
+    brought = models.BigIntegerField(default=0, db_default=0)  # what of the payment's captured sum came by it
     request = models.JSONField(default=dict)
     # whose sealed token takes the place of one in `request`
     saved_method = models.ForeignKey(
@@ -144,9 +144,11 @@ class Attempt(FSMModelMixin, models.Model):
     answer = models.JSONField(default=dict)
     code = models.CharField(max_length=80, blank=True)
     message = models.CharField(max_length=300, blank=True)
-    mismatch = models.CharField(max_length=60, blank=True)  # the last sum told that is not ours
+    # The last sum told that is not ours.
+    mismatch = models.CharField(max_length=60, blank=True, default="", db_default="")
     unknown_since = models.DateTimeField(null=True)
-    unknown_alarms = models.PositiveSmallIntegerField(default=0)  # how many were given of `unknown_since`
+    # How many were given of `unknown_since`.
+    unknown_alarms = models.PositiveSmallIntegerField(default=0, db_default=0)
     checks = models.PositiveIntegerField(default=0)
     next_check_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)

@@ -92,14 +92,21 @@ class Payment(FSMModelMixin, models.Model):
     amount_captured = models.BigIntegerField(default=0)
     amount_refunding = models.BigIntegerField(default=0)
     amount_refunded = models.BigIntegerField(default=0)
-    amount_disputed = models.BigIntegerField(default=0)  # withdrawn by disputes that are open or lost
+    amount_disputed = models.BigIntegerField(
+        default=0, db_default=0
+    )  # withdrawn by disputes that are open or lost
     capture_mode = models.CharField(
-        max_length=10, choices=[(m, m) for m in CaptureMode], default=CaptureMode.AUTOMATIC
+        max_length=10,
+        choices=[(m, m) for m in CaptureMode],
+        default=CaptureMode.AUTOMATIC,
+        db_default=CaptureMode.AUTOMATIC,
     )
-    captures = models.PositiveSmallIntegerField(default=0)  # how many were booked
+    captures = models.PositiveSmallIntegerField(default=0, db_default=0)  # how many were booked
     held_until = models.DateTimeField(null=True)  # when the provider lets what is authorised go by itself
     lapse_warned_at = models.DateTimeField(null=True)
-    customer = models.CharField(max_length=80, blank=True)  # whose saved instruments may pay it
+    customer = models.CharField(
+        max_length=80, blank=True, default="", db_default=""
+    )  # whose saved instruments may pay it
     surplus = models.BooleanField(default=False)
     description = models.CharField(max_length=200)
     decision = models.CharField(max_length=40, blank=True)
@@ -195,6 +202,12 @@ class Payment(FSMModelMixin, models.Model):
         """Minor units that were captured and are neither returned, nor on their way back, nor disputed."""
         spoken_for = self.amount_refunded + self.amount_refunding + self.amount_disputed
         return max(0, self.amount_captured - spoken_for)
+
+    @property
+    def owes_twice(self) -> bool:
+        """Whether disputes took back what refunds promise, too."""
+        promised = self.amount_refunded + self.amount_refunding
+        return promised + self.amount_disputed > self.amount_captured
 
     @property
     def held(self) -> int:

@@ -94,12 +94,12 @@ class Refund(FSMModelMixin, models.Model):
     amount = models.BigIntegerField()
     reason = models.CharField(max_length=300)
     requested_by = models.CharField(max_length=100)
-    approved_by = models.CharField(max_length=100, blank=True)
-    movement = models.PositiveSmallIntegerField(default=1)
-    closed = models.BooleanField(default=False)
-    hand_by = models.CharField(max_length=100, blank=True)
-    hand_account = models.CharField(max_length=64, blank=True)
-    hand_reference = models.CharField(max_length=100, blank=True)
+    approved_by = models.CharField(max_length=100, blank=True, default="", db_default="")
+    movement = models.PositiveSmallIntegerField(default=1, db_default=1)
+    closed = models.BooleanField(default=False, db_default=False)
+    hand_by = models.CharField(max_length=100, blank=True, default="", db_default="")
+    hand_account = models.CharField(max_length=64, blank=True, default="", db_default="")
+    hand_reference = models.CharField(max_length=100, blank=True, default="", db_default="")
     channel_reference = models.CharField(max_length=100, blank=True)
     answer = models.JSONField(default=dict)
     code = models.CharField(max_length=80, blank=True)
@@ -232,8 +232,9 @@ class Refund(FSMModelMixin, models.Model):
     def succeed(self) -> None:
         self.code = self.message = ""
 
-    @transition(field=state, source=[S.PROCESSING, S.UNKNOWN], target=S.FAILED)
+    @transition(field=state, source=[S.REQUESTED, S.PROCESSING, S.UNKNOWN], target=S.FAILED)
     def fail(self, code: str, message: str) -> None:
+        """Refused, or never sent."""
         self.code, self.message, self.closed = code[:80], message[:300], False
 
     @transition(field=state, source=S.SUCCEEDED, target=S.FAILED)

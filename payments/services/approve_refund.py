@@ -3,7 +3,7 @@ from django.db import transaction
 from ledger.audit import attribute
 from ledger.services.post import Entry, post
 from payments import outbox, selectors
-from payments.errors import RefundNotWaiting, SecondPersonNeeded
+from payments.errors import RefundExceedsCaptured, RefundNotWaiting, SecondPersonNeeded
 from payments.events import RefundRequested, RefundSucceeded
 from payments.models import Payment, Refund
 from payments.selectors import RefundView
@@ -16,7 +16,7 @@ def approve_refund(*, refund: str, actor: str, reason: str = "") -> RefundView:
 
     One that was settled by hand is booked from the bank account instead, and is then done. Opens its own
     transactions; locks payment, then refund; asks the channel between them. Raises `RefundNotFound`,
-    `RefundNotWaiting`, and `SecondPersonNeeded` for whoever asked for it.
+    `RefundNotWaiting`, `RefundExceedsCaptured` (disputed meanwhile), and `SecondPersonNeeded` for whoever asked for it.
     """
     found = selectors.refund(refund)
     with transaction.atomic(durable=True):
@@ -27,6 +27,10 @@ def approve_refund(*, refund: str, actor: str, reason: str = "") -> RefundView:
             raise RefundNotWaiting("This refund waits for nobody's approval any more; look at it again.")
         if actor in (row.requested_by, row.hand_by):
             raise SecondPersonNeeded("You asked for this refund yourself: a second person has to approve it.")
+        if not row.by_hand and payment.owes_twice:
+            raise RefundExceedsCaptured(
+                "The customer's bank took this money back by a dispute: reject the refund, or wait for its end."
+            )
         if row.by_hand:
             _settle(payment, row, actor)
         else:

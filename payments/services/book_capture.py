@@ -8,6 +8,7 @@ from payments.models import Attempt, Payment
 from payments.services.end_without_money import end_without_money
 from payments.states import PaymentState
 from risk.services.expire_case import expire_case
+from risk.services.retake_limit import retake_limit
 
 
 def book_capture(
@@ -26,6 +27,8 @@ def book_capture(
     # An earlier try, by another method perhaps, may be the one that paid.
     payment.channel, payment.method = attempt.channel, attempt.route.get("method", payment.method)
     first = not payment.amount_captured
+    if payment.state in (PaymentState.FAILED, PaymentState.CANCELLED) and not payment.surplus:
+        retake_limit(subject=payment.public_id)
     if first:
         payment.succeed(amount)
     else:

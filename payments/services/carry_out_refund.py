@@ -3,7 +3,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from payments import outbox
 from payments.channels.contract import Outcome
+from payments.events import RefundFailed
 from payments.models import Payment, Refund
 from payments.rules import refund_rules
 from payments.services.apply_refund_answer import apply_refund_answer
@@ -18,7 +20,8 @@ def carry_out_refund(*, refund: str) -> None:
 
     Three phases: claim under a lock, call with no transaction open, apply. The outbound key is that of the refund's
     movement for every try, so asking again can not return the money twice. Refunds of one payment go one after
-    another: while one has no clear outcome, or the channel wants time between them, the next is put off.
+    another: while one has no clear outcome, or the channel wants time between them, the next is put off. What a
+    dispute took back before it was sent is not sent.
     """
     with transaction.atomic(durable=True):
         row = Refund.objects.by_public_id(refund).get()
@@ -28,6 +31,9 @@ def carry_out_refund(*, refund: str) -> None:
         if first_try and (turn := _turn_of(payment, row)) > timezone.now():
             row.put_off(turn)
             row.store()
+            return
+        if first_try and payment.owes_twice:
+            _keep(payment, row)
             return
         if first_try:
             row.process()
@@ -41,6 +47,14 @@ def carry_out_refund(*, refund: str) -> None:
         answer = channel.refund(request)
     with transaction.atomic(durable=True):
         apply_refund_answer(refund=row, answer=answer)
+
+
+def _keep(payment: Payment, row: Refund) -> None:
+    row.fail("disputed", "The customer's bank took this money back by a dispute.")
+    row.store()
+    payment.amount_refunding -= row.amount
+    payment.store()
+    outbox.publish(RefundFailed(**payment.told(), refund=row.public_id, code=row.code))
 
 
 def _turn_of(payment: Payment, row: Refund) -> datetime:

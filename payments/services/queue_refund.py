@@ -3,6 +3,7 @@ from django.db import connection
 from django.db.models import Sum
 from django.utils import timezone
 
+from ledger.errors import Refusal
 from ledger.money import Money
 from payments import outbox
 from payments.errors import (
@@ -12,7 +13,7 @@ from payments.errors import (
     RefundLimitReached,
     RefundWindowOver,
 )
-from payments.events import RefundAwaitingApproval, RefundRequested
+from payments.events import RefundAwaitingApproval, RefundFailed, RefundRequested
 from payments.models import Payment, Refund
 from payments.rules import refund_rules
 from payments.selectors import RefundView, refund_view
@@ -29,7 +30,8 @@ def queue_refund(
 
     An operation: needs an open transaction; locks the payment. `amount` None means all that is left. `key` is the
     caller's name for this refund: the same key with the same amount returns the first refund. It waits for a second
-    person when it `must_wait`, or brings what nobody approved above `REFUND_APPROVAL_ABOVE`. Raises
+    person when it `must_wait`, or brings what nobody approved above `REFUND_APPROVAL_ABOVE`. What the "system" asks
+    for and the channel returns no more has FAILED, for a person. Raises
     `PaymentNotRefundable`, `RefundExceedsCaptured`, `RefundKeyReused`, `RefundLimitReached`, `RefundWindowOver`.
     """
     assert connection.in_atomic_block, "queue_refund() is an operation"
@@ -39,10 +41,13 @@ def queue_refund(
         if earlier.payment_id != row.pk or (amount is not None and amount != earlier.money):
             raise RefundKeyReused("This refund key was used for another refund; use a new key.", param="key")
         return refund_view(earlier)
-    wanted = _possible(row, amount)
+    wanted, barred = _possible(row, amount), _barred(row)
+    if barred and actor != _NEEDS_NOBODY:
+        raise barred
     waits = must_wait or _is_large(row, wanted, actor)
-    row.amount_refunding += wanted.minor
-    row.store()
+    if not barred:
+        row.amount_refunding += wanted.minor
+        row.store()
     refund = Refund.objects.create(
         payment=row,
         business_key=key,
@@ -52,6 +57,12 @@ def queue_refund(
         requested_by=actor,
         next_check_at=timezone.now(),
     )
+    if barred:
+        # Nobody is there to be refused: what the provider will not return is on the list of work.
+        refund.fail(barred.code, str(barred))
+        refund.store()
+        outbox.publish(RefundFailed(**row.told(), refund=refund.public_id, code=refund.code))
+        return refund_view(refund)
     if waits:
         refund.await_approval()
         refund.store()
@@ -61,23 +72,28 @@ def queue_refund(
 
 
 def _possible(row: Payment, amount: Money | None) -> Money:
-    """What is asked for, if the payment has it and its channel returns it."""
+    """What is asked for, if the payment has it."""
     if row.state != PaymentState.SUCCEEDED:
         raise PaymentNotRefundable("Nothing was captured for this payment, so there is nothing to refund.")
     wanted = amount or row.money(row.refundable)
     if wanted.currency != row.currency or not 0 < wanted.minor <= row.refundable:
         left = row.money(row.refundable)
         raise RefundExceedsCaptured(f"At most {left.major} {left.currency} can be refunded.", param="amount")
+    return wanted
+
+
+def _barred(row: Payment) -> Refusal | None:
+    """Why the channel would not return it any more."""
     rules = refund_rules(row.channel)
     if timezone.now() - row.created_at > rules.within:
-        raise RefundWindowOver(
+        return RefundWindowOver(
             f"The provider returns money for {rules.within.days} days after the payment; pay it back by bank."
         )
     if row.refunds.exclude(state=RefundState.FAILED).count() >= rules.at_most:
-        raise RefundLimitReached(
+        return RefundLimitReached(
             f"The provider takes at most {rules.at_most} refunds of one payment; pay the rest back by bank."
         )
-    return wanted
+    return None
 
 
 def _is_large(row: Payment, wanted: Money, actor: str) -> bool:

@@ -4,6 +4,7 @@ from ledger.audit import attribute
 from ledger.money import Money
 from payments import selectors
 from payments.selectors import RefundView
+from payments.services.ask_first import ask_first
 from payments.services.carry_out_refund import carry_out_refund
 from payments.services.queue_refund import queue_refund
 
@@ -16,6 +17,7 @@ def request_refund(*, payment: str, amount: Money | None, reason: str, actor: st
     AWAITING_APPROVAL when a second person has to agree. Raises `PaymentNotFound` and all that `queue_refund` raises.
     """
     found = selectors.payment(payment)
+    ask_first(payment=found.id)
     with transaction.atomic(durable=True):
         attribute(actor=actor, reason=reason)
         refund = queue_refund(payment=found.id, amount=amount, reason=reason, actor=actor, key=key)

@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -13,7 +14,7 @@ from payments.services.end_without_money import end_without_money
 from payments.services.refuse_while_moving import refuse_while_moving
 from payments.services.send_attempt import send_attempt
 from payments.services.take_what_is_held import take_what_is_held
-from payments.states import AttemptKind, PaymentState
+from payments.states import AttemptKind, PaymentMethod, PaymentState
 from risk.services.decide_case import decide_case
 
 # How long the customer has, after an approval, to pay by a wallet that could not be asked before.
@@ -56,7 +57,9 @@ def _move(payment: Payment, approve: bool) -> Attempt | None:
             outbox.publish(event)
         return payment.attempts.moving().first()
     if approve:
-        payment.expires_at = timezone.now() + TIME_TO_PAY
+        by_transfer = payment.method == PaymentMethod.BANK_TRANSFER
+        time_to_pay = settings.BANK_TRANSFER_HOLD if by_transfer else TIME_TO_PAY
+        payment.expires_at = timezone.now() + time_to_pay
         payment.process()
         payment.store()
         start.request["expires_at"] = payment.expires_at.isoformat()

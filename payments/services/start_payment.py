@@ -1,5 +1,6 @@
 from dataclasses import dataclass, replace
 
+import psycopg
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
@@ -26,6 +27,9 @@ from payments.services.send_attempt import send_attempt
 from payments.states import AttemptKind, CaptureMode, PaymentMethod, PaymentState
 from risk.facts import InstrumentFacts, PaymentFacts, Verdict
 from risk.services.assess import assess
+
+# Whichever of them another request's payment is in the way of.
+_ONE_PAYMENT = ("payment_one_live_per_reference", "payments_payment_business_key_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +62,17 @@ def start_payment(*, intent: PaymentIntent) -> PaymentView:
     try:
         payment, attempt = _open(plan)
     except IntegrityError as error:
+        if _broken_constraint(error) not in _ONE_PAYMENT:
+            raise
         raise PaymentInProgress("A payment for this order has just begun; wait for its result.") from error
     if attempt:
         send_attempt(attempt=attempt)
     return selectors.payment(payment.public_id)
+
+
+def _broken_constraint(error: IntegrityError) -> str:
+    cause = error.__cause__
+    return (cause.diag.constraint_name or "") if isinstance(cause, psycopg.Error) else ""
 
 
 def _plan(intent: PaymentIntent) -> _Plan:

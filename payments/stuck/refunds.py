@@ -59,13 +59,13 @@ def _told(row: Refund, what: str) -> Told:
 
 def _failed_told(row: Refund) -> Told:
     why = row.message or row.code or _("no reason given")
-    words = _("%(channel)s did not return the money: %(why)s. The customer still waits for it.")
+    words = _("The refund through %(channel)s failed: %(why)s. The customer still waits for it.")
     return _told(row, words % {"channel": row.payment.channel, "why": why.rstrip(".")})
 
 
 def _surplus_told(row: Refund) -> Told:
     why = row.message or row.code or _("no reason given")
-    words = _("The customer paid twice, and %(channel)s did not return the second payment: %(why)s.")
+    words = _("The customer paid twice, and the refund through %(channel)s failed: %(why)s.")
     return _told(row, words % {"channel": row.payment.channel, "why": why.rstrip(".")})
 
 

@@ -16,7 +16,7 @@ from sandbox.bank.ledger import Account, Line
 from sandbox.provider import World
 from sandbox.secret_signature import is_signed
 
-_PAGE = 200
+_PAGE = 50
 _TEXTS = ("end_to_end_id", "amount", "currency", "creditor", "creditor_account", "text")
 
 Answerer = Callable[[World, Account, Request, bytes], Response]

@@ -96,7 +96,7 @@ def _create(world: World, store: Store, request: Request, sent: Sent) -> dict[st
         raise Refused(422, "invalid_request", f"texts are needed: {', '.join(_TEXTS)}")
     try:
         amount = invoices.minor_of(str(asked["amount"]), str(asked["currency"]))
-        expires_at = datetime.fromisoformat(str(asked["expires_at"])).timestamp()
+        expires_at = world.from_merchant(datetime.fromisoformat(str(asked["expires_at"])).timestamp())
     except ValueError as problem:
         raise Refused(422, "invalid_request", str(problem)) from problem
     known = _found(world, store, str(asked["reference"]))

@@ -295,3 +295,35 @@ def test_keys_are_forgotten_after_a_day(guest: Caller) -> None:
     assert forget_idempotency_keys(now=now) == 0
     assert forget_idempotency_keys(now=now + KEPT_FOR + LEASE) == 1
     assert not IdempotencyKey.objects.exists()
+
+
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_a_second_persons_word_is_found_again_after_its_worker_died(
+    merchant: Caller, settings: Any, decision: str
+) -> None:
+    settings.REFUND_APPROVAL_ABOVE = {"CNY": 1}
+    paid = merchant.pay(merchant.order()).body
+    waiting = merchant.post(f"payments/{paid['id']}/refunds", {"reason": "Broken"}).body["id"]
+    second, body = program("refunds:approve", "orders:read"), {"reason": "Seen"}
+    died_before_answering(second, f"refunds/{waiting}/{decision}", body)
+    before = moved()
+
+    recovered = second.post(f"refunds/{waiting}/{decision}", body, key=KEY)
+
+    state = "SUCCEEDED" if decision == "approve" else "FAILED"
+    assert (recovered.status, recovered.body["state"], moved()) == (200, state, before)
+    other = program("refunds:approve", "orders:read")
+    assert other.post(f"refunds/{waiting}/approve", body, key=KEY).code == "refund_not_waiting"
+
+
+def test_calling_off_held_money_is_found_again_after_its_worker_died(guest: Caller, settings: Any) -> None:
+    settings.CAPTURE_ON_SHIPMENT = True
+    placed = guest.order()
+    guest.holding(placed).pay(placed)
+    merchant = program("orders:write", "orders:read")
+    address = f"orders/{placed.body['id']}/cancel"
+    died_before_answering(merchant, address, {})
+
+    recovered = merchant.post(address, {}, key=KEY)
+
+    assert (recovered.status, recovered.body["state"]) == (200, "CANCELLED_AFTER_PAY")

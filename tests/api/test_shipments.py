@@ -68,3 +68,13 @@ def test_a_part_is_captured_and_the_rest_released(
 
     assert (released.body["state"], released.body["held"]["amount"]) == ("SUCCEEDED", 0)
     assert merchant.post(f"payments/{payment['id']}/capture", {}).code == "payment_not_capturable"
+
+
+def test_customers_do_not_call_off_what_is_held_for_their_order(
+    held: tuple[Caller, dict[str, Any], dict[str, Any]],
+) -> None:
+    owner, order, payment = held
+    refused = owner.post(f"payments/{payment['id']}/cancel")
+    assert (refused.status, refused.code) == (409, "payment_already_succeeded")
+    assert owner.get(f"orders/{order['id']}").body["state"] == "PAID"
+    assert not Attempt.objects.exclude(kind="START").exists()

@@ -24,7 +24,8 @@ from payments.services.apply_answer import apply_answer
 
 
 class Bank:
-    """`starts`, `captures` and `voids` are the answers from now on; refunds always succeed."""
+    """`starts`, `captures`, `voids` and `refund_answers` are the answers from now on; `refunds` is what is said when
+    somebody asks about a refund, once, and `released` what was taken of a hold whose rest is let go."""
 
     code = "stripe"
     capabilities = frozenset(Capability)
@@ -33,6 +34,9 @@ class Bank:
         self.starts = Outcome.SUCCEEDED
         self.captures = Outcome.SUCCEEDED
         self.voids = Outcome.CANCELLED
+        self.refund_answers = Outcome.SUCCEEDED
+        self.refunds = Outcome.SUCCEEDED
+        self.released: Money | None = None
         self.captured: list[MovementRequest] = []
         self.refunded: list[str] = []
         self.started: list[StartRequest] = []
@@ -71,15 +75,22 @@ class Bank:
 
     def void(self, request: MovementRequest) -> Answer:
         assert not connection.in_atomic_block
-        return Answer(self.voids, channel_reference=request.channel_reference, amount=request.total)
+        outcome = Outcome.SUCCEEDED if self.released else self.voids
+        return Answer(
+            outcome,
+            channel_reference=request.channel_reference,
+            amount=request.total,
+            captured=self.released,
+        )
 
     def refund(self, request: MovementRequest) -> Answer:
         assert not connection.in_atomic_block
         self.refunded.append(request.movement_reference)
-        return Answer(Outcome.SUCCEEDED, amount=request.amount)
+        return Answer(self.refund_answers, amount=request.amount)
 
     def query_refund(self, request: MovementRequest) -> Answer:
-        return Answer(Outcome.SUCCEEDED, amount=request.amount)
+        said, self.refunds = self.refunds, Outcome.SUCCEEDED
+        return Answer(said, amount=request.amount)
 
     def tell(
         self, payment: PaymentView, outcome: Outcome = Outcome.SUCCEEDED, captured: Money | None = None

@@ -213,9 +213,9 @@ def test_waiting_for_the_customer_or_a_reviewer_keeps_the_stock_for_a_while(plac
         "channel": "",
     }
 
-    def action(minutes: int, reviewed: bool = False) -> timedelta:
+    def action(minutes: int, reviewed: bool = False, method: str = "") -> timedelta:
         until = (start + timedelta(minutes=minutes)).isoformat()
-        told = PaymentActionRequired(**fields, expires_at=until, reviewed=reviewed)  # type: ignore[arg-type]
+        told = PaymentActionRequired(**{**fields, "method": method}, expires_at=until, reviewed=reviewed)  # type: ignore[arg-type]
         with transaction.atomic():
             handlers.payment_action_required(told)
         return now(placed).expires_at - start
@@ -223,6 +223,8 @@ def test_waiting_for_the_customer_or_a_reviewer_keeps_the_stock_for_a_while(plac
     assert action(5) == timedelta(minutes=15)
     assert action(20) == timedelta(minutes=22)
     assert action(500) == timedelta(minutes=45)
+    assert action(90 * 60, method="bank_transfer") == timedelta(hours=72, minutes=45), "at most"
+    Order.objects.update(expires_at=start + timedelta(minutes=45))
     with transaction.atomic():
         decide_by = (start + timedelta(minutes=60)).isoformat()
         handlers.payment_held_for_review(PaymentHeldForReview(**fields, decide_by=decide_by))  # type: ignore[arg-type]

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db import models
+from django.db.migrations import AddField, CreateModel
 from django.db.migrations.loader import MigrationLoader
+from django.db.models.fields import NOT_PROVIDED
 from django.test.utils import isolate_apps
 from django_fsm import FSMField
 
@@ -145,6 +147,32 @@ def test_an_audited_name_that_is_not_the_rows_own_is_caught() -> None:
             return identifiers.encode("ref", self.id)
 
     assert list(_unaudited([Planted])) == ["ledger.Planted is audited as pay_ and called otherwise"]
+
+
+def _unknown_to_the_version_before(operations: Iterable[Any]) -> Iterator[str]:
+    """Columns of a table that was there before, which who does not name them can not fill."""
+    new: set[str] = set()
+    for operation in operations:
+        if isinstance(operation, CreateModel):
+            new.add(operation.name.lower())
+        field = operation.field if isinstance(operation, AddField) else None
+        if field is None or operation.model_name.lower() in new or field.null or field.many_to_many:
+            continue
+        if field.db_default is NOT_PROVIDED:
+            yield f"{operation.model_name}.{operation.name} needs db_default"
+
+
+def test_the_version_before_can_still_write_while_migrations_run() -> None:
+    loader = MigrationLoader(None)
+    closed = [
+        f"{app}.{name}: {problem}"
+        for (app, name), migration in loader.disk_migrations.items()
+        if app in _ARROWS
+        for problem in _unknown_to_the_version_before(migration.operations)
+    ]
+    assert closed == []
+    field = models.IntegerField(default=0)
+    assert list(_unknown_to_the_version_before([AddField("Order", "total", field)]))
 
 
 def test_migrations_follow_the_arrows() -> None:

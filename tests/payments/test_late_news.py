@@ -12,6 +12,7 @@ from ledger.selectors import balance, transactions_of
 from payments.channels.contract import Outcome
 from payments.models import Attempt, OutboxEvent, Payment, Refund
 from payments.states import AttemptKind
+from risk.models import LimitUse
 from tests.payments.desk import FEN, again, broken, movement, now, opened, tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -258,3 +259,17 @@ def test_the_table_refuses_two_tries_that_both_brought_the_money() -> None:
         Attempt.objects.filter(pk=first.pk).update(state="SUCCEEDED")
 
     assert broken() == []
+
+
+def test_late_money_counts_against_the_limit_again() -> None:
+    attempt = opened()
+    payment = attempt.payment.public_id
+    use = LimitUse.objects.create(
+        subject=payment, customer_key="c", used_on=timezone.now().date(), amount=FEN
+    )
+    tell(attempt, Outcome.DECLINED)
+    use.refresh_from_db()
+    assert use.released_at is not None
+    tell(attempt, Outcome.SUCCEEDED)
+    use.refresh_from_db()
+    assert (use.released_at, now(attempt)[0]) == (None, "SUCCEEDED")

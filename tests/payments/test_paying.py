@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 
 from ledger.money import Money
 from ledger.selectors import balance, transactions_of
@@ -15,6 +16,7 @@ from payments.errors import (
     PaymentAlreadySucceeded,
     PaymentInProgress,
 )
+from payments.events import PaymentStarted
 from payments.models import Attempt, OutboxEvent, Payment
 from payments.services.cancel_payment import cancel_payment
 from payments.services.refresh_payment import refresh_payment
@@ -141,3 +143,15 @@ def test_nothing_new_begins_while_the_close_of_a_refused_try_is_on_its_way(till:
     tell(void, Outcome.CANCELLED)
     again = till.pay("card", reference=refused.reference, fen=800_000)
     assert again.id != refused.id
+
+
+def test_only_another_payment_in_the_way_is_a_payment_in_progress(till: Till, settings: Any) -> None:
+    """Whatever else the tables refuse is our fault, and must not look like a customer's second click."""
+    settings.EVENT_HANDLERS = {"payment.started": [f"{__name__}.break_a_rule"]}
+    with pytest.raises(IntegrityError, match="payment_amount_positive"):
+        till.pay("alipay")
+    assert not Payment.objects.exists()
+
+
+def break_a_rule(event: PaymentStarted) -> None:
+    Payment.objects.update(amount=0)

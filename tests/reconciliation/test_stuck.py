@@ -244,7 +244,11 @@ def test_an_amount_that_is_not_ours(bank: Bank, placed: PlacedOrder, monkeypatch
 
 
 def test_an_amount_that_is_not_ours_is_closed_and_never_applied(bank: Bank, placed: PlacedOrder) -> None:
-    repaired("mismatch", _mismatch(bank, placed), "close_mismatch", "support")
+    subject = _mismatch(bank, placed)
+    form = {"do": "close_mismatch", "reason": "x"}
+    address = f"/console/stuck/mismatch/{subject}/"
+    assert person("risk manager").post(address, form).status_code == 403
+    repaired("mismatch", subject, "close_mismatch")
     assert Payment.objects.get().amount_captured == 0
 
 

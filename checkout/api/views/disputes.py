@@ -37,6 +37,7 @@ from payments.services.draft_evidence import draft_evidence
 from payments.services.recognise_api_key import ApiKeyView
 from payments.services.remove_evidence_file import remove_evidence_file
 from payments.services.submit_evidence import submit_evidence
+from payments.states import DisputeMovementKind
 
 VIEW, DRAFT, SETTLE = "payments.view_dispute", "payments.draft_dispute", "payments.settle_dispute"
 _TOO_LATE = (DisputeNotFound, DisputeNotOpen, DisputePastDue, DisputeAlreadyAnswered)
@@ -190,16 +191,19 @@ class DisputeFileView(_ForPeopleOfTheShop):
 class _Answering(IdempotentMixin, _ForPeopleOfTheShop):
     scopes = {"POST": Scope.DISPUTES_WRITE}
     rights = {"POST": SETTLE}
+    kind: ClassVar[DisputeMovementKind]
 
     def recover(self, request: Request, data: dict[str, Any], refusal: Refusal) -> Response | None:
         """Our own answer stands in the way: it is the one that was asked for."""
         if not isinstance(refusal, DisputeAlreadyAnswered | DisputeNotOpen):
             return None
         view = disputes.dispute(request.parser_context["kwargs"]["dispute"])
-        return self.answer(DisputeAnswer, view) if view.answer else None
+        ours = view.answer is not None and view.answer.kind == self.kind
+        return self.answer(DisputeAnswer, view) if ours else None
 
 
 class DisputeSubmitView(_Answering):
+    kind = DisputeMovementKind.SUBMIT
     input_serializer = NothingRequest
 
     @operation(
@@ -222,6 +226,7 @@ class DisputeSubmitView(_Answering):
 
 
 class DisputeAcceptView(_Answering):
+    kind = DisputeMovementKind.ACCEPT
     input_serializer = AcceptRequest
 
     @operation(

@@ -36,6 +36,7 @@ from payments.errors import (
     SavedMethodNotFound,
 )
 from payments.services.cancel_payment import cancel_payment
+from payments.states import CaptureMode
 
 
 def payment_seen_by(viewer: Viewer, payment: str) -> selectors.PaymentView:
@@ -145,5 +146,7 @@ class PaymentCancelView(IdempotentMixin, ApiView):
     def perform(self, request: Request, data: dict[str, Any], **kwargs: Any) -> Response:
         viewer = viewer_of(request, READ_ORDERS)
         payment = payment_seen_by(viewer, kwargs["payment"])
+        if payment.capture_mode == CaptureMode.MANUAL and payment.held.minor and not viewer.may(READ_ORDERS):
+            raise PaymentAlreadySucceeded("This order is paid: ask the shop to call it off.")
         cancelled = cancel_payment(payment=payment.id, actor=viewer.actor, reason="customer")
         return self.answer(PaymentAnswer, cancelled)

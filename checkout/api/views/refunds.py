@@ -29,6 +29,7 @@ from checkout.errors import (
 )
 from checkout.facts import READ_ORDERS
 from checkout.services.refund_order import refund_order
+from ledger.errors import Refusal
 from payments import selectors
 from payments.api.idempotency import IdempotentMixin, business_key
 from payments.api.permissions import Scope
@@ -213,6 +214,16 @@ class _Decides(IdempotentMixin, ApiView):
             )
         return viewer.actor
 
+    def decided(self, refund: selectors.RefundView, actor: str) -> bool:
+        """Whether this decision stands already."""
+        raise NotImplementedError
+
+    def recover(self, request: Request, data: dict[str, Any], refusal: Refusal) -> Response | None:
+        if not isinstance(refusal, RefundNotWaiting):
+            return None
+        refund = selectors.refund(request.parser_context["kwargs"]["refund"])
+        return self.answer(RefundAnswer, refund) if self.decided(refund, self.decider(request)) else None
+
 
 class RefundApproveView(_Decides):
     @operation(
@@ -224,7 +235,7 @@ class RefundApproveView(_Decides):
         answer=RefundAnswer,
         moves=True,
         token=False,
-        refusals=(RefundNotFound, RefundNotWaiting, SecondPersonNeeded),
+        refusals=(RefundNotFound, RefundNotWaiting, RefundExceedsCaptured, SecondPersonNeeded),
         examples={"request": {"reason": "Seen the photographs."}, "answer": REFUND},
     )
     def post(self, request: Request, **kwargs: Any) -> Any:
@@ -234,6 +245,9 @@ class RefundApproveView(_Decides):
         actor = self.decider(request)
         done = approve_refund(refund=kwargs["refund"], actor=actor, reason=data["reason"])
         return self.answer(RefundAnswer, done)
+
+    def decided(self, refund: selectors.RefundView, actor: str) -> bool:
+        return refund.approved_by == actor
 
 
 class RefundRejectView(_Decides):
@@ -259,3 +273,6 @@ class RefundRejectView(_Decides):
         actor = self.decider(request)
         done = reject_refund(refund=kwargs["refund"], actor=actor, reason=data["reason"])
         return self.answer(RefundAnswer, done)
+
+    def decided(self, refund: selectors.RefundView, actor: str) -> bool:
+        return refund.code == "rejected"

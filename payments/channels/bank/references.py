@@ -5,7 +5,7 @@ them in lower case, with spaces, with the letter O for the digit 0, and between 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
@@ -15,7 +15,7 @@ from ledger.identifiers import decode
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PREFIX: Final = "SC"
 _HASHED: Final = 13
-_LOOKS_LIKE_ONE: Final = re.compile(rf"(?=({_PREFIX}[{_ALPHABET}]{{{_HASHED + 1}}}))")
+_LOOKS_LIKE_ONE: Final = re.compile(rf"{_PREFIX}[{_ALPHABET}]{{{_HASHED + 1}}}")
 _READ_AS: Final = str.maketrans("OIL", "011")
 
 
@@ -28,18 +28,23 @@ def transfer_reference(reference: str) -> str:
 
 def references_in(texts: Iterable[str]) -> set[str]:
     """Every reference with the right check character in what was written on a transfer."""
-    return {
-        found
-        for text in texts
-        for found in _LOOKS_LIKE_ONE.findall(_plain(text))
-        if _check_character(found[len(_PREFIX) : -1]) == found[-1]
-    }
+    return {found for text in texts for found in _found(_plain(text))}
 
 
 def begun_at(reference: str) -> datetime:
     """When `att_…` was made. Raises `MalformedIdentifier`."""
     milliseconds = decode("att", reference).int >> 80
     return datetime.fromtimestamp(milliseconds // 1000, UTC)
+
+
+def _found(plain: str) -> Iterator[str]:
+    place = 0
+    while match := _LOOKS_LIKE_ONE.search(plain, place):
+        whole = match[0]
+        genuine = _check_character(whole[len(_PREFIX) : -1]) == whole[-1]
+        place = match.end() if genuine else match.start() + 1
+        if genuine:
+            yield whole
 
 
 def _plain(text: str) -> str:
