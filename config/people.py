@@ -31,6 +31,7 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             "risk.claim_riskcase",
             "risk.decide_riskcase",
+            "payments.switch_channel",
             "payments.request_refund",
             "payments.approve_refund",
             "payments.draft_dispute",
@@ -62,6 +63,7 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             "payments.replay_event",
             "payments.manage_webhooks",
+            "payments.switch_channel",
             "reconciliation.see_stuck",
             "reconciliation.repair_stuck",
             "reconciliation.repair_stuck_money",

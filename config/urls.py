@@ -16,6 +16,7 @@ urlpatterns = [
     path("console/payments/disputes/", include("payments.admin.dispute_urls")),
     path("console/payments/held/<str:payment>/", held_money, name="held-money"),
     path("console/checkout/ship/<str:order_id>/", ship, name="ship-order"),
+    path("console/payments/channels/", include("payments.admin.channel_urls")),
     path("console/payments/webhooks/", include("payments.admin.webhook_urls")),
     path("console/stuck/", include("reconciliation.urls")),
     path("console/", admin.site.urls),

@@ -69,6 +69,30 @@ class CustomerStillPaying(Refusal):
     status = 409
 
 
+class InvalidRoutingPolicy(Refusal):
+    """The policy's document can not be used; `param` names the rule or field."""
+
+    code = "invalid_routing_policy"
+
+
+class RoutingPolicyNotFound(Refusal):
+    code = "routing_policy_not_found"
+    status = 404
+
+
+class RoutingPolicyNotSwitchable(Refusal):
+    """A policy in this state can not take this step."""
+
+    code = "routing_policy_not_switchable"
+    status = 409
+
+
+class InvalidChannelSwitch(Refusal):
+    """A switch that says something that can not be; `param` names the field."""
+
+    code = "invalid_channel_switch"
+
+
 class ChannelNotReachable(Refusal):
     """Nothing was asked for and no money moved; the same request may be sent again."""
 

@@ -15,7 +15,7 @@ from payments.channels import registry
 from payments.channels.contract import Capability
 from payments.errors import PaymentNotFound, RefundNotFound
 from payments.models import Attempt, OutboxEvent, Payment, Refund
-from payments.routing import route
+from payments.routes import usable
 from payments.rules import refund_rules
 from payments.states import AttemptKind, PaymentState, RefundState
 
@@ -140,10 +140,8 @@ class TakenMoney:
 
 
 def offered_methods() -> frozenset[str]:
-    """The methods that some configured channel serves."""
-    configured = registry.configured()
-    methods = settings.PAYMENT_METHODS
-    return frozenset(method for method in methods if route(method, methods, configured).eligible)
+    """The methods that some configured channel serves which is switched on."""
+    return frozenset(method for method in settings.PAYMENT_METHODS if usable(method))
 
 
 def payment(public_id: str) -> PaymentView:

@@ -80,6 +80,12 @@ class SavedMethodState(StrEnum):
     DELETED = "DELETED"
 
 
+class RoutingPolicyState(StrEnum):
+    DRAFT = "DRAFT"
+    ACTIVE = "ACTIVE"
+    RETIRED = "RETIRED"
+
+
 class CaptureMode(StrEnum):
     """When the money that a channel can hold is taken."""
 

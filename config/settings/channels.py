@@ -36,6 +36,19 @@ PAYMENT_METHODS = {
     "bank_transfer": ["bank"],
     "crypto": ["crypto"],
 }
+# What a channel costs until the console says otherwise: basis points, and minor units by currency for each payment.
+CHANNEL_FEES = {
+    "stripe": {"bps": 340, "fixed": {"CNY": 200, "USD": 30, "EUR": 30, "GBP": 20, "HKD": 235, "JPY": 40}},
+    "alipay": {"bps": 60},
+    "wechat": {"bps": 60},
+}
+# New payments avoid a channel when, of at least `least` in the window, so many ‰ were faults of the channel's.
+BREAKER = {
+    "window_seconds": env.int("BREAKER_WINDOW_SECONDS", default=60),
+    "least": env.int("BREAKER_LEAST_CALLS", default=10),
+    "fault_share": env.int("BREAKER_FAULT_SHARE", default=500),
+    "open_seconds": env.int("BREAKER_OPEN_SECONDS", default=30),
+}
 
 STRIPE = {
     "api_base": env.str("STRIPE_API_BASE", default="https://api.stripe.com"),

@@ -114,6 +114,7 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Plumbing"),
                 "separator": True,
                 "items": [
+                    _page(_("Channels"), "alt_route", "channels", "payments.view_routingpolicy"),
                     _rows(_("Notices received"), "move_to_inbox", "payments", "inboxevent"),
                     _rows(_("Events sent"), "outbox", "payments", "outboxevent"),
                     _rows(_("Events held up"), "schedule_send", "payments", "outboxdelivery"),

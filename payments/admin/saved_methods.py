@@ -8,8 +8,8 @@ from django.utils.safestring import mark_safe
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from ledger.admin import ReadOnly
 from ledger.selectors import audit_trail
-from payments.admin.records import ReadOnly
 from payments.models import SavedMethod
 
 _COLOURS = {"ACTIVE": "success", "EXPIRED": "warning", "DELETED": "danger", "PENDING": "info"}

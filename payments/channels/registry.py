@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, cast
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from payments.channels.contract import Capability, Channel, DisputeDesk
+from payments.channels.contract import Capability, Channel, DisputeDesk, Meaning
 from payments.errors import ChannelNotFound, DisputeNotAnswerableHere
 
 
@@ -43,6 +45,22 @@ def configured() -> frozenset[str]:
         "crypto": "api_key",
     }
     return frozenset(code for code in settings.CHANNELS if getattr(settings, code.upper())[credential[code]])
+
+
+@cache
+def meanings(code: str) -> Mapping[str, Meaning]:
+    """The channel's table of refusals to begin a payment; empty for a channel without one."""
+    folder = settings.CHANNELS[code].rsplit(".", 2)[0]
+    if find_spec(f"{folder}.codes") is None:
+        return {}
+    return getattr(import_module(f"{folder}.codes"), "MEANINGS", {})
+
+
+def meaning(code: str, refusal: str) -> Meaning | None:
+    """What the refusal means; a row that ends in "*" speaks of every code that begins so."""
+    table = meanings(code)
+    family = refusal.partition(".")[0] + ".*"
+    return table.get(refusal) or table.get(family)
 
 
 def notify_url(code: str) -> str:

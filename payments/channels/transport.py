@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from payments.channels.contract import NOT_REACHED
+
 
 class Unanswered(Exception):
     """The provider gave no answer that can be trusted: what happened there is unknown.
@@ -50,5 +52,7 @@ class Transport:
     ) -> httpx.Response:
         try:
             return self._client.request(method, url, headers=dict(headers), content=content or None)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as problem:
+            raise Unanswered(f"not reached: {type(problem).__name__}", code=NOT_REACHED) from problem
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as problem:
             raise Unanswered(f"no answer: {type(problem).__name__}", code="no_answer") from problem

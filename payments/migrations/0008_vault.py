@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0006_refunds'),
+        ('payments', '0007_routing'),
     ]
 
     operations = [

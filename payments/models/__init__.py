@@ -9,12 +9,14 @@ from payments.models.inbox import InboxEvent
 from payments.models.outbox import OutboxDelivery, OutboxEvent
 from payments.models.payment import Payment
 from payments.models.refund import Refund
+from payments.models.routing import ChannelSwitch, RoutingPolicy
 from payments.models.vault import CustomerVault, SavedMethod
 from payments.models.webhooks import WebhookDelivery, WebhookEndpoint, WebhookMessage
 
 __all__ = [
     "ApiKey",
     "Attempt",
+    "ChannelSwitch",
     "CustomerVault",
     "Dispute",
     "DisputeMovement",
@@ -25,6 +27,7 @@ __all__ = [
     "OutboxEvent",
     "Payment",
     "Refund",
+    "RoutingPolicy",
     "SavedMethod",
     "WebhookDelivery",
     "WebhookEndpoint",

@@ -1,10 +1,11 @@
 """The attempt: one movement asked of one channel, under one outbound key for all its retries."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import F, Max, Q
+from django.db.models import Count, F, Max, Q
 from django.utils import timezone
 from django_fsm import FSMField, FSMModelMixin, transition
 
@@ -12,6 +13,7 @@ from ledger.audit import StateAudit
 from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
 from payments.channels.contract import Answer, MovementRequest, NextAction, Outcome, StartRequest
+from payments.measures import Result
 from payments.models.payment import Payment
 from payments.models.vault import SavedMethod
 from payments.states import AttemptKind
@@ -79,6 +81,17 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
     def moving(self) -> Self:
         """Captures and voids on their way: at most one a payment."""
         return self.open().filter(kind__in=MOVING)
+
+    def following(self, attempt: "Attempt") -> "Attempt | None":
+        """The try by which the payment went on when `attempt` had come to nothing; not sent yet."""
+        return self.filter(
+            payment=attempt.payment_id, kind=AttemptKind.START, state=S.SENT, route__after=attempt.public_id
+        ).first()
+
+    def by_result(self) -> Iterable[tuple[str, str | None, str, int]]:
+        """(channel, method, state, how many)"""
+        found = self.order_by().values_list("channel", "route__method", "state")
+        return found.annotate(number=Count("pk"))
 
     def begin(self, payment: Payment, kind: AttemptKind, **fields: Any) -> "Attempt":
         """A new CREATED attempt, next in its payment's sequence; the payment must be locked."""
@@ -154,6 +167,9 @@ class Attempt(FSMModelMixin, models.Model):
     sent_at = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # What the first answer to a START said of its channel, and how long it took.
+    first_result = models.CharField(max_length=12, blank=True, choices=[(r, r) for r in Result])
+    latency_ms = models.PositiveIntegerField(null=True)
 
     objects = AttemptQuerySet.as_manager()
 
@@ -167,6 +183,9 @@ class Attempt(FSMModelMixin, models.Model):
                 name="attempt_saved_method",
             ),
             models.Index(fields=["next_check_at"], condition=Q(state__in=OPEN), name="attempt_due"),
+            models.Index(
+                fields=["channel", "sent_at"], condition=Q(kind=AttemptKind.START), name="attempt_health"
+            ),
             models.Index(
                 fields=["unknown_since"], condition=Q(state=S.UNKNOWN), name="attempt_unknown_since"
             ),

@@ -8,6 +8,7 @@ from payments.models import Attempt, Payment
 from payments.services.apply_progress import apply_progress
 from payments.services.book_capture import book_capture
 from payments.services.doubt_answer import doubt_answer
+from payments.services.fail_over import fail_over
 from payments.services.let_go import let_go
 from payments.services.refuse_payment import refuse_payment
 from payments.services.send_back import send_back
@@ -31,13 +32,15 @@ def apply_start(*, payment: Payment, attempt: Attempt, answer: Answer, source: s
         return apply_progress(payment=payment, start=attempt, answer=answer, source=source)
     if answer.outcome in _MONEY:
         return _with_money(payment, attempt, answer, source)
-    return _without_money(payment, attempt, answer) if attempt.is_open else []
+    return _without_money(payment, attempt, answer, source) if attempt.is_open else []
 
 
-def _without_money(payment: Payment, attempt: Attempt, answer: Answer) -> list[Event]:
+def _without_money(payment: Payment, attempt: Attempt, answer: Answer, source: str) -> list[Event]:
     # A wallet's trade exists only once its QR was scanned.
     not_scanned_yet = answer.outcome == Outcome.NOT_FOUND and attempt.action_kind
     if answer.outcome in _REFUSED and not not_scanned_yet:
+        if fail_over(payment=payment, attempt=attempt, answer=answer, source=source):
+            return []
         return refuse_payment(payment=payment, attempt=attempt, answer=answer)
     if answer.outcome == Outcome.ACTION_REQUIRED:
         return _with_the_customer(payment, attempt)

@@ -1,7 +1,6 @@
 from dataclasses import dataclass, replace
 
 import psycopg
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from ledger.audit import attribute
@@ -9,6 +8,7 @@ from payments import outbox, selectors
 from payments.channels import registry
 from payments.channels.contract import Capability, Challenge, Instrument
 from payments.errors import (
+    ChannelNotReachable,
     MethodUnavailable,
     PaymentAlreadySucceeded,
     PaymentInProgress,
@@ -16,7 +16,8 @@ from payments.errors import (
 from payments.events import PaymentCancelled, PaymentHeldForReview, PaymentStarted
 from payments.facts import PaymentIntent
 from payments.models import Attempt, Payment
-from payments.routing import Route, route
+from payments.routes import choose
+from payments.routing import Case, Route
 from payments.selectors import PaymentView
 from payments.services.cancel_payment import cancel_payment
 from payments.services.claim_instrument import claim_instrument
@@ -76,7 +77,9 @@ def _broken_constraint(error: IntegrityError) -> str:
 
 
 def _plan(intent: PaymentIntent) -> _Plan:
-    choice = route(intent.method, settings.PAYMENT_METHODS, registry.configured())
+    choice = choose(_case(intent))
+    if choice.only_broken:
+        raise ChannelNotReachable("This way to pay does not work just now; no money moved, try again soon.")
     if not choice.eligible:
         raise MethodUnavailable("This way to pay is not available; choose another.", param="method")
     code = choice.eligible[0]
@@ -86,6 +89,23 @@ def _plan(intent: PaymentIntent) -> _Plan:
         if intent.keep_instrument and not intent.saved_method:
             open_customer(customer=intent.customer, channel=code)
     return _Plan(intent, choice, code, instrument)
+
+
+def _case(intent: PaymentIntent) -> Case:
+    needs = set()
+    if intent.keep_instrument:
+        needs.add(Capability.SAVED_INSTRUMENT)
+    if intent.capture_mode == CaptureMode.MANUAL and intent.method == PaymentMethod.CARD:
+        needs.add(Capability.MANUAL_CAPTURE)
+    return Case(
+        reference=intent.reference,
+        method=intent.method,
+        amount=intent.amount.minor,
+        currency=intent.amount.currency,
+        country=intent.facts.delivery.country,
+        device=intent.device,
+        needs=frozenset(needs),
+    )
 
 
 def _goes_on(live: PaymentView, intent: PaymentIntent) -> bool:
@@ -211,6 +231,7 @@ def _attempt(payment: Payment, plan: _Plan, verdict: Verdict) -> Attempt:
             "challenge": Challenge.REQUIRED if verdict.action == "challenge" else Challenge.AUTOMATIC,
             "device": intent.device,
             "client_ip": intent.client_ip,
+            "method": intent.method,
             "metadata": {"payment": payment.public_id, "order": payment.reference},
         },
     )

@@ -9,10 +9,12 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.conf import settings
+from redis import Redis
 
 from ledger.identifiers import encode, new_key
 from ledger.money import Money
-from payments import selectors
+from payments import routes, selectors
 from payments.channels import registry
 from payments.facts import PaymentIntent
 from payments.selectors import PaymentView
@@ -225,6 +227,14 @@ class Till:
         return found
 
 
+def mend_breakers() -> None:
+    """Rows are gone after each test; what Redis remembers of them goes here."""
+    redis = Redis.from_url(settings.REDIS_URL)
+    for name in redis.keys("breaker:*"):
+        redis.delete(name)
+    redis.close()
+
+
 @pytest.fixture
 def till(
     sandbox: Sandbox, credentials: dict[str, Any], settings: Any, live_server: Any, transactional_db: None
@@ -235,5 +245,7 @@ def till(
     settings.CHANNEL_TIMEOUT_SECONDS = 5.0
     settings.EVENT_HANDLERS = {}
     registry.channel.cache_clear()
+    routes.forget()
+    mend_breakers()
     yield Till(sandbox, credentials)
     registry.channel.cache_clear()

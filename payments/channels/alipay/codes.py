@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import Final
 
-from payments.channels.contract import Advice, Outcome
+from payments.channels.contract import Advice, Meaning, Outcome, Reaction
 
 OK: Final = "10000"
 BUSINESS_FAILED: Final = "40004"
@@ -65,6 +65,25 @@ START: Final = MappingProxyType[str, Refusal](
         "ACQ.TRADE_BUYER_NOT_MATCH": _UNCLEAR,
         "ACQ.TRADE_HAS_CLOSE": (Outcome.CANCELLED, Advice.TRY_AGAIN),
         "ACQ.TRADE_HAS_SUCCESS": _UNCLEAR,
+    }
+)
+
+_REACTION: Final = MappingProxyType[Refusal, Reaction](
+    {
+        _MERCHANT_SIDE: Reaction.OTHER_CHANNEL,
+        _BUYER_SIDE: Reaction.OTHER_METHOD,
+        (Outcome.DECLINED, Advice.STOP): Reaction.STOP,
+        (Outcome.CANCELLED, Advice.TRY_AGAIN): Reaction.TRY_AGAIN,
+        _UNCLEAR: Reaction.RETRY_LATER,
+    }
+)
+MEANINGS: Final = MappingProxyType(
+    {
+        **{code: Meaning(refusal[0], _REACTION[refusal]) for code, refusal in START.items()},
+        # the gateway turned us away: signature, application or authorisation is not in order
+        "isv.*": Meaning(Outcome.ERRORED, Reaction.OTHER_CHANNEL),
+        "aop.*": Meaning(Outcome.ERRORED, Reaction.OTHER_CHANNEL),
+        "isp.*": Meaning(Outcome.UNKNOWN, Reaction.RETRY_LATER),
     }
 )
 

@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import Final
 
-from payments.channels.contract import Advice, Outcome
+from payments.channels.contract import Advice, Meaning, Outcome, Reaction
 
 NOT_OPEN: Final = "invoice_not_open"
 INVOICE_NOT_FOUND: Final = "invoice_not_found"
@@ -35,5 +35,15 @@ REFUSALS: Final = MappingProxyType[str, Refusal](
         "forbidden": (Outcome.ERRORED, Advice.OTHER_METHOD),
         "amount_exceeded": (Outcome.ERRORED, None),
         "not_refundable": (Outcome.ERRORED, None),
+    }
+)
+# The same of a payment that was to begin.
+MEANINGS: Final = MappingProxyType(
+    {
+        "amount_exceeded": Meaning(Outcome.ERRORED, Reaction.OTHER_METHOD),
+        "forbidden": Meaning(Outcome.ERRORED, Reaction.OTHER_CHANNEL),
+        "invalid_request": Meaning(Outcome.ERRORED, Reaction.OTHER_CHANNEL),
+        # an earlier request had this reference: nobody else may be asked for the same money
+        "reference_reused": Meaning(Outcome.ERRORED, Reaction.OTHER_METHOD),
     }
 )

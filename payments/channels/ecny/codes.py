@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import Final
 
-from payments.channels.contract import Advice, Outcome
+from payments.channels.contract import Advice, Meaning, Outcome, Reaction
 
 OK: Final = "OK"
 ORDER_NOT_FOUND: Final = "ORDER_NOT_FOUND"
@@ -38,5 +38,16 @@ REFUSALS: Final = MappingProxyType[str, Refusal](
         ORDER_NOT_OPEN: (Outcome.ERRORED, None),
         ORDER_NOT_FOUND: (Outcome.NOT_FOUND, None),
         REFUND_NOT_FOUND: (Outcome.NOT_FOUND, None),
+    }
+)
+# The same of a payment that was to begin.
+MEANINGS: Final = MappingProxyType(
+    {
+        "ACCOUNT_CLOSED": Meaning(Outcome.ERRORED, Reaction.OTHER_CHANNEL),
+        "AMOUNT_EXCEEDED": Meaning(Outcome.ERRORED, Reaction.OTHER_METHOD),
+        "INVALID_FIELD": Meaning(Outcome.ERRORED, Reaction.OTHER_CHANNEL),
+        "INVALID_SIGN": Meaning(Outcome.ERRORED, Reaction.OTHER_CHANNEL),
+        "LIMIT_EXCEEDED": Meaning(Outcome.DECLINED, Reaction.OTHER_METHOD),
+        "NOT_ALLOWED": Meaning(Outcome.ERRORED, Reaction.OTHER_CHANNEL),
     }
 )

@@ -1,6 +1,8 @@
 """What Stripe's refusal codes mean for the customer's next step, as data."""
 
-from payments.channels.contract import Advice
+from types import MappingProxyType
+
+from payments.channels.contract import Advice, Meaning, Outcome, Reaction
 
 # A decline code says more than the error code that it comes with, so it is looked up first.
 ADVICE: dict[str, Advice] = {
@@ -59,6 +61,33 @@ ADVICE: dict[str, Advice] = {
     "amount_too_large": Advice.STOP,
     "amount_too_small": Advice.STOP,
 }
+
+
+# What Stripe refuses before it looks at the card: our key or account is not in order.
+_ACCOUNT = (
+    "account_closed",
+    "account_invalid",
+    "api_key_expired",
+    "not_authorised",
+    "platform_api_key_expired",
+    "secret_key_required",
+    "testmode_charges_only",
+    "tls_version_unsupported",
+)
+# Wrong with the request itself: another card would be refused as well.
+_REQUEST = ("amount_too_large", "amount_too_small", "resource_missing")
+
+MEANINGS = MappingProxyType(
+    {
+        **{
+            code: Meaning(Outcome.ERRORED if code in _REQUEST else Outcome.DECLINED, Reaction(step))
+            for code, step in ADVICE.items()
+        },
+        **{code: Meaning(Outcome.ERRORED, Reaction.OTHER_CHANNEL) for code in _ACCOUNT},
+        "rate_limit": Meaning(Outcome.UNKNOWN, Reaction.RETRY_LATER),
+        "lock_timeout": Meaning(Outcome.UNKNOWN, Reaction.RETRY_LATER),
+    }
+)
 
 
 def advice(decline_code: str, code: str, otherwise: Advice) -> Advice:

@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import Final
 
-from payments.channels.contract import Advice, Outcome
+from payments.channels.contract import Advice, Meaning, Outcome, Reaction
 
 OK: Final = "00"
 NOT_FOUND: Final = "34"
@@ -24,15 +24,15 @@ FILE: Final = "76"
 CURRENCIES: Final = MappingProxyType({"156": "CNY", "344": "HKD", "840": "USD", "978": "EUR"})
 FUNDING: Final = MappingProxyType({"01": "debit", "02": "credit", "03": "prepaid"})
 
-Meaning = tuple[Outcome, Advice | None]
-_REQUEST_REFUSED: Final[Meaning] = (Outcome.ERRORED, Advice.OTHER_METHOD)
-_OTHER_CARD: Final[Meaning] = (Outcome.DECLINED, Advice.OTHER_CARD)
-_BANK: Final[Meaning] = (Outcome.DECLINED, Advice.CONTACT_BANK)
-_AGAIN: Final[Meaning] = (Outcome.DECLINED, Advice.TRY_AGAIN)
-_BEING_DONE: Final[Meaning] = (Outcome.PENDING, None)
+Result = tuple[Outcome, Advice | None]
+_REQUEST_REFUSED: Final[Result] = (Outcome.ERRORED, Advice.OTHER_METHOD)
+_OTHER_CARD: Final[Result] = (Outcome.DECLINED, Advice.OTHER_CARD)
+_BANK: Final[Result] = (Outcome.DECLINED, Advice.CONTACT_BANK)
+_AGAIN: Final[Result] = (Outcome.DECLINED, Advice.TRY_AGAIN)
+_BEING_DONE: Final[Result] = (Outcome.PENDING, None)
 
 # What became of an order, as `origRespCode` or as the respCode of its notice says.
-RESULT: Final = MappingProxyType[str, Meaning](
+RESULT: Final = MappingProxyType[str, Result](
     {
         "00": (Outcome.SUCCEEDED, None),
         "A6": (Outcome.SUCCEEDED, None),  # done, with a flaw that is UnionPay's to mend
@@ -76,3 +76,22 @@ RESULT: Final = MappingProxyType[str, Meaning](
 ACCEPTED: Final = frozenset({"00", "A6", "03", "04", "05", DUPLICATE})
 # Refused before anything was looked at, or because of what it refers to: nothing moved.
 REFUSED: Final = frozenset({"10", "11", "13", "31", "32", "33", "35", "36", "38", "39", "43", "45", "46"})
+
+# Of the refusals in `RESULT` those that another channel would not repeat.
+_OURS: Final = frozenset({"10", "11", "13", "31", "32", "43"})
+_LATER: Final = frozenset({"39"})
+
+
+def _reaction(code: str, advice: Advice) -> Reaction:
+    if code in _LATER:
+        return Reaction.RETRY_LATER
+    return Reaction.OTHER_CHANNEL if code in _OURS else Reaction(advice)
+
+
+MEANINGS: Final = MappingProxyType(
+    {
+        code: Meaning(outcome, _reaction(code, advice))
+        for code, (outcome, advice) in RESULT.items()
+        if advice is not None
+    }
+)

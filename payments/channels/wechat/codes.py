@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import Final
 
-from payments.channels.contract import Advice, NoticeKind, Outcome
+from payments.channels.contract import Advice, Meaning, NoticeKind, Outcome, Reaction
 
 TRADE_STATE: Final = MappingProxyType(
     {
@@ -72,6 +72,17 @@ START: Final = MappingProxyType[str, Refusal](
         "SIGN_ERROR": _MERCHANT_SIDE,
         "TRADE_ERROR": _MERCHANT_SIDE,
     }
+)
+
+_REACTION: Final = MappingProxyType[tuple[Outcome, Advice | None], Reaction](
+    {
+        _MERCHANT_SIDE: Reaction.OTHER_CHANNEL,
+        (Outcome.ERRORED, Advice.TRY_AGAIN): Reaction.RETRY_LATER,
+        (Outcome.CANCELLED, Advice.TRY_AGAIN): Reaction.TRY_AGAIN,
+    }
+)
+MEANINGS: Final = MappingProxyType(
+    {code: Meaning(refusal[0], _REACTION[refusal]) for code, refusal in START.items()}
 )
 
 # INVALID_REQUEST is not listed: it may speak of this refund, accepted before. The refund itself is asked then.
