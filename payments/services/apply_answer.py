@@ -6,7 +6,7 @@ from django.db import connection
 
 from payments import outbox
 from payments.channels.contract import Answer, Outcome
-from payments.events import Event
+from payments.events import Event, PaymentMismatched
 from payments.models import Attempt, Payment
 from payments.services.apply_capture import apply_capture
 from payments.services.apply_start import apply_start
@@ -30,7 +30,7 @@ def apply_answer(*, attempt: Attempt, answer: Answer, source: str) -> list[Event
     An operation: needs an open transaction; locks payment, then attempt, then whatever the events' handlers lock.
     The same answer twice, or one that is older than what we know, changes nothing. An amount that differs from
     ours is never applied: it is published as `PaymentMismatched`, once. `source` is "answer", "query" or "notice".
-    Returns the events it published.
+    Returns what happened; a `PaymentMismatched` also when it was published before.
     """
     assert connection.in_atomic_block, "apply_answer() is an operation"
     payment, attempt = _locked(attempt)
@@ -45,7 +45,8 @@ def apply_answer(*, attempt: Attempt, answer: Answer, source: str) -> list[Event
     attempt.store()
     payment.store()
     for event in events:
-        outbox.publish(event)
+        if not isinstance(event, PaymentMismatched):  # those are published by who doubts, once
+            outbox.publish(event)
     if payment.surplus and payment.refundable:
         send_back(payment=payment)
     return events

@@ -56,8 +56,8 @@ def test_another_program_approves(merchant: Caller, settings: Any) -> None:
     waiting = merchant.post(f"payments/{paid['id']}/refunds", {"reason": "Broken"})
     assert (waiting.status, waiting.body["state"]) == (201, "AWAITING_APPROVAL")
     address = f"refunds/{waiting.body['id']}/approve"
-    before = moved()
     poor = program("refunds:write", "orders:read")
+    before = moved()
     assert poor.post(address, {"reason": "Mine"}).code == "scope_missing"
     assert moved() == before
 

@@ -36,7 +36,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if code := channel_of(item):
             # For page.py, which sees reports only.
-            item.user_properties.append((page.PROPERTY, [code, sorted(about(item))]))
+            item.user_properties.append(
+                (page.PROPERTY, [code, sorted(capability.value for capability in about(item))])
+            )
 
 
 @pytest.fixture(scope="session")

@@ -75,7 +75,7 @@ def _misnamed(tables: Iterable[Model]) -> Iterator[str]:
     for table in tables:
         for field in table._meta.fields:
             if isinstance(field, models.DateTimeField):
-                suffixes: tuple[str, ...] = ("_at", "_by", "_until", "_after")
+                suffixes: tuple[str, ...] = ("_at", "_by", "_since", "_until", "_after")
             elif isinstance(field, models.DateField):
                 suffixes = ("_on",)
             else:

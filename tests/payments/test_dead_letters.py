@@ -89,7 +89,10 @@ def test_another_amount_stays_dead_however_often_it_is_replayed(attempt: Attempt
         refusal = apply_notice(inbox=row)
         assert refusal and refusal.code == "amount_mismatch"
     assert replay_inbox_event(event=row.public_id, actor="user:7", reason="let us see") == "DEAD"
-    assert desk.now(attempt)[0] == "PROCESSING"
+    again = kept(attempt.public_id, fen=1, event="e2")
+    assert apply_notice(inbox=again) and state_of(again) == "DEAD"
+    assert desk.now(attempt) == ("PROCESSING", "UNKNOWN")
+    assert OutboxEvent.objects.filter(name="payment.mismatched").count() == 1
 
 
 def test_only_what_is_dead_is_replayed(attempt: Attempt) -> None:
