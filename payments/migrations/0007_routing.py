@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='attempt',
             name='first_result',
-            field=models.CharField(blank=True, choices=[(payments.measures.Result['OK'], payments.measures.Result['OK']), (payments.measures.Result['DECLINED'], payments.measures.Result['DECLINED']), (payments.measures.Result['REFUSED'], payments.measures.Result['REFUSED']), (payments.measures.Result['ERRORED'], payments.measures.Result['ERRORED']), (payments.measures.Result['UNREACHABLE'], payments.measures.Result['UNREACHABLE']), (payments.measures.Result['UNKNOWN'], payments.measures.Result['UNKNOWN'])], max_length=12),
+            field=models.CharField(blank=True, choices=[(payments.measures.Result['OK'], payments.measures.Result['OK']), (payments.measures.Result['DECLINED'], payments.measures.Result['DECLINED']), (payments.measures.Result['REFUSED'], payments.measures.Result['REFUSED']), (payments.measures.Result['ERRORED'], payments.measures.Result['ERRORED']), (payments.measures.Result['UNREACHABLE'], payments.measures.Result['UNREACHABLE']), (payments.measures.Result['UNKNOWN'], payments.measures.Result['UNKNOWN'])], db_default='', default='', max_length=12),
         ),
         migrations.AddField(
             model_name='attempt',

@@ -168,7 +168,9 @@ class Attempt(FSMModelMixin, models.Model):
     answered_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     # What the first answer to a START said of its channel, and how long it took.
-    first_result = models.CharField(max_length=12, blank=True, choices=[(r, r) for r in Result])
+    first_result = models.CharField(
+        max_length=12, blank=True, default="", db_default="", choices=[(r, r) for r in Result]
+    )
     latency_ms = models.PositiveIntegerField(null=True)
 
     objects = AttemptQuerySet.as_manager()
