@@ -19,7 +19,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from payments.channels import registry
-from payments.channels.contract import NOT_REACHED, Answer, Outcome, Reaction
+from payments.channels.contract import Answer, Outcome
+from payments.channels.meanings import NOT_REACHED, Reaction
 from payments.measures import FAULTS, BreakerRule, BreakerState, Result
 from payments.models import Attempt
 from payments.states import AttemptKind

@@ -165,7 +165,7 @@ def view_of(row: Order, lines: Sequence[OrderLine], payments: Sequence[PaymentVi
         placed_at=row.created_at,
         expires_at=row.expires_at,
         payments=tuple(payments),
-        shipments=shipments_of(row),
+        shipments=shipments_of(row) if payments else (),  # nothing leaves before somebody paid
         can_pay=pending
         and timezone.now() < row.expires_at
         and not payment_states & (_MONEY_ON_ITS_WAY | {PaymentState.IN_REVIEW}),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Protocol
 
 from ledger.money import Money
 
@@ -58,27 +58,6 @@ class Advice(StrEnum):
     STOP = "stop"
 
 
-class Reaction(StrEnum):
-    """What a refusal means for our own next step; where it is the customer's, `Advice` says the same."""
-
-    RETRY_LATER = "retry_later"
-    OTHER_CHANNEL = "other_channel"
-    OTHER_CARD = "other_card"
-    OTHER_METHOD = "other_method"
-    STEP_UP = "step_up"
-    TRY_AGAIN = "try_again"
-    CONTACT_BANK = "contact_bank"
-    STOP = "stop"
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """One row of a channel's table of codes: what a refusal to begin a payment proves, and what follows."""
-
-    outcome: Outcome
-    reaction: Reaction
-
-
 class Challenge(StrEnum):
     """Whether to ask for 3-D Secure."""
 
@@ -93,11 +72,6 @@ class ActionKind(StrEnum):
     FORM = "form"  # a form that the browser posts to the provider: {"url", "fields"} as JSON
     IN_APP = "in_app"  # parameters for the bridge of the wallet's own browser, as JSON
     TRANSFER = "transfer"  # where to send the money and under which words, as JSON
-
-
-# The code of an UNKNOWN whose connection was not even made. Where it was the first call for a movement, and the only
-# one, that proves that the provider never heard of it.
-NOT_REACHED: Final = "not_reached"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import Any, cast
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from payments.channels.contract import Capability, Channel, DisputeDesk, Meaning
+from payments.channels.contract import Capability, Channel, DisputeDesk
+from payments.channels.meanings import Meaning
 from payments.errors import ChannelNotFound, DisputeNotAnswerableHere
 
 

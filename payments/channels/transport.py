@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from payments.channels.contract import NOT_REACHED
+from payments.channels.meanings import NOT_REACHED
 
 
 class Unanswered(Exception):

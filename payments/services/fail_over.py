@@ -4,7 +4,8 @@ from django.db import connection
 from django.utils import timezone
 
 from payments.channels import registry
-from payments.channels.contract import NOT_REACHED, Answer, Challenge, Outcome, Reaction
+from payments.channels.contract import Answer, Challenge, Outcome
+from payments.channels.meanings import NOT_REACHED, Reaction
 from payments.models import Attempt, Payment
 from payments.states import AttemptKind, PaymentState
 

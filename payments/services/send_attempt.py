@@ -5,7 +5,8 @@ from django.db import connection, transaction
 
 from payments.breakers import result_of
 from payments.channels import registry
-from payments.channels.contract import NOT_REACHED, Advice, Answer, Outcome
+from payments.channels.contract import Advice, Answer, Outcome
+from payments.channels.meanings import NOT_REACHED
 from payments.models import Attempt
 from payments.services.apply_answer import apply_answer
 from payments.services.note_result import note_result

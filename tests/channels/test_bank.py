@@ -13,7 +13,7 @@ import pytest
 from ledger.identifiers import encode, new_key
 from ledger.money import Money
 from payments.channels.bank.channel import from_settings
-from payments.channels.bank.references import references_in, transfer_reference
+from payments.channels.bank.references import quotes, references_in, transfer_reference
 from payments.channels.bank.reports import read_report
 from payments.channels.bank.xml import parse
 from payments.channels.contract import (
@@ -105,6 +105,10 @@ class TestReferences:
                 wrong = made[:place] + other + made[place + 1 :]
                 assert wrong == made or made not in references_in([wrong])
                 assert wrong == made or wrong not in references_in([wrong])
+
+    def test_words_that_look_like_its_beginning_do_not_hide_it(self) -> None:
+        assert quotes([f"SC SC{REFERENCE}SC"], REFERENCE)
+        assert not quotes([REFERENCE[:15], REFERENCE[1:]], REFERENCE)
 
     @pytest.mark.parametrize("text", ["", "tea", "SC", "SC00000000000001", "SC" * 40])
     def test_other_words_name_nothing_of_ours(self, text: str) -> None:
@@ -291,7 +295,7 @@ class TestXml:
             "</TxDtls></NtryDtls></Ntry>"
         )
         (found,) = read_report(f"<Document><A><Rpt>{entry}</Rpt></A></Document>".encode()).entries
-        assert found.references == {REFERENCE} and not found.booked
+        assert quotes(found.texts, REFERENCE) and not found.booked
 
 
 class TestNotices:

@@ -4,7 +4,8 @@ import pytest
 
 from payments.channels import registry
 from payments.channels.alipay import codes as alipay
-from payments.channels.contract import Advice, Meaning, Outcome, Reaction
+from payments.channels.contract import Advice, Outcome
+from payments.channels.meanings import Meaning, Reaction
 from payments.channels.stripe import codes as stripe
 from payments.channels.wechat import codes as wechat
 from payments.management.commands.write_channel_codes import PAGE, page

@@ -14,6 +14,7 @@ from payments.models import Attempt, Payment, Refund
 from payments.services.apply_refund_answer import apply_refund_answer
 from payments.services.queue_refund import queue_refund
 from payments.states import AttemptKind
+from tests.payments.cards import MEI, kept
 from tests.payments.desk import FEN, again, movement, opened, tell
 from tests.payments.disputing import FEE, S, hear, news
 
@@ -32,6 +33,8 @@ NAMES = {
     "payments.disputed_sums",
     "payments.double_risk_is_seen",
     "payments.lost_disputes_are_losses",
+    "payments.kept_cards_are_agreed_to",
+    "payments.vaults_open",
     "payments.disputes_in_journal",
     "payments.captures_in_journal",
     "payments.refunds_in_journal",
@@ -94,6 +97,10 @@ def till_roll(settings: Any) -> dict[str, Attempt]:
     with transaction.atomic():
         returned = Refund.objects.get(business_key="r3")
         apply_refund_answer(refund=returned, answer=Answer(Outcome.DECLINED, code="sent_back"))
+    rows["kept"] = opened()
+    Attempt.objects.filter(pk=rows["kept"].pk).update(saved_method=kept(MEI))
+    Payment.objects.filter(pk=rows["kept"].payment_id).update(customer=MEI)
+    tell(rows["kept"], Outcome.SUCCEEDED)
     # Taken back on top of the refund: lost, and one more that is open.
     hear(rows["paid"], news(S.LOST, minor=8_000, withdrawn=8_000, fee=FEE, submitted=True))
     hear(rows["paid"], news(S.NEEDS_RESPONSE, minor=100, withdrawn=100, reference="dp_2"))
@@ -144,6 +151,12 @@ PLANTED = [
     ("UPDATE payments_payment SET amount_disputed = 1 WHERE amount_captured = 0", "disputed_sums"),
     ("UPDATE payments_dispute SET double_risk = false", "double_risk_is_seen"),
     ("UPDATE payments_dispute SET state = 'WON' WHERE state = 'LOST'", "lost_disputes_are_losses"),
+    ("UPDATE payments_attempt SET saved_method_id = NULL", "kept_cards_are_agreed_to"),
+    ("UPDATE payments_payment SET customer = 'cus_2' WHERE customer <> ''", "kept_cards_are_agreed_to"),
+    ("UPDATE payments_attempt SET answered_at = NULL", "kept_cards_are_agreed_to"),
+    ("UPDATE payments_customervault SET customer = 'cus_2'", "vaults_open"),
+    ("UPDATE payments_savedmethod SET sealed = replace(sealed, 'v1.test', 'v1.gone')", "vaults_open"),
+    ("UPDATE payments_savedmethod SET fingerprint = repeat('0', 64)", "vaults_open"),
     ("UPDATE payments_dispute SET fee = fee + 1 WHERE fee > 0", "disputes_in_journal"),
     ("UPDATE payments_dispute SET postings = '{}'", "disputes_in_journal"),
     ("DELETE FROM ledger_transaction WHERE business_key LIKE 'dsp_%:lost'", "disputes_in_journal"),

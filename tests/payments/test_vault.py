@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.utils import timezone
 
@@ -319,7 +320,8 @@ def test_an_erased_customer_is_gone_and_the_books_stay(keep: Any, till: Till) ->
     payment = keep()
     token, sealed = SavedMethod.objects.get().token, SavedMethod.objects.get().sealed
     owner = CustomerVault.objects.get()
-    assert erase_customer(customer=MEI, actor="user:9", reason="asked for it")
+    call_command("erase_customer", MEI, "--reason", "asked for it")
+    assert erase_customer(customer=MEI, actor="user:9", reason="asked again")
     row = SavedMethod.objects.get()
     assert (row.sealed, row.last4, row.fingerprint, row.consent_ip) == ("", "", "", "")
     assert vault.saved_methods_of(MEI) == []
@@ -342,6 +344,8 @@ def test_nobody_is_erased_in_the_middle_of_a_payment(db: None) -> None:
     _pending(desk.opened())
     with pytest.raises(CustomerStillPaying):
         erase_customer(customer=MEI, actor="user:9", reason="asked for it")
+    with pytest.raises(CommandError, match="is not over"):
+        call_command("erase_customer", MEI, "--reason", "asked for it")
     assert CustomerVault.objects.get().erase_asked_at is None
 
 

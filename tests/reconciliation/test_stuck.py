@@ -55,7 +55,7 @@ def repaired(kind: str, subject: str, do: str, role: str = "finance") -> None:
     assert subject in seen(operator, kind=kind)
     said = press(operator, kind, subject, do)
     assert "Done: it is not stuck any more." in said
-    assert subject not in seen(operator) and broken() == []
+    assert f'data-subject="{subject}"' not in said and broken() == []
     user = f"user:{operator.session['_auth_user_id']}"
     assert AuditEntry.objects.filter(actor=user, reason="On the phone").exists()
 

@@ -16,7 +16,7 @@ from ledger.identifiers import MalformedIdentifier
 from ledger.money import Money
 from payments.channels.bank import codes, notices
 from payments.channels.bank.client import Bank, BankAnswer
-from payments.channels.bank.references import begun_at, transfer_reference
+from payments.channels.bank.references import begun_at, quotes, transfer_reference
 from payments.channels.bank.reports import Entry
 from payments.channels.contract import (
     Acknowledgement,
@@ -218,7 +218,7 @@ class BankChannel:
         return [
             entry
             for entry in self._bank.entries(since.date())
-            if reference in entry.references and (entry.money.minor > 0 or entry.undoes)
+            if quotes(entry.texts, reference) and (entry.money.minor > 0 or entry.undoes)
         ]
 
 

@@ -31,6 +31,11 @@ def references_in(texts: Iterable[str]) -> set[str]:
     return {found for text in texts for found in _found(_plain(text))}
 
 
+def quotes(texts: Iterable[str], reference: str) -> bool:
+    """Whether one of these texts holds this reference, whatever stands around it."""
+    return any(reference in _plain(text) for text in texts)
+
+
 def begun_at(reference: str) -> datetime:
     """When `att_…` was made. Raises `MalformedIdentifier`."""
     milliseconds = decode("att", reference).int >> 80

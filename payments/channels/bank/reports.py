@@ -6,7 +6,6 @@ from decimal import InvalidOperation
 from xml.etree.ElementTree import Element
 
 from ledger.money import Money
-from payments.channels.bank.references import references_in
 from payments.channels.bank.xml import parse
 
 
@@ -22,10 +21,6 @@ class Entry:
     debtor: str = ""
     debtor_account: str = ""
     undoes: bool = False  # takes an earlier line back
-
-    @property
-    def references(self) -> set[str]:
-        return references_in(self.texts)
 
 
 @dataclass(frozen=True, slots=True)

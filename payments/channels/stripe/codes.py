@@ -2,7 +2,8 @@
 
 from types import MappingProxyType
 
-from payments.channels.contract import Advice, Meaning, Outcome, Reaction
+from payments.channels.contract import Advice, Outcome
+from payments.channels.meanings import Meaning, Reaction
 
 # A decline code says more than the error code that it comes with, so it is looked up first.
 ADVICE: dict[str, Advice] = {

@@ -3,7 +3,8 @@
 from types import MappingProxyType
 from typing import Final
 
-from payments.channels.contract import Advice, Meaning, Outcome, Reaction
+from payments.channels.contract import Advice, Outcome
+from payments.channels.meanings import Meaning, Reaction
 
 OK: Final = "00"
 NOT_FOUND: Final = "34"

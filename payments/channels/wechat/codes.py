@@ -3,7 +3,8 @@
 from types import MappingProxyType
 from typing import Final
 
-from payments.channels.contract import Advice, Meaning, NoticeKind, Outcome, Reaction
+from payments.channels.contract import Advice, NoticeKind, Outcome
+from payments.channels.meanings import Meaning, Reaction
 
 TRADE_STATE: Final = MappingProxyType(
     {

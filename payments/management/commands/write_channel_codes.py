@@ -7,7 +7,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from payments.channels import registry
-from payments.channels.contract import Outcome, Reaction
+from payments.channels.contract import Outcome
+from payments.channels.meanings import Reaction
 
 PAGE = Path(settings.BASE_DIR) / "docs" / "channel-codes.md"
 _HEAD = """# What each channel's refusals mean
