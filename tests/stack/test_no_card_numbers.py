@@ -70,6 +70,10 @@ def in_redis(url: str) -> Iterator[tuple[str, str]]:
                 yield key.decode("latin-1"), _redis_value(database, key)
 
 
+def _told(entries: Any) -> list[bytes]:
+    return [part for _, fields in entries for pair in fields.items() for part in pair]
+
+
 def _redis_value(database: Redis, key: bytes) -> str:
     read: dict[str, Callable[[], Any]] = {
         "string": lambda: [database.get(key)],
@@ -77,9 +81,7 @@ def _redis_value(database: Redis, key: bytes) -> str:
         "list": lambda: database.lrange(key, 0, -1),
         "set": lambda: database.smembers(key),
         "zset": lambda: database.zrange(key, 0, -1),
-        "stream": lambda: [
-            part for _, told in database.xrange(key) for pair in told.items() for part in pair
-        ],
+        "stream": lambda: _told(database.xrange(key)),
         "none": list,  # it expired meanwhile
     }
     # A kind that is not listed fails the test: it must not be passed over.
