@@ -70,6 +70,10 @@ def in_redis(url: str) -> Iterator[tuple[str, str]]:
                 yield key.decode("latin-1"), _redis_value(database, key)
 
 
+def _told(entries: Any) -> list[bytes]:
+    return [part for _, fields in entries for pair in fields.items() for part in pair]
+
+
 def _redis_value(database: Redis, key: bytes) -> str:
     read: dict[str, Callable[[], Any]] = {
         "string": lambda: [database.get(key)],
@@ -77,6 +81,7 @@ def _redis_value(database: Redis, key: bytes) -> str:
         "list": lambda: database.lrange(key, 0, -1),
         "set": lambda: database.smembers(key),
         "zset": lambda: database.zrange(key, 0, -1),
+        "stream": lambda: _told(database.xrange(key)),
         "none": list,  # it expired meanwhile
     }
     # A kind that is not listed fails the test: it must not be passed over.
@@ -183,6 +188,7 @@ def test_the_scan_reaches_every_kind_of_place(stack: Stack) -> None:
             redis.rpush("planted-list", PLANTED)
             redis.sadd("planted-set", PLANTED)
             redis.zadd("planted-zset", {PLANTED: 1})
+            redis.xadd("planted-stream", {"field": PLANTED})
             redis.set(f"planted-{PLANTED}", "x")
             log.write_text(f"a line\nwith {PLANTED}\n")
             found = {place for place, text in everywhere(stack).items() if findings(f"\n{text}\n")}
@@ -191,7 +197,7 @@ def test_the_scan_reaches_every_kind_of_place(stack: Stack) -> None:
             redis.delete(*redis.keys("planted-*"))
             log.unlink(missing_ok=True)
     columns = {f"planted.{name}" for name in ("words", "tree", "raw", "many", "whole")}
-    keys = {f"redis planted-{kind}" for kind in ("string", "hash", "list", "set", "zset")}
+    keys = {f"redis planted-{kind}" for kind in ("string", "hash", "list", "set", "zset", "stream")}
     assert found == columns | keys | {f"redis key planted-{PLANTED}", str(log)}
 
 
