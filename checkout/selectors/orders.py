@@ -14,7 +14,7 @@ from django.utils import timezone
 from checkout.errors import ForMerchantsOnly, OrderNotFound
 from checkout.facts import READ_ORDERS, WRITE_ORDERS, Address, Viewer
 from checkout.models import Order, OrderLine
-from checkout.selectors.shipments import ShipmentView, shipments_of
+from checkout.selectors.shipments import ShipmentLineView, ShipmentView, shipments_of, unsent_of
 from checkout.states import PAID, OrderState
 from ledger.identifiers import MalformedIdentifier
 from ledger.money import Money
@@ -76,6 +76,7 @@ class OrderView:
     expires_at: datetime  # stock is held until then
     payments: tuple[PaymentView, ...]  # newest first
     shipments: tuple[ShipmentView, ...]  # oldest first
+    unsent: tuple[ShipmentLineView, ...]  # what will not be sent, since its money was let go
     can_pay: bool
     can_cancel: bool
     can_refund: bool
@@ -166,6 +167,7 @@ def view_of(row: Order, lines: Sequence[OrderLine], payments: Sequence[PaymentVi
         expires_at=row.expires_at,
         payments=tuple(payments),
         shipments=shipments_of(row) if payments else (),  # nothing leaves before somebody paid
+        unsent=unsent_of(row) if row.paid_by else (),
         can_pay=pending
         and timezone.now() < row.expires_at
         and not payment_states & (_MONEY_ON_ITS_WAY | {PaymentState.IN_REVIEW}),

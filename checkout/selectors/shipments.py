@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Sum
 
 from checkout.errors import ShipmentNotFound
-from checkout.models import Order, RefundLine, Shipment, ShipmentLine
+from checkout.models import Order, OrderLine, RefundLine, Shipment, ShipmentLine
 from checkout.states import ShipmentState
 from ledger.identifiers import MalformedIdentifier
 from ledger.money import Money
@@ -54,6 +54,12 @@ def shipments_of(order: Order) -> tuple[ShipmentView, ...]:
     return tuple(_views(Shipment.objects.filter(order=order)))
 
 
+def unsent_of(order: Order) -> tuple[ShipmentLineView, ...]:
+    """What will not be sent: its money was held, and let go."""
+    kept = RefundLine.objects.filter(order=order, refund=order.paid_by, line__isnull=False)
+    return tuple(_line_view(part.line, part.quantity) for part in kept.select_related("line") if part.line)
+
+
 def _views(rows: Iterable[Shipment]) -> list[ShipmentView]:
     found = rows.select_related("order").prefetch_related("lines__line")  # type: ignore[attr-defined]
     return [_view(row) for row in found]
@@ -65,15 +71,7 @@ def _view(row: Shipment) -> ShipmentView:
         id=row.public_id,
         order=row.order.public_id,
         state=ShipmentState(row.state),
-        lines=tuple(
-            ShipmentLineView(
-                sku=part.line.code,
-                title_zh=part.line.title_zh,
-                title_en=part.line.title_en,
-                quantity=part.quantity,
-            )
-            for part in lines
-        ),
+        lines=tuple(_line_view(part.line, part.quantity) for part in lines),
         amount=row.money,
         carrier=row.carrier,
         tracking=row.tracking,
@@ -82,6 +80,10 @@ def _view(row: Shipment) -> ShipmentView:
         sent_at=row.sent_at,
         delivered_at=row.delivered_at,
     )
+
+
+def _line_view(line: OrderLine, quantity: int) -> ShipmentLineView:
+    return ShipmentLineView(sku=line.code, title_zh=line.title_zh, title_en=line.title_en, quantity=quantity)
 
 
 def packed_units(order: Order) -> dict[str, int]:

@@ -63,6 +63,8 @@ def _pack(
     _check_shippable(row)
     left = units_left(row)
     wanted = {code: units for code, units in left.items() if units} if lines is None else dict(lines)
+    if not wanted and lines is not None:
+        raise ShipmentLinesInvalid("Choose what leaves: at least one article.", param="lines")
     if not wanted:
         raise OrderNotShippable("All of this order has left already.")
     for code, units in wanted.items():

@@ -80,7 +80,7 @@ def _act(request: HttpRequest, payment: PaymentView, given: dict[str, Any]) -> N
     try:
         if request.POST.get("do") == "release":
             let_go = release_rest if payment.state == PaymentState.SUCCEEDED else cancel_payment
-            let_go(payment=payment.id, actor=actor, reason="merchant")
+            let_go(payment=payment.id, actor=actor, reason="merchant", note=given["reason"])
         else:
             capture_payment(
                 payment=payment.id,

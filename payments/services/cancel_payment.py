@@ -13,7 +13,7 @@ from payments.services.send_attempt import send_attempt
 from payments.states import AttemptKind, AttemptState, PaymentState
 
 
-def cancel_payment(*, payment: str, actor: str, reason: str) -> PaymentView:
+def cancel_payment(*, payment: str, actor: str, reason: str, note: str = "") -> PaymentView:
     """This will close or void a payment so that nothing is taken, or say that it is too late.
 
     Opens its own transactions and asks the channel between them; what is UNKNOWN is asked about first. The payment
@@ -25,7 +25,7 @@ def cancel_payment(*, payment: str, actor: str, reason: str) -> PaymentView:
     found = selectors.payment(payment)
     ask_first(payment=found.id)
     with transaction.atomic(durable=True):
-        attribute(actor=actor, reason=reason)
+        attribute(actor=actor, reason=note or reason)
         row = Payment.objects.locked().by_public_id(found.id).get()
         void = _begin(row, reason)
     if void:

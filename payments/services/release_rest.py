@@ -11,18 +11,18 @@ from payments.services.send_attempt import send_attempt
 from payments.states import AttemptKind, PaymentState
 
 
-def release_rest(*, payment: str, actor: str, reason: str) -> PaymentView:
+def release_rest(*, payment: str, actor: str, reason: str, note: str = "") -> PaymentView:
     """This will let go of what is left of a partly captured hold; what was captured stays.
 
     Opens its own transactions and asks the channel between them; what is UNKNOWN of the payment is asked about
-    first. With nothing left it changes nothing. The payment comes back with nothing held; or as it was, when the
+    first. With nothing left it changes nothing. `note` is a person's own words, for the audit trail. The payment comes back with nothing held; or as it was, when the
     channel gave no clear answer (the janitor goes on). Raises `PaymentNotFound`, `PaymentNotCapturable` (nothing was
     captured: cancel it instead), `PaymentInProgress`, `PaymentOutcomeUnknown`.
     """
     found = selectors.payment(payment)
     ask_first(payment=found.id)
     with transaction.atomic(durable=True):
-        attribute(actor=actor, reason=reason)
+        attribute(actor=actor, reason=note or reason)
         row = Payment.objects.locked().by_public_id(found.id).get()
         void = _begin(row, reason)
     if void:
