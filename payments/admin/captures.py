@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from ledger.errors import Refusal
 from ledger.identifiers import new_key
@@ -37,7 +37,11 @@ class CaptureForm(forms.Form):
         widget=UnfoldAdminDecimalFieldWidget,
         help_text=gettext_lazy("Leave empty for all that is held."),
     )
-    final = forms.BooleanField(label=gettext_lazy("Let go of the rest"), required=False)
+    final = forms.BooleanField(
+        label=gettext_lazy("Let go of the rest"),
+        required=False,
+        widget=UnfoldBooleanWidget(attrs={"class": "self-start"}),
+    )
     reason = forms.CharField(label=gettext_lazy("Reason"), max_length=200, widget=UnfoldAdminTextInputWidget)
 
     def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:

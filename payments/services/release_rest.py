@@ -15,9 +15,10 @@ def release_rest(*, payment: str, actor: str, reason: str, note: str = "") -> Pa
     """This will let go of what is left of a partly captured hold; what was captured stays.
 
     Opens its own transactions and asks the channel between them; what is UNKNOWN of the payment is asked about
-    first. With nothing left it changes nothing. `note` is a person's own words, for the audit trail. The payment comes back with nothing held; or as it was, when the
-    channel gave no clear answer (the janitor goes on). Raises `PaymentNotFound`, `PaymentNotCapturable` (nothing was
-    captured: cancel it instead), `PaymentInProgress`, `PaymentOutcomeUnknown`.
+    first. With nothing left it changes nothing. `note` is a person's own words, for the audit trail. The payment
+    comes back with nothing held; or as it was, when the channel gave no clear answer (the janitor goes on). Raises
+    `PaymentNotFound`, `PaymentNotCapturable` (nothing was captured: cancel it instead), `PaymentInProgress`,
+    `PaymentOutcomeUnknown`.
     """
     found = selectors.payment(payment)
     ask_first(payment=found.id)
