@@ -30,6 +30,7 @@ class ShipmentState(StrEnum):
 
 class NotificationKind(StrEnum):
     ORDER_PAID = "order_paid"
+    REST_CANCELLED = "rest_cancelled"
 
 
 # The customer's money is secured: with us (or was, until a refund), or held until the goods are sent.

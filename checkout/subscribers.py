@@ -2,9 +2,15 @@
 
 from typing import Any
 
-from checkout.services.confirm_payment import confirm_payment
+from checkout.services.write_once import write_once
+from checkout.states import NotificationKind
 
 
 def confirm_by_mail(event: str, payload: dict[str, Any]) -> None:
     """`order.paid`: the customer gets a confirmation. `event` is evt_…."""
-    confirm_payment(order=payload["reference"])
+    write_once(order=payload["reference"], kind=NotificationKind.ORDER_PAID)
+
+
+def tell_of_rest_by_mail(event: str, payload: dict[str, Any]) -> None:
+    """`order.rest_cancelled`: the customer hears what will not come, and that it cost nothing."""
+    write_once(order=payload["reference"], kind=NotificationKind.REST_CANCELLED)

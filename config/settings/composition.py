@@ -22,6 +22,7 @@ EVENT_HANDLERS: dict[str, list[str]] = {
 # After commit, at least once, in order per subject.
 EVENT_SUBSCRIBERS: dict[str, list[str]] = {
     "order.paid": ["checkout.subscribers.confirm_by_mail"],
+    "order.rest_cancelled": ["checkout.subscribers.tell_of_rest_by_mail"],
     "refund.requested": ["payments.subscribers.carry_out_refund"],
     "dispute.opened": ["payments.subscribers.prepare_evidence"],
     "webhook_endpoint.disabled": ["payments.subscribers.mail_about_disabled_endpoint"],

@@ -11,8 +11,9 @@ from checkout.facts import Item
 from checkout.models import Order
 from checkout.selectors.orders import shown
 from checkout.services.assemble_evidence import assemble_evidence
-from checkout.services.confirm_payment import confirm_payment
 from checkout.services.draw_receipt import draw_receipt
+from checkout.services.write_once import write_once
+from checkout.states import NotificationKind
 from ledger.identifiers import encode, new_key
 from ledger.money import Money
 from payments import disputes
@@ -35,7 +36,7 @@ def order(bank: Bank) -> str:
     article("tea")
     placed = place(Item("tea", 2))
     pay(placed)
-    confirm_payment(order=placed.order.id)
+    write_once(order=placed.order.id, kind=NotificationKind.ORDER_PAID)
     return placed.order.id
 
 

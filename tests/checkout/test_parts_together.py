@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core import mail
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -22,6 +23,7 @@ from ledger.selectors import balance
 from payments.channels.contract import Answer, DisputeNews, DisputeNewsState, Outcome
 from payments.invariants import check as payments_check
 from payments.models import Attempt, OutboxEvent, Refund
+from payments.outbox import deliver_batch
 from payments.selectors import RefundView, payments_of
 from payments.services.apply_dispute_news import apply_dispute_news
 from payments.services.apply_refund_answer import apply_refund_answer
@@ -221,6 +223,9 @@ def test_the_rest_of_a_hold_that_is_gone_is_not_owed(bank: Bank, held: PlacedOrd
         row(held).payable - first.amount.minor,
         way,
     )
+    deliver_batch()
+    [letter] = [letter for letter in mail.outbox if "will not be sent" in letter.subject]
+    assert "1 × Tea" in letter.body and "3 × Cup" in letter.body and "not charged" in letter.body
     left = refundable_of(held.order.id)
     assert [(line.sku, line.quantity) for line in left.lines if line.quantity] == [("tea", 1)]
     assert sum(line.amount.minor for line in left.lines) + left.shipping.minor == first.amount.minor

@@ -10,17 +10,17 @@ from checkout.states import NotificationKind
 from ledger.money import Money
 
 
-def confirm_payment(*, order: str) -> None:
-    """This will send the customer the confirmation of the paid order, once.
+def write_once(*, order: str, kind: NotificationKind) -> None:
+    """This will send the customer the letter of this kind about the order, once.
 
     The note that it was sent is written after the mail server took it: a crash in between sends the same letter with
     the same Message-ID again. No transaction is open while the mail server is asked.
     """
     row = Order.objects.named(order).get()
-    note, _ = Notification.objects.get_or_create(order=row, kind=NotificationKind.ORDER_PAID)
+    note, _ = Notification.objects.get_or_create(order=row, kind=kind)
     if note.sent_at:
         return
-    subject, body = _letter(row)
+    subject, body = _letter(row, kind)
     EmailMessage(
         subject=subject,
         body=body,
@@ -31,18 +31,19 @@ def confirm_payment(*, order: str) -> None:
     note.save(update_fields=["sent_at"])
 
 
-def _letter(row: Order) -> tuple[str, str]:
+def _letter(row: Order, kind: NotificationKind) -> tuple[str, str]:
     language = "zh-hans" if row.in_chinese else "en"
     view = shown(row.public_id)
     with override(language):
         text = render_to_string(
-            f"checkout/mail/order_paid.{language}.txt",
+            f"checkout/mail/{kind}.{language}.txt",
             {
                 "order": view,
                 "lines": [
                     (line.quantity, line.title(language), _amount(line.total, language))
                     for line in view.lines
                 ],
+                "unsent": [(line.quantity, line.title(language)) for line in view.unsent],
                 "payable": _amount(view.payable, language),
                 "shop": settings.PUBLIC_URL,
             },
