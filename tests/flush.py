@@ -15,6 +15,7 @@ from django.test import TransactionTestCase
 _SEEDS = "as_migrated"
 _KEPT = "django_migrations"
 _PATIENCE = 100
+_TRIES = 5
 _OTHERS_AT_WORK = """
 SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
     AND backend_type = 'client backend' AND state <> 'idle')
@@ -30,12 +31,14 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     plain = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def put_back(_: TransactionTestCase) -> None:
-        _wait_for_others()
-        try:
-            _put_back(tables, seeded)
-        except OperationalError:
-            # A deadlock with a notification that the live server was still applying; that one is over now.
-            _put_back(tables, seeded)
+        for tries_left in reversed(range(_TRIES)):
+            _wait_for_others()
+            try:
+                return _put_back(tables, seeded)
+            except OperationalError:
+                # A deadlock with a notification that the live server was still applying.
+                if not tries_left:
+                    raise
 
     TransactionTestCase._fixture_teardown = put_back  # type: ignore[attr-defined]
     yield
