@@ -249,3 +249,5 @@ def till(
     mend_breakers()
     yield Till(sandbox, credentials)
     registry.channel.cache_clear()
+    routes.forget()
+    mend_breakers()
