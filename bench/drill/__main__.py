@@ -10,32 +10,46 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
+import psycopg
 
-from bench.drill.customers import GaveUp, Shopper
+from bench.drill.caller import Caller, GaveUp
+from bench.drill.customers import Shopper
 from bench.drill.judge import Verdict, judge, still_open
 from bench.drill.kills import Killer
+from bench.drill.listener import Listener
+from bench.drill.merchant import Merchant
+from bench.drill.people import People
 from tests.ports import four_ports
 from tests.stack.copy import Stack
 
 MIX = {
-    "requests": 0.12,
+    "requests": 0.10,
     "notifications": 0.25,
     "declines": 0.04,
-    "late_refund_failures": 0.05,
-    "disputes": 0.03,
+    "disputes": 0.02,
+    "late_refunds": 0.05,
+    "late_refund_failures": 0.03,
+    "hang_seconds": 8.0,
 }
+METHODS = ("card", "card", "card", "alipay", "wechat_pay", "unionpay", "e_cny")
 SETTLE_SECONDS = 420.0
 # A provider's longest retry schedule, in steps that leave us time between them.
-CLOCK_STEPS = (60, 600, 3600, 6 * 3600, 20 * 3600)
+CLOCK_STEPS = (60, 600, 3600, 6 * 3600, 20 * 3600, 60 * 3600)
+_STOCK = "UPDATE checkout_stock SET total = total + 100000"
 
 
 def main() -> int:
     asked = _asked()
     with tempfile.TemporaryDirectory(prefix="drill-") as folder:
-        extra = {"CHANNEL_TIMEOUT_SECONDS": "4"}
+        extra = {
+            "CHANNEL_TIMEOUT_SECONDS": "4",
+            "CAPTURE_ON_SHIPMENT": "true",
+            "WEBHOOK_ALLOW_LOOPBACK": "true",
+        }
         if asked.unstable_keys:
             extra["DJANGO_SETTINGS_MODULE"] = "bench.drill.unstable"
         stack = Stack(Path(asked.data or folder), four_ports(), extra)
@@ -52,7 +66,6 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--payments", type=int, default=2000)
     parser.add_argument("--at-once", type=int, default=12)
     parser.add_argument("--kills", type=int, default=5, help="how often each part is killed")
-    parser.add_argument("--methods", default="card,alipay,wechat_pay")
     parser.add_argument("--data", help="folder to keep what the drill leaves")
     parser.add_argument(
         "--unstable-keys", action="store_true", help="break the outbound keys: the drill must fail"
@@ -68,46 +81,78 @@ class Drill:
     def __init__(self, stack: Stack, asked: argparse.Namespace) -> None:
         self._stack, self._asked = stack, asked
         self._done: Counter[str] = Counter()
+        self._numbers: dict[str, int] = {}
         self._finished = 0
         self._lock = threading.Lock()
         self._local = threading.local()
 
     def run(self) -> int:
-        self._api_key = self._stack.manage("issue_api_key", "--name", "drill").strip()
+        self._keys = [
+            self._stack.manage("issue_api_key", "--name", name).strip() for name in ("shop", "till")
+        ]
+        with psycopg.connect(self._stack.database_url) as connection:
+            connection.execute(_STOCK)
+        listener = Listener()
+        endpoint = {"url": listener.url, "events": ["*"], "description": "the merchant's own server"}
+        told = self._caller("webhooks").ask("POST", "webhook_endpoints", endpoint)
+        assert told.status_code == 201, told.text
+        people = People(
+            (self._caller("desk"), self._caller("office", 1)), self._asked.seed, self._numbers, self._done
+        )
         self._mix(off=False)
+        kills = self._load(people)
+        faults = self._mix(off=True)
+        self._settle(people)
+        listener.stop()
+        say(f"{len(listener.heard)} webhooks heard, {sum(listener.heard.values())} with repetitions")
+        return self._report(judge(self._stack, faults), faults, kills)
+
+    def _load(self, people: People) -> Counter[str]:
         killer = Killer(self._stack, self._asked.seed, self._asked.kills, self._progress)
         killer.start()
+        people.start()
         began = time.monotonic()
         with ThreadPoolExecutor(self._asked.at_once) as pool:
             for number in range(self._asked.payments):
                 pool.submit(self._visit, number)
         seconds = time.monotonic() - began
         killer.join(120)
+        people.stop()
         say(
             f"{self._finished} visits in {seconds:.0f} s ({self._finished / seconds:.1f}/s): {dict(self._done)}"
         )
-        faults = self._mix(off=True)
-        self._settle()
-        return self._report(judge(self._stack), faults, killer.kills)
+        return killer.kills
 
-    def _visit(self, number: int) -> None:
+    def _caller(self, name: str, key: int = 0) -> Caller:
         if not hasattr(self._local, "http"):
             self._local.http = httpx.Client(timeout=30, trust_env=False)
-        methods = tuple(self._asked.methods.split(","))
-        shopper = Shopper(self._stack, self._api_key, self._asked.seed, number, methods, self._local.http)
+        return Caller(self._stack, self._keys[key], f"{self._asked.seed}:{name}", self._local.http)
+
+    def _visit(self, number: int) -> None:
+        caller, approver = self._caller(f"{number}"), self._caller(f"{number} approves", 1)
         try:
-            done = shopper.visit()
+            self._buy(number, caller, approver)
         except GaveUp as given_up:
             say(f"shopper {number}: {given_up}")
-            done = shopper.done + Counter({"stranded": 1})
+            caller.done["stranded"] += 1
         except Exception as error:  # noqa: BLE001 - whatever it is, it is counted and fails the drill
             say(f"shopper {number}: {error!r}")
-            done = shopper.done + Counter({"broken": 1})
+            caller.done["broken"] += 1
         with self._lock:
-            self._done += done
+            self._done += caller.done + approver.done
             self._finished += 1
             if self._finished % 100 == 0:
                 say(f"{self._finished} visits, {dict(self._done)}")
+
+    def _buy(self, number: int, caller: Caller, approver: Caller) -> None:
+        random = Random(f"{self._asked.seed}:{number}")
+        email = f"shopper-{self._asked.seed}-{number}@example.com"
+        shopper = Shopper(caller, random, METHODS, email)
+        self._numbers[shopper.place()] = number
+        payment = shopper.pay()
+        caller.done[payment["state"]] += 1
+        if payment["state"] in ("SUCCEEDED", "AUTHORIZED"):
+            Merchant(caller, approver, random, shopper.order, shopper.items).serve(payment)
 
     def _progress(self) -> float:
         return self._finished / self._asked.payments
@@ -120,15 +165,16 @@ class Drill:
         faults: dict[str, int] = httpx.get(url, timeout=30, trust_env=False).json()["faults"]
         return faults
 
-    def _settle(self) -> None:
-        """Let time pass at the providers, and wait until nothing is open any more."""
+    def _settle(self, people: People) -> None:
+        """Let time pass at the providers and people finish their work, until nothing is open any more."""
         end = time.monotonic() + SETTLE_SECONDS
         steps: Iterator[int] = iter(CLOCK_STEPS)
         while time.monotonic() < end:
+            people.look_around(calm=True)
             step = next(steps, None)
             if step:
                 url = f"{self._stack.sandbox}/control/clock"
-                httpx.post(url, json={"advance": step}, timeout=30, trust_env=False).raise_for_status()
+                httpx.post(url, json={"advance": step}, timeout=60, trust_env=False).raise_for_status()
                 time.sleep(3)
                 continue
             waiting = still_open(self._stack)

@@ -1,30 +1,17 @@
-"""Customers who buy by the API as a merchant's program would: the same key until there is an answer."""
+"""Customers who order, pay by every method, fail, leave, or change their mind."""
 
 import json
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
-from uuid import UUID
 
-import httpx
-import psycopg
+from bench.drill.caller import PATIENCE_SECONDS, Caller, GaveUp, code_of
 
-from tests.stack.copy import Stack
-
-PATIENCE_SECONDS = 240.0
-_LATER = {"idempotency_key_in_flight", "payment_in_progress", "payment_outcome_unknown", "payment_still_open"}
-_CARDS = (
-    "pm_card_cn",
-    "pm_card_unionpay",
-    "pm_card_visa",
-    "pm_card_hk",
-    "pm_card_mastercard",
-    "pm_card_amex",
-)
+_CARDS = ("pm_card_cn", "pm_card_unionpay", "pm_card_cn", "pm_card_hk", "pm_card_visa")
 _BAD_CARDS = ("pm_card_visa_chargeDeclined", "pm_card_visa_chargeDeclinedInsufficientFunds")
 _SKUS = ("longjing-tea", "desk-lamp")
+_DEAR = "field-camera"
 _OVER = {"SUCCEEDED", "CANCELLED"}
 _ATTEMPT = """SELECT ledger_public_id('att', attempt.id) FROM payments_attempt attempt
     WHERE ledger_public_id('pay', attempt.payment_id) = %s AND attempt.kind = 'START' ORDER BY sequence DESC LIMIT 1"""
@@ -39,175 +26,106 @@ _ADDRESS = {
 }
 
 
-class GaveUp(Exception):
-    """Something was not answered for longer than any customer waits."""
+def is_held(payment: Any) -> bool:
+    return bool(payment["state"] == "AUTHORIZED" and payment["capture_mode"] == "manual")
 
 
 @dataclass
 class Shopper:
     """One customer's visit, decided by the seed and their number alone."""
 
-    stack: Stack
-    api_key: str
-    seed: int
-    number: int
+    caller: Caller
+    random: Random
     methods: tuple[str, ...]
-    http: httpx.Client
-    done: Counter[str] = field(default_factory=Counter)
+    email: str
+    items: list[dict[str, Any]] = field(default_factory=list)
     order: str = ""
+    leaves: bool = False
 
-    def __post_init__(self) -> None:
-        self.random = Random(f"{self.seed}:{self.number}")
-        self._requests = 0
-
-    def visit(self) -> Counter[str]:
-        self._place()
-        payment = self._pay_until_settled()
-        self.done[payment["state"] if payment else "GAVE_UP"] += 1
-        if payment and payment["state"] == "SUCCEEDED":
-            self._afterwards(payment)
-        return self.done
-
-    def _place(self) -> None:
-        cart = {"items": [{"sku": self.random.choice(_SKUS), "quantity": self.random.randint(1, 3)}]}
-        preview = self._ask("POST", "checkout/preview", {**cart, "region": "CN"}).json()
+    def place(self) -> str:
+        self.items = self._cart()
+        preview = self.caller.ask("POST", "checkout/preview", {"items": self.items, "region": "CN"}).json()
         wish = {
-            **cart,
+            "items": self.items,
             "quote": preview["quote"],
             "address": _ADDRESS,
-            "email": f"shopper-{self.seed}-{self.number}@example.com",
+            "email": self.email,
         }
-        placed = self._ask("POST", "orders", wish)
+        placed = self.caller.ask("POST", "orders", wish)
         assert placed.status_code == 201, placed.text
         self.order = placed.json()["id"]
+        return self.order
 
-    def _pay_until_settled(self) -> Any:
-        leaves = self.random.random() < 0.03
+    def _cart(self) -> list[dict[str, Any]]:
+        if self.random.random() < 0.04:
+            return [{"sku": _DEAR, "quantity": 1}]
+        chosen = self.random.sample(_SKUS, self.random.choice((1, 1, 2)))
+        return [{"sku": sku, "quantity": self.random.randint(1, 3)} for sku in chosen]
+
+    def pay(self) -> Any:
+        """The payment that ended it, which may be of another method than the first; CANCELLED for who left."""
+        self.leaves = self.random.random() < 0.06
         for _ in range(6):
-            payment = self._pay()
-            if leaves:
-                self._ask("POST", f"orders/{self.order}/cancel", {})
-            payment = self._follow(payment, leaves)
-            if payment["state"] in _OVER:
+            payment = self._start()
+            if self.leaves:
+                return self._leave(payment)
+            payment = self._follow(payment)
+            if payment["state"] in _OVER or is_held(payment):
                 return payment
-        self._ask("POST", f"orders/{self.order}/cancel", {})
-        return self._follow(payment, True)
+        return self._leave(payment)
 
-    def _pay(self) -> Any:
+    def _start(self) -> Any:
         method = self.random.choice(self.methods)
         wish = {"order": self.order, "method": method}
         if method == "card":
             wish["instrument"] = self.random.choice(_BAD_CARDS if self.random.random() < 0.1 else _CARDS)
-        end = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < end:
-            answer = self._ask("POST", "payments", wish)
-            if answer.status_code == 201:
-                return answer.json()
-            code = answer.json()["code"]
-            if code in ("payment_already_succeeded", "order_not_payable"):
-                return self._of_order()
-            assert code in _LATER or code == "channel_not_reachable", answer.text
-            time.sleep(0.5)
-        raise GaveUp(f"{self.order} could not be paid")
+        answer = self.caller.insist("payments", wish)
+        if code_of(answer) in ("payment_already_succeeded", "order_not_payable"):
+            return self._of_order()
+        assert answer.status_code == 201, answer.text
+        return answer.json()
 
     def _of_order(self) -> Any:
-        payments = self._ask("GET", f"orders/{self.order}").json()["payments"]
-        return payments[0] if payments else {"state": "CANCELLED", "id": ""}
+        """The payment that counts: of several the one with money."""
+        payments = self.caller.look(f"orders/{self.order}")["payments"]
+        gone = {"state": "CANCELLED", "id": "", "capture_mode": "", "captured": {"amount": 0}}
+        return max([gone, *payments], key=lambda one: (one["state"] != "CANCELLED", bool(one["id"])))
 
-    def _follow(self, payment: Any, leaves: bool) -> Any:
+    def _leave(self, payment: Any) -> Any:
+        """Look at the wallet's page, perhaps even pay, and have the order cancelled all the same."""
+        if payment["state"] == "REQUIRES_ACTION" and payment["next_action"]:
+            self._act(payment, "pay" if self.random.random() < 0.3 else "scan")
+        answer = self.caller.insist(f"orders/{self.order}/cancel", {})
+        self.caller.done["order cancelled" if answer.status_code == 200 else code_of(answer)] += 1
+        return self._of_order()
+
+    def _follow(self, payment: Any) -> Any:
         """Do what the payment asks for and wait until it is over, or failed and may be tried again."""
         end = time.monotonic() + PATIENCE_SECONDS
-        pause = 0.1
-        while payment["state"] not in _OVER and time.monotonic() < end:
-            if payment["state"] == "FAILED" and not leaves:
+        pause = 0.2
+        while time.monotonic() < end:
+            if payment["state"] in {*_OVER, "FAILED"} or is_held(payment):
                 return payment
-            if payment["state"] == "AUTHORIZED":
-                return self._secured(payment)
             if payment["state"] == "REQUIRES_ACTION" and payment["next_action"]:
-                self._act(payment, payment["next_action"])
-            if leaves and payment["state"] == "FAILED":
-                return {**payment, "state": "CANCELLED"}
+                self._act(payment, "decline" if self.random.random() < 0.03 else "pay")
             time.sleep(pause)
             pause = min(pause * 1.5, 2.0)
-            payment = self._ask("GET", f"payments/{payment['id']}").json()
-        if payment["state"] not in _OVER:
-            raise GaveUp(f"{payment['id']} is {payment['state']} after {PATIENCE_SECONDS:.0f} s")
-        return payment
+            payment = self.caller.look(f"payments/{payment['id']}")
+        raise GaveUp(f"{payment['id']} is {payment['state']} after {PATIENCE_SECONDS:.0f} s")
 
-    def _act(self, payment: Any, action: Any) -> None:
-        if action["kind"] == "three_d_secure":
-            verdict = "fail" if self.random.random() < 0.05 else "pass"
-            self._control(
-                "POST", f"challenges/{action['value'].rpartition('/')[2].partition('?')[0]}/{verdict}"
-            )
+    def _act(self, payment: Any, deed: str) -> None:
+        kind, value = payment["next_action"]["kind"], payment["next_action"]["value"]
+        if kind == "three_d_secure":
+            if deed != "scan":
+                verdict = "fail" if deed == "decline" else "pass"
+                challenge = value.rpartition("/")[2].partition("?")[0]
+                self.caller.control("POST", f"challenges/{challenge}/{verdict}")
             return
-        attempt = self._attempt_of(payment["id"])
-        if not attempt:
-            return
-        found = self._control("GET", f"payments?reference={attempt}")
-        verdict = "decline" if self.random.random() < 0.03 else "pay"
-        for waiting in found.json()["payments"] if found is not None else []:
+        if kind == "form":
+            form = json.loads(value)
+            self.caller.http.post(form["url"], data=form["fields"])
+        attempt = self.caller.rows(_ATTEMPT, payment["id"])
+        found = self.caller.control("GET", f"payments?reference={attempt[0][0]}") if attempt else None
+        for waiting in found["payments"] if found else []:
             if waiting["state"] == "waiting":
-                self._control("POST", f"payments/{waiting['id']}/{verdict}")
-
-    def _attempt_of(self, payment: str) -> str:
-        try:
-            with psycopg.connect(self.stack.database_url, connect_timeout=5) as connection:
-                row = connection.execute(_ATTEMPT, [payment]).fetchone()
-                return row[0] if row else ""
-        except psycopg.OperationalError:
-            return ""
-
-    def _control(self, method: str, path: str) -> httpx.Response | None:
-        try:
-            return self.http.request(method, f"{self.stack.sandbox}/control/{path}", timeout=10)
-        except httpx.TransportError:
-            return None
-
-    def _afterwards(self, payment: Any) -> None:
-        chance = self.random.random()
-        if chance < 0.15:
-            total = payment["captured"]["amount"]
-            part = total if chance < 0.05 else self.random.randint(1, total)
-            for amount in [part] if chance < 0.1 else [part // 2, part // 3]:
-                if amount:
-                    self._refund(payment, amount)
-
-    def _refund(self, payment: Any, amount: int) -> None:
-        wish = {
-            "payment": payment["id"],
-            "amount": {"amount": amount, "currency": "CNY"},
-            "reason": "requested by the customer",
-        }
-        answer = self._ask("POST", "refunds", wish)
-        self.done["refunds" if answer.status_code == 201 else f"refund {answer.json()['code']}"] += 1
-
-    def _ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        self._requests += 1
-        key = str(UUID(int=Random(f"key {self.seed}:{self.number}:{self._requests}").getrandbits(128)))
-        headers = {"Authorization": f"Bearer {self.api_key}", "Idempotency-Key": key}
-        end = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < end:
-            try:
-                answer = self.http.request(
-                    method, f"{self.stack.url}/api/v1/{path}", json=body, headers=headers
-                )
-            except httpx.TransportError:
-                self.done["unanswered"] += 1
-                time.sleep(0.3)
-                continue
-            if answer.status_code < 500 and not _still_in_flight(answer):
-                return answer
-            self.done[f"answered {answer.status_code}"] += 1
-            time.sleep(float(answer.headers.get("Retry-After", 0.5)))
-        raise GaveUp(f"{method} {path} was not answered in {PATIENCE_SECONDS:.0f} s")
-
-
-def _still_in_flight(answer: httpx.Response) -> bool:
-    try:
-        return answer.status_code in (409, 429) and answer.json()["code"] in (
-            "idempotency_key_in_flight",
-            "rate_limited",
-        )
-    except (json.JSONDecodeError, KeyError):
-        return False
+                self.caller.control("POST", f"payments/{waiting['id']}/{deed}")

@@ -75,7 +75,7 @@ def _authenticated(world: World, sent: Sent) -> Account:
     if not keys.verifies(key, signing.text(sent), str(sent.get("sign", ""))):
         raise Refused("INVALID_SIGN", "the signature does not verify")
     said_at = sent.get("timestamp")
-    if not isinstance(said_at, int) or abs(world.now() - said_at) > _SKEW_SECONDS or not sent.get("nonce"):
+    if not isinstance(said_at, int) or abs(world.wall() - said_at) > _SKEW_SECONDS or not sent.get("nonce"):
         raise Refused("INVALID_SIGN", "timestamp or nonce")
     return account
 
@@ -95,7 +95,7 @@ def _order(world: World, account: Account, sent: Sent) -> dict[str, Any]:
         raise Refused("INVALID_FIELD", f"texts are needed: {', '.join(_TEXTS)}")
     if not isinstance(sent.get("amount"), int) or sent["amount"] < 1 or sent.get("currency") != "CNY":
         raise Refused("INVALID_FIELD", "amount in fen, currency CNY")
-    if not isinstance(sent.get("expires_at"), int) or sent["expires_at"] <= world.now():
+    if not isinstance(sent.get("expires_at"), int) or world.from_merchant(sent["expires_at"]) <= world.now():
         raise Refused("INVALID_FIELD", "expires_at")
     asked = {name: sent[name] for name in (*_TEXTS, "amount", "expires_at")}
     asked["return_url"] = str(sent.get("return_url", ""))

@@ -96,7 +96,7 @@ def open_order(world: World, account: Account, asked: Mapping[str, Any]) -> Orde
         description=asked["subject"],
         scan_url=f"{world.public_url}/wallet/ecny/{code}",
         actions="pay decline expire",
-        expires_at=float(asked["expires_at"]),
+        expires_at=world.from_merchant(float(asked["expires_at"])),
     )
     world.storage.run(
         "INSERT INTO ecny_orders (payment, code, asked, trade_no) VALUES (?, ?, ?, ?)",

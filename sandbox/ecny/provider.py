@@ -17,6 +17,7 @@ class Ecny(Provider):
     channel = "ecny"
     schema = orders.SCHEMA
     retry_schedule = (15, 30, 180, 600, 1800, 3600, 21600)
+    api_paths = ("/ecny/v1/orders*", "/ecny/v1/refunds*")
 
     def routes(self, world: World) -> list[BaseRoute]:
         shown = wallet.Wallet("ecny", orders.payment_with_code, _back)

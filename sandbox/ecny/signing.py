@@ -27,5 +27,5 @@ def signed(world: World, fields: Mapping[str, Any]) -> dict[str, Any]:
     turn = int(world.storage.remember("ecny.turn", lambda: "0"))
     world.storage.run("UPDATE memory SET value = ? WHERE name = 'ecny.turn'", str(1 - turn))
     told = {name: value for name, value in fields.items() if value not in ("", None)}
-    told |= {"timestamp": int(world.now()), "sign_type": "RSA2", "key_id": KEY_IDS[turn]}
+    told |= {"timestamp": int(world.wall()), "sign_type": "RSA2", "key_id": KEY_IDS[turn]}
     return {**told, "sign": keys.sign(private_pem(world, KEY_IDS[turn]), text(told))}

@@ -88,7 +88,7 @@ class StripeProvider(Provider):
     schema = SCHEMA
     plays_issuer = True
     refunds_can_come_back = True
-    api_paths = ("/stripe/v1/payment_intents*", "/stripe/v1/refunds*", "/stripe/v1/charges*")
+    api_paths = tuple(f"/stripe/v1/{name}*" for name in ("payment_intents", "refunds", "charges", "disputes"))
     # up to three days, further and further apart
     retry_schedule = (5, 30, 120, 600, 3_600, 7_200, 14_400, 28_800, 57_600, 86_400)
 

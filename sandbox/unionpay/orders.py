@@ -127,7 +127,7 @@ def open_order(world: World, account: Account, sent: Mapping[str, str]) -> Order
         description=sent.get("orderDesc", ""),
         scan_url=f"{world.public_url}/wallet/unionpay/{code}",
         actions="pay decline expire",
-        expires_at=until.timestamp(),
+        expires_at=world.from_merchant(until.timestamp()),
     )
     return _store(world, account.merchant, sent, payment, "70", code)
 
