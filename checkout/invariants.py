@@ -190,9 +190,10 @@ def _what_is_wrong(row: Order, taken: TakenMoney | None, sent: int) -> str:
         return f"is {row.state} by {row.paid_by or 'nobody'}, which has no money for it"
     if sent > taken.captured:
         return f"sent goods for {sent} {row.currency}, {taken.payment} took {taken.captured}"
-    # What is not sent may lapse; what has not begun to leave is secured whole.
+    # What is not sent may lapse, or the shop lets it go; what has not begun to leave is secured whole but for that.
     secured = taken.captured + taken.held
-    if taken.currency != row.currency or (row.state == OrderState.PAID and secured != row.payable):
+    whole = secured + taken.let_go == row.payable
+    if taken.currency != row.currency or (row.state == OrderState.PAID and not whole):
         return f"charges {row.payable} {row.currency}, {taken.payment} secured {secured} {taken.currency}"
     return ""
 

@@ -136,6 +136,7 @@ class TakenMoney:
     refunded: int
     returning: int  # refunded, or on its way back
     held: int
+    let_go: int  # of a hold: released or lapsed, and never taken
     disputed: int  # kept from us by disputes, for the time being or for good
 
 
@@ -288,6 +289,7 @@ def money_taken(
             refunded=row.amount_refunded,
             returning=min(row.amount_captured, row.amount_refunded + row.amount_refunding + failing),
             held=row.held,
+            let_go=row.let_go,
             disputed=row.amount_disputed,
         )
 

@@ -48,10 +48,13 @@ def configured() -> frozenset[str]:
     return frozenset(code for code in settings.CHANNELS if getattr(settings, code.upper())[credential[code]])
 
 
-@cache
 def meanings(code: str) -> Mapping[str, Meaning]:
     """The channel's table of refusals to begin a payment; empty for a channel without one."""
-    folder = settings.CHANNELS[code].rsplit(".", 2)[0]
+    return _table(settings.CHANNELS[code].rsplit(".", 2)[0])
+
+
+@cache
+def _table(folder: str) -> Mapping[str, Meaning]:
     if find_spec(f"{folder}.codes") is None:
         return {}
     return getattr(import_module(f"{folder}.codes"), "MEANINGS", {})

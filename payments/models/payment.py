@@ -214,6 +214,12 @@ class Payment(FSMModelMixin, models.Model):
         """Minor units that are authorised and neither captured nor let go."""
         return max(0, self.amount_authorized - self.amount_captured)
 
+    @property
+    def let_go(self) -> int:
+        """Minor units of a hold that were released or lapsed; what was taken at once lets nothing go."""
+        taken = self.amount_captured + self.held
+        return self.amount - taken if self.capture_mode == CaptureMode.MANUAL else 0
+
     def told(self) -> dict[str, Any]:
         """What every event about this payment says."""
         return {

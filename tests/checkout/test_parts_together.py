@@ -22,7 +22,7 @@ from ledger.money import Money
 from ledger.selectors import balance
 from payments.channels.contract import Answer, DisputeNews, DisputeNewsState, Outcome
 from payments.invariants import check as payments_check
-from payments.models import Attempt, OutboxEvent, Refund
+from payments.models import Attempt, OutboxEvent, Payment, Refund
 from payments.outbox import deliver_batch
 from payments.selectors import RefundView, payments_of
 from payments.services.apply_dispute_news import apply_dispute_news
@@ -244,6 +244,15 @@ def test_a_last_capture_by_the_merchant_ends_what_it_does_not_pay(bank: Bank, he
 
     assert (row(held).state, left_of(held.order.id)) == ("FULFILLED", {"cup": 0, "tea": 0})
     assert (first.state, stock_of("cup"), broken()) == ("SENT", (9, 0), [])
+
+
+def test_the_merchant_may_take_less_than_the_order_costs(bank: Bank, held: PlacedOrder) -> None:
+    [payment] = payments_of(held.order.id)
+    less = Money(row(held).payable - 787, "CNY")
+    capture_payment(payment=payment.id, amount=less, final=True, actor="user:7", reason="x", key="c")
+    assert (row(held).state, broken()) == ("PAID", [])
+    Payment.objects.update(capture_mode="automatic")
+    assert "secured" in str(broken()), "nobody let that go"
 
 
 def test_all_that_was_taken_is_back_before_anything_left(bank: Bank, held: PlacedOrder) -> None:

@@ -156,9 +156,10 @@ def test_captures_refunds_and_closes_go_on(till: Till) -> None:
 class TestWithoutRedis:
     @pytest.fixture(autouse=True)
     def redis_is_gone(self, till: Till, settings: Any) -> Iterator[None]:
-        settings.REDIS_URL = "redis://127.0.0.1:9/0"
+        there, settings.REDIS_URL = settings.REDIS_URL, "redis://127.0.0.1:9/0"
         breakers._redis.cache_clear()
         yield
+        settings.REDIS_URL = there
         breakers._redis.cache_clear()
 
     def test_payments_go_on_with_every_breaker_closed(self, till: Till, say: Say) -> None:
