@@ -40,6 +40,9 @@ class EventBus(Protocol):
         A `consumer` goes on where it left off. `from_start` holds for a new one: else it hears what comes from now on.
         """
 
+    def close(self) -> None:
+        """Lets the connection go; the next publish makes a new one."""
+
 
 def body_of(told: Told) -> dict[str, Any]:
     """The message of the bus: everything that the outbox knows."""

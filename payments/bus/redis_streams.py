@@ -58,6 +58,9 @@ class RedisStreams:
             if not any_came:
                 yield None
 
+    def close(self) -> None:
+        self._redis.close()
+
     def _read(self, consumer: str, after: str, wait_seconds: float | None) -> Iterator[Heard]:
         block = None if wait_seconds is None else max(1, int(wait_seconds * 1000))
         while True:

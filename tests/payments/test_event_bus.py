@@ -2,11 +2,13 @@
 
 import io
 import json
+import logging
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -70,10 +72,14 @@ def prefix() -> str:
 
 
 @pytest.fixture(params=["redis", pytest.param("nats", marks=needs_nats)])
-def bus(request: pytest.FixtureRequest, prefix: str, settings: Any) -> EventBus:
+def bus(request: pytest.FixtureRequest, prefix: str, settings: Any) -> Iterator[EventBus]:
+    used: EventBus
     if request.param == "redis":
-        return RedisStreams(settings.REDIS_URL, prefix=prefix, keep=10_000)
-    return JetStream(request.getfixturevalue("nats").url, prefix=prefix, keep=10_000)
+        used = RedisStreams(settings.REDIS_URL, prefix=prefix, keep=10_000)
+    else:
+        used = JetStream(request.getfixturevalue("nats").url, prefix=prefix, keep=10_000)
+    yield used
+    used.close()
 
 
 def told(number: int, subject: str = "ord_1") -> Told:
@@ -99,6 +105,10 @@ def heard(
         if len(found) == most:
             break
     return found
+
+
+def bus_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "event bus"]
 
 
 def test_every_event_once_and_in_order(bus: EventBus) -> None:
@@ -134,7 +144,9 @@ def test_a_new_consumer_hears_what_comes_from_now_on(bus: EventBus) -> None:
 
 
 @needs_nats
-def test_what_was_acknowledged_outlives_a_killed_server(tmp_path: Path, prefix: str) -> None:
+def test_what_was_acknowledged_outlives_a_killed_server(
+    tmp_path: Path, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
     server = Nats(tmp_path)
     server.start()
     bus = JetStream(server.url, prefix=prefix, keep=10_000)
@@ -142,12 +154,36 @@ def test_what_was_acknowledged_outlives_a_killed_server(tmp_path: Path, prefix: 
         events = [told(number) for number in range(120)]
         bus.publish(events[:80])
         server.kill()
-        with pytest.raises(BusUnavailable):
-            bus.publish(events[60:])
+        for _ in range(2):
+            with pytest.raises(BusUnavailable):
+                bus.publish(events[60:])
+            assert bus_threads() == []  # nothing goes on trying by itself
         server.start()
         bus.publish(events[60:])
         assert [event.id for event in heard(bus)] == [event.id for event in events]
+        assert len([line for line in caplog.records if line.levelno >= logging.WARNING]) <= 1
     finally:
+        bus.close()
+        server.kill()
+    assert bus_threads() == []
+
+
+@needs_nats
+def test_a_server_that_hangs_is_left_in_time(tmp_path: Path, prefix: str) -> None:
+    server = Nats(tmp_path)
+    server.start()
+    bus = JetStream(server.url, prefix=prefix, keep=10_000)
+    try:
+        bus.publish([told(0)])
+        assert server.process is not None
+        server.process.send_signal(signal.SIGSTOP)
+        begun = time.monotonic()
+        with pytest.raises(BusUnavailable):
+            bus.publish([told(1)])
+        assert time.monotonic() - begun < 10
+        assert bus_threads() == []
+    finally:
+        bus.close()
         server.kill()
 
 
@@ -173,6 +209,7 @@ def test_the_relay_tells_a_bus_that_was_away_later(settings: Any, prefix: str, b
     call_command("follow_events", "--from-start", "--until-silent", "1", stdout=printed)
     [line] = printed.getvalue().splitlines()
     assert json.loads(line)["id"] == OutboxEvent.objects.get().public_id
+    registry.bus().close()
     registry.bus.cache_clear()
 
 
