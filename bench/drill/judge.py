@@ -68,7 +68,16 @@ def judge(stack: Stack, faults: dict[str, int]) -> Verdict:
             continue
         words = f"{reference}: captured, refunded and disputed are {there} at the provider and {here} here"
         (lost if here[0] - here[1] - here[2] < there[0] - there[1] - there[2] else doubled).append(words)
+    doubled += [f"{reference} is held at the provider, and nobody here knows" for reference in _held(stack)]
     return Verdict(lost=lost, doubled=doubled, stuck=still_open(stack), verify=stack.verify())
+
+
+def _held(stack: Stack) -> list[str]:
+    """What the customers' money is still reserved for. By the end all of ours was captured or let go."""
+    url = f"{stack.sandbox}/control/payments"
+    answer = httpx.get(url, params={"state": "authorized"}, timeout=60, trust_env=False)
+    answer.raise_for_status()
+    return [payment["reference"] for payment in answer.json()["payments"]]
 
 
 def _ground_truth(stack: Stack) -> dict[str, tuple[int, int, int]]:
