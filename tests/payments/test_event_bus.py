@@ -51,6 +51,11 @@ class Nats:
                 time.sleep(0.02)
         raise AssertionError("nats-server did not start")
 
+    def freeze(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)  # until then it may still answer
+
     def kill(self) -> None:
         if self.process:
             os.kill(self.process.pid, signal.SIGKILL)
@@ -175,8 +180,7 @@ def test_a_server_that_hangs_is_left_in_time(tmp_path: Path, prefix: str) -> Non
     bus = JetStream(server.url, prefix=prefix, keep=10_000)
     try:
         bus.publish([told(0)])
-        assert server.process is not None
-        server.process.send_signal(signal.SIGSTOP)
+        server.freeze()
         begun = time.monotonic()
         with pytest.raises(BusUnavailable):
             bus.publish([told(1)])
