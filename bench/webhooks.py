@@ -135,7 +135,7 @@ class Webhooks:
         """Each genuine notification was kept once and no forged one at all; the money is what the providers say."""
         kept = self._kept() - self._kept_before
         assert kept == self._genuine, f"{kept} kept of {self._genuine}"
-        verdict = judge(self._stack)
+        verdict = judge(self._stack, {})
         assert not [*verdict.lost, *verdict.doubled], [*verdict.lost[:5], *verdict.doubled[:5]]
         assert verdict.verify["ok"], verdict.verify["broken"][:5]
 
