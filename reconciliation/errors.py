@@ -65,3 +65,8 @@ class SnoozeInvalid(Refusal):
     """Something can be put off for a while, not for good and not into the past."""
 
     code = "snooze_invalid"
+
+
+class StatementNotFound(Refusal):
+    code = "statement_not_found"
+    status = 404

@@ -15,9 +15,58 @@ class DiscrepancyKind(StrEnum):
 
     AMOUNT = "amount"
     CURRENCY = "currency"
+    MISSING_HERE = "missing_here"  # they tell of it, and we know nothing of it
+    MISSING_THERE = "missing_there"  # it should have been on a statement by now
+    STATE = "state"
+    FEE = "fee"
+    DUPLICATE = "duplicate"
+    LATE = "late"  # it agrees, and came longer after the day than it may
+    DEPOSIT_MISSING = "deposit_missing"
+    DEPOSIT_AMOUNT = "deposit_amount"
+    BANK_UNEXPLAINED = "bank_unexplained"
 
 
 CLOSED = frozenset({DiscrepancyState.RESOLVED, DiscrepancyState.WRITTEN_OFF})
+
+
+class StatementState(StrEnum):
+    RECEIVED = "RECEIVED"
+    MATCHED = "MATCHED"
+    SETTLED = "SETTLED"
+    REFUSED = "REFUSED"
+    SUPERSEDED = "SUPERSEDED"
+
+
+class StatementSource(StrEnum):
+    FETCHED = "fetched"
+    UPLOADED = "uploaded"
+    COMMAND = "command"
+
+
+class StatementPhase(StrEnum):
+    """How far the work on a file has come, for those who watch."""
+
+    WAITING = "waiting"
+    LOADING = "loading"
+    MATCHING = "matching"
+    DONE = "done"
+
+
+class Side(StrEnum):
+    OURS = "ours"
+    THEIRS = "theirs"
+
+
+class TotalPart(StrEnum):
+    """What a statement's sums are made of: `theirs` is the sum of all the others."""
+
+    THEIRS = "theirs"
+    OURS = "ours"  # our movements of the statement's day
+    ONLY_THEIRS = "only_theirs"
+    ONLY_OURS = "only_ours"  # less: what theirs does not have
+    DIFFERS = "differs"  # what matched pairs lie apart, and lines that count for nothing with us
+    OTHER_DAY = "other_day"  # of another day of ours, explained by this file
+    ELSEWHERE = "elsewhere"  # less: of this day of ours, explained by a file of another day
 
 
 class SightingKind(StrEnum):

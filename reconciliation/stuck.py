@@ -103,7 +103,7 @@ def _sighting_told(row: Sighting) -> Told:
 
 
 def _mismatches(now: datetime) -> QuerySet[Discrepancy]:
-    rows = Discrepancy.objects.exclude(state__in=sorted(CLOSED))
+    rows = Discrepancy.objects.filter(file=None).exclude(state__in=sorted(CLOSED))
     return rows.annotate(
         stuck_since=F("first_seen_at"), stuck_amount=F("amount_at_risk"), stuck_currency=F("currency")
     )

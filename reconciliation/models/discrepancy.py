@@ -1,4 +1,4 @@
-"""Where the provider's word and our books differ, where orders and money do, and what people said of stuck money."""
+"""Where the provider's word and our books differ."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -12,7 +12,9 @@ from django_fsm import FSMField, FSMModelMixin, transition
 from ledger import identifiers
 from ledger.audit import StateAudit
 from reconciliation.errors import DiscrepancyClosed, DiscrepancyNotFound, NotUnderInvestigation
-from reconciliation.states import CLOSED, DiscrepancyKind, DiscrepancyState, SightingKind
+from reconciliation.models.open_item import OpenItem
+from reconciliation.models.statement import StatementFile
+from reconciliation.states import CLOSED, DiscrepancyKind, DiscrepancyState
 
 _STATES = [state.value for state in DiscrepancyState]
 _CLOSED = sorted(state.value for state in CLOSED)
@@ -49,7 +51,12 @@ def key_of(public_id: str) -> UUID:
 
 
 class Discrepancy(FSMModelMixin, models.Model):
-    """`amount` and `currency` are ours, `told_…` theirs; the amount at risk is in our currency."""
+    """`amount` and `currency` are ours, `told_…` theirs; the amount at risk is in our currency.
+
+    What a statement brought to light names its `file` and `line` there (0 where theirs has none), and shows both sides
+    as small JSON (`ours`, `theirs`); one that the other side has nothing of has an empty `told_currency` or no `ours`.
+    Fees are thousandths of a minor unit, and so is nothing else.
+    """
 
     id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
     state = FSMField(
@@ -73,6 +80,19 @@ class Discrepancy(FSMModelMixin, models.Model):
     closed_by = models.CharField(max_length=80, blank=True)
     closed_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=500, blank=True)
+    file = models.ForeignKey(StatementFile, on_delete=models.PROTECT, null=True, related_name="discrepancies")
+    line = models.IntegerField(default=0, db_default=0)
+    line_kind = models.CharField(max_length=20, blank=True, default="", db_default="")
+    their_reference = models.CharField(max_length=100, blank=True, default="", db_default="")
+    their_state = models.CharField(max_length=20, blank=True, default="", db_default="")
+    fee = models.BigIntegerField(default=0, db_default=0)
+    told_fee = models.BigIntegerField(default=0, db_default=0)
+    happened_at = models.DateTimeField(null=True)
+    ours = models.JSONField(null=True)
+    theirs = models.JSONField(null=True)
+    open_item = models.ForeignKey(
+        OpenItem, on_delete=models.PROTECT, null=True, related_name="discrepancies", db_index=False
+    )
 
     objects = DiscrepancyQuerySet.as_manager()
 
@@ -82,12 +102,27 @@ class Discrepancy(FSMModelMixin, models.Model):
         indexes = [
             models.Index(
                 fields=["first_seen_at"], condition=~Q(state__in=_CLOSED), name="reconciliation_work_queue"
-            )
+            ),
+            models.Index(
+                fields=["open_item"],
+                condition=Q(open_item__isnull=False),
+                name="reconciliation_dis_of_item",
+            ),
+            models.Index(fields=["subject"], name="reconciliation_dis_subject"),
         ]
         constraints = [
             models.UniqueConstraint(
                 fields=["channel", "subject", "kind", "amount", "currency", "told_amount", "told_currency"],
+                condition=Q(file=None),
                 name="reconciliation_discrepancy_once",
+            ),
+            models.UniqueConstraint(
+                fields=["file", "line", "kind", "subject"],
+                condition=Q(file__isnull=False),
+                name="reconciliation_once_per_line",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount_at_risk__gte=0), name="reconciliation_at_risk_not_negative"
             ),
             models.CheckConstraint(condition=Q(state__in=_STATES), name="reconciliation_discrepancy_state"),
             models.CheckConstraint(
@@ -133,91 +168,3 @@ class Discrepancy(FSMModelMixin, models.Model):
     )
     def write_off(self, *, actor: str, at: datetime) -> None:
         self.closed_by, self.closed_at = actor, at
-
-
-class SightingQuerySet(models.QuerySet["Sighting"]):
-    def sight(self, rows: list["Sighting"]) -> None:
-        """What was seen before stays as it is: since when matters."""
-        self.bulk_create(rows, ignore_conflicts=True)
-
-
-class Sighting(models.Model):
-    """An order and money that do not belong together, seen when the two were compared; gone when they do.
-
-    `subject` is the payment, or the order that has none. To compare them takes two apps' tables, so what is found is
-    kept: the list of what is stuck reads a few rows.
-    """
-
-    id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
-    kind = models.CharField(max_length=30, choices=[(kind.value, kind.value) for kind in SightingKind])
-    subject = models.CharField(max_length=80)
-    reference = models.CharField(max_length=100)
-    payment = models.CharField(max_length=80, blank=True)
-    amount = models.BigIntegerField()
-    currency = models.CharField(max_length=3)
-    first_seen_at = models.DateTimeField(db_default=Now())
-
-    objects = SightingQuerySet.as_manager()
-
-    class Meta:
-        default_permissions = ()
-        indexes = [models.Index(fields=["kind", "first_seen_at"], name="reconciliation_sighting_list")]
-        constraints = [
-            models.UniqueConstraint(fields=["subject"], name="reconciliation_sighting_once"),
-            models.CheckConstraint(condition=Q(amount__gt=0), name="reconciliation_sighting_amount"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.subject}"
-
-
-class StuckNoteQuerySet(models.QuerySet["StuckNote"]):
-    def locked(self) -> Self:
-        return self.order_by("pk").select_for_update(of=("self",))
-
-    def of(self, kind: str, subject: str) -> "StuckNote":
-        """The note of this item, locked; made when there is none."""
-        self.bulk_create([self.model(kind=kind, subject=subject)], ignore_conflicts=True)
-        return self.locked().get(kind=kind, subject=subject)
-
-    def raise_level(self, kind: str, subject: str, level: int) -> bool:
-        """Whether nobody was told of the item at this level before: one caller is told so."""
-        self.bulk_create([self.model(kind=kind, subject=subject)], ignore_conflicts=True)
-        lower = self.filter(kind=kind, subject=subject, alarm_level__lt=level)
-        return bool(lower.update(alarm_level=level))
-
-
-class StuckNote(models.Model):
-    """What is remembered of a stuck item as long as it is stuck: who has seen it, and how loudly it was told."""
-
-    id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
-    kind = models.CharField(max_length=40)
-    subject = models.CharField(max_length=80)
-    alarm_level = models.PositiveSmallIntegerField(default=0)
-    snoozed_until = models.DateTimeField(null=True)
-    snoozed_by_whom = models.CharField(max_length=80, blank=True)
-    reason = models.CharField(max_length=500, blank=True)
-
-    objects = StuckNoteQuerySet.as_manager()
-
-    class Meta:
-        default_permissions = ()
-        permissions = [
-            ("see_stuck", "Can see what money is stuck"),
-            ("repair_stuck", "Can repair it where no money is moved"),
-            ("repair_stuck_money", "Can repair it where money is moved"),
-        ]
-        constraints = [
-            models.UniqueConstraint(fields=["kind", "subject"], name="reconciliation_note_once"),
-            models.CheckConstraint(
-                condition=Q(snoozed_until=None) | (~Q(snoozed_by_whom="") & ~Q(reason="")),
-                name="reconciliation_snoozed_by_someone",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.subject}"
-
-    def snooze(self, *, until: datetime, actor: str, reason: str) -> None:
-        self.snoozed_until, self.snoozed_by_whom, self.reason = until, actor, reason[:500]
-        self.save(update_fields=["snoozed_until", "snoozed_by_whom", "reason"])

@@ -1,0 +1,17 @@
+"""Tables of reconciliation, one file per thing; `locked()` querysets are the only place that locks."""
+
+from reconciliation.models.discrepancy import Discrepancy, key_of
+from reconciliation.models.open_item import OpenItem
+from reconciliation.models.statement import StatementChunk, StatementFile, StatementTotal
+from reconciliation.models.stuck import Sighting, StuckNote
+
+__all__ = [
+    "Discrepancy",
+    "OpenItem",
+    "Sighting",
+    "StatementChunk",
+    "StatementFile",
+    "StatementTotal",
+    "StuckNote",
+    "key_of",
+]
