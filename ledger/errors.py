@@ -38,6 +38,13 @@ class BusinessKeyConflict(Refusal):
     status = 409
 
 
+class DayClosed(Refusal):
+    """The accounting day that was asked for is closed: post into an open one."""
+
+    code = "day_closed"
+    status = 409
+
+
 class TransactionNotFound(Refusal):
     code = "transaction_not_found"
     status = 404

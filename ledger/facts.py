@@ -3,8 +3,9 @@
 A debit is positive, a credit negative; that holds for balances too, so a liability that we owe is negative.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from ledger.money import Money
@@ -12,10 +13,23 @@ from ledger.money import Money
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a posting."""
+    """One line of a posting. `item` is the SKU that it is for, where there is one."""
 
     account: str
     amount: Money
+    item: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """A transaction to be written: what `post` takes."""
+
+    business_key: str
+    reference: str
+    description: str
+    entries: Sequence[Entry]
+    happened_at: datetime | None = None  # now
+    on: date | None = None  # the accounting day: that of `happened_at`, or the first open day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +48,7 @@ class TransactionView:
     reference: str
     description: str
     happened_at: datetime
+    posted_on: date
     created_at: datetime
     reverses: str  # txn_…, empty when it is no reversal
     entries: tuple[Entry, ...]

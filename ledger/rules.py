@@ -1,9 +1,13 @@
-"""The chart of accounts: which names exist, and what kind of account each is. Pure."""
+"""The chart of accounts, and what makes a posting sound. Pure."""
 
 import re
+from collections import defaultdict
+from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 
-from ledger.errors import UnknownAccount
+from ledger.errors import UnbalancedPosting, UnknownAccount
+from ledger.facts import Entry
 
 
 class Kind(StrEnum):
@@ -36,6 +40,7 @@ CHART: dict[str, Kind] = {
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
+@lru_cache(maxsize=4096)
 def kind_of(account: str) -> Kind:
     """The kind of the account called `account`. Raises `UnknownAccount`."""
     head, colon, part = account.partition(":")
@@ -43,3 +48,21 @@ def kind_of(account: str) -> Kind:
     if kind is None or (colon and not _PART.fullmatch(part)):
         raise UnknownAccount(f"{account[:80]!r} is not in the chart of accounts", param="account")
     return kind
+
+
+def refuse_unsound(entries: Sequence[Entry]) -> None:
+    """The database refuses the same at commit; here the message still reaches whoever made the mistake.
+
+    Raises `UnbalancedPosting` and `UnknownAccount`.
+    """
+    if len(entries) < 2:
+        raise UnbalancedPosting("a posting needs two entries or more", param="entries")
+    sums: dict[str, int] = defaultdict(int)
+    for entry in entries:
+        if entry.amount.minor == 0:
+            raise UnbalancedPosting(f"leave out the entry of zero for {entry.account}", param="entries")
+        sums[entry.amount.currency] += entry.amount.minor
+        kind_of(entry.account)
+    if any(sums.values()):
+        unbalanced = {currency: total for currency, total in sums.items() if total}
+        raise UnbalancedPosting(f"debits and credits differ by {unbalanced} minor units", param="entries")

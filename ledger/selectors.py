@@ -94,6 +94,7 @@ def _view(row: Transaction) -> TransactionView:
         reference=row.reference,
         description=row.description,
         happened_at=row.happened_at,
+        posted_on=row.posted_on,
         created_at=row.created_at,
         reverses=encode("txn", row.reverses_id) if row.reverses_id else "",
         entries=row.lines(),

@@ -112,6 +112,8 @@ LANGUAGES = [("zh-hans", "中文"), ("en", "English")]
 LOCALE_PATHS = [DATA_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
+# Whose midnight ends an accounting day.
+LEDGER_TIME_ZONE = env.str("LEDGER_TIME_ZONE", default="Asia/Shanghai")
 USE_I18N = True
 
 STATIC_URL = "static/"

@@ -1,19 +1,17 @@
 """Accounts, the journal and the snapshots of balances."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from typing import Any, Self
-from uuid import UUID
+from typing import Self
 
-from django.db import connection, models
+from django.db import models
 from django.db.models import F, OuterRef, Prefetch, Q, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
 
-from ledger.errors import AlreadyReversed, BusinessKeyConflict
 from ledger.facts import Entry as Line
 from ledger.identifiers import encode, new_key
-from ledger.models.triggers import AppendOnly, Balanced, EntryFits, NoUpdate
+from ledger.models.days import OpenDay
+from ledger.models.drafts import Answer, Batch, Draft
+from ledger.models.triggers import AppendOnly, Balanced, Complete, DayIsOpen, EntryFits, NoUpdate
 from ledger.money import Money
 from ledger.rules import Kind, kind_of
 
@@ -73,82 +71,28 @@ class Account(models.Model):
         return f"{self.name} {self.currency}"
 
 
-# One round trip: it posts nothing while an account is missing, and nothing when the key is taken.
-_APPEND = """
-WITH wanted AS (
-    SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[]) WITH ORDINALITY
-        AS given (name, currency, amount, position)
-), known AS (
-    SELECT wanted.position, wanted.currency, wanted.amount, ledger_account.id AS account_id
-    FROM wanted JOIN ledger_account USING (name, currency)
-), posted AS (
-    INSERT INTO ledger_transaction
-        (id, business_key, reference, description, entry_count, reverses_id, happened_at)
-    SELECT %s::uuid, %s, %s, %s, %s, %s::uuid, coalesce(%s::timestamptz, statement_timestamp())
-    WHERE (SELECT count(*) FROM known) = %s
-    ON CONFLICT DO NOTHING
-    RETURNING id
-), written AS (
-    INSERT INTO ledger_entry (transaction_id, position, account_id, currency, amount)
-    SELECT posted.id, known.position, known.account_id, known.currency, known.amount
-    FROM posted CROSS JOIN known ORDER BY known.position
-)
-SELECT (SELECT count(*) FROM known), EXISTS (SELECT FROM posted)
-"""
-
-
 class TransactionQuerySet(models.QuerySet["Transaction"]):
     def with_entries(self) -> Self:
         return self.prefetch_related(Prefetch("entries", Entry.objects.select_related("account")))
 
-    def append(
-        self,
-        *,
-        business_key: str,
-        reference: str,
-        description: str,
-        lines: Sequence[Line],
-        happened_at: datetime | None = None,
-        reverses: UUID | None = None,
-    ) -> tuple[UUID, bool]:
-        """Write a transaction once for its business key. Returns its key, and whether this call wrote it.
+    def append(self, drafts: Sequence[Draft]) -> list[Answer]:
+        """Write each draft once for its business key, all in one statement; two more when it opens accounts.
 
-        One statement, two more when it opens an account. Raises `BusinessKeyConflict` and `AlreadyReversed`.
+        For each the transaction's key and whether this call wrote it, or why it is refused.
         """
-        key = new_key()
-        names = [line.account for line in lines]
-        currencies = [line.amount.currency for line in lines]
-        amounts = [line.amount.minor for line in lines]
-        head = [key, business_key, reference, description, len(lines), reverses, happened_at, len(lines)]
-        values = [names, currencies, amounts, *head]
-        known, written = _row(_APPEND, values)
-        if known < len(lines):
-            Account.objects.open(zip(names, currencies, strict=True))
-            known, written = _row(_APPEND, values)
-        if written:
-            return key, True
-        return self._written_before(business_key, reference, lines, reverses), False
-
-    def _written_before(
-        self, business_key: str, reference: str, lines: Sequence[Line], reverses: UUID | None
-    ) -> UUID:
-        found = self.with_entries().filter(business_key=business_key).first()
-        if found is None:  # so it was the other unique constraint that refused
-            raise AlreadyReversed("this transaction is reversed already: post a new one instead")
-        content = (found.reference, found.reverses_id, Counter(found.lines()))
-        if content != (reference, reverses, Counter(lines)):
-            raise BusinessKeyConflict(
-                f"{business_key!r} was posted with other content: correct it by a reversal",
-                business_key=business_key,
-            )
-        return found.id
-
-
-def _row(sql: str, values: Sequence[Any]) -> tuple[int, bool]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        known, written = cursor.fetchone()
-    return known, written
+        batch = Batch(drafts)
+        known, written = batch.write()
+        if known < len(batch.accounts):
+            Account.objects.open(batch.accounts)
+            _, written = batch.write()
+        if written is None:
+            return [(draft.key, True) for draft in drafts]
+        others = [draft.business_key for draft in drafts if draft.key not in written]
+        before = {row.business_key: row for row in self.with_entries().filter(business_key__in=others)}
+        return [
+            (draft.key, True) if draft.key in written else draft.compared_with(before.get(draft.business_key))
+            for draft in drafts
+        ]
 
 
 class Transaction(models.Model):
@@ -163,6 +107,7 @@ class Transaction(models.Model):
         "self", null=True, on_delete=models.PROTECT, related_name="reversed_by", db_index=False
     )
     happened_at = models.DateTimeField()
+    posted_on = models.DateField(db_default=OpenDay())
     created_at = models.DateTimeField(db_default=Now())
 
     objects = TransactionQuerySet.as_manager()
@@ -179,7 +124,7 @@ class Transaction(models.Model):
                 name="ledger_transaction_reversed_once",
             ),
         ]
-        triggers = [AppendOnly(), Balanced()]
+        triggers = [AppendOnly(), Complete(), DayIsOpen()]
 
     def __str__(self) -> str:
         return self.business_key
@@ -191,7 +136,22 @@ class Transaction(models.Model):
     def lines(self) -> tuple[Line, ...]:
         """The entries as facts, in order. Read transactions by `with_entries()` before asking."""
         entries = sorted(self.entries.all(), key=lambda entry: entry.position)
-        return tuple(Line(entry.account.name, Money(entry.amount, entry.currency)) for entry in entries)
+        return tuple(
+            Line(entry.account.name, Money(entry.amount, entry.currency), entry.item) for entry in entries
+        )
+
+
+class Unfinished(models.Model):
+    """A transaction whose entries come in later statements. Written by a trigger, checked and gone at commit."""
+
+    transaction_id = models.UUIDField(primary_key=True)
+
+    class Meta:
+        verbose_name_plural = "unfinished"
+        triggers = [Balanced()]
+
+    def __str__(self) -> str:
+        return str(self.transaction_id)
 
 
 class Entry(models.Model):
@@ -207,6 +167,8 @@ class Entry(models.Model):
     )
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
+    item = models.CharField(max_length=64, blank=True, db_default="")  # SKU
+    posted_on = models.DateField(db_default=OpenDay())  # its transaction's, for the day's index
 
     class Meta:
         verbose_name_plural = "entries"
@@ -215,7 +177,10 @@ class Entry(models.Model):
             models.CheckConstraint(condition=~Q(amount=0), name="ledger_entry_not_zero"),
             models.CheckConstraint(condition=Q(position__gte=1), name="ledger_entry_position_from_one"),
         ]
-        indexes = [models.Index(fields=["account", "id"], include=["amount"], name="ledger_entry_tail")]
+        indexes = [
+            models.Index(fields=["account", "id"], include=["amount"], name="ledger_entry_tail"),
+            models.Index(fields=["account", "posted_on", "id"], include=["amount"], name="ledger_entry_day"),
+        ]
         triggers = [AppendOnly(), EntryFits()]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Triggers that keep the books, even against raw SQL. Their functions are in migration 0001."""
+"""Triggers that keep the books, even against raw SQL. Their functions are in migrations 0001 and 0002."""
 
 import pgtrigger
 from django.db import models
@@ -35,11 +35,25 @@ class NoUpdate(AppendOnly):
     operation = pgtrigger.Update
 
 
+class Complete(Guard):
+    """At once, set-based: what a statement wrote with all its entries balances in each currency.
+
+    What has entries still to come is noted as `Unfinished` and checked at commit.
+    """
+
+    name = "complete"
+    procedure = "ledger_check_new"
+    level = pgtrigger.Statement
+    when = pgtrigger.After
+    operation = pgtrigger.Insert
+    referencing = pgtrigger.Referencing(new="new_values")  # type: ignore[no-untyped-call]
+
+
 class Balanced(Guard):
     """At commit: as many entries as the transaction says, and each currency sums to zero."""
 
     name = "balanced"
-    procedure = "ledger_check_transaction"
+    procedure = "ledger_check_unfinished"
     level = pgtrigger.Row
     when = pgtrigger.After
     operation = pgtrigger.Insert
@@ -59,3 +73,24 @@ class EntryFits(Guard):
     when = pgtrigger.After
     operation = pgtrigger.Insert
     referencing = pgtrigger.Referencing(new="new_values")  # type: ignore[no-untyped-call]
+
+
+class DayIsOpen(Guard):
+    """At once: nothing is posted into a day that is closed, or that another session is closing just now."""
+
+    name = "day_is_open"
+    procedure = "ledger_check_day"
+    level = pgtrigger.Statement
+    when = pgtrigger.After
+    operation = pgtrigger.Insert
+    referencing = pgtrigger.Referencing(new="new_values")  # type: ignore[no-untyped-call]
+
+
+class InOrder(Guard):
+    """At once: only the day after the last closed one can be closed, and only when it has ended."""
+
+    name = "in_order"
+    procedure = "ledger_check_close"
+    level = pgtrigger.Row
+    when = pgtrigger.Before
+    operation = pgtrigger.Insert

@@ -2,27 +2,32 @@
 
 from django.db import connection
 
-from ledger.errors import TransactionNotFound
+from ledger.errors import Refusal, TransactionNotFound
 from ledger.facts import Entry, PostedTransaction
 from ledger.identifiers import MalformedIdentifier, decode, encode
 from ledger.models import Transaction
+from ledger.models.drafts import Draft
 
 
 def reverse(*, business_key: str, of: str, reason: str) -> PostedTransaction:
     """This will post the mirror image of transaction `of` ("txn_…"), once; the same again returns the first.
 
-    Needs an open transaction; locks nothing. Raises `TransactionNotFound`, `AlreadyReversed` and
-    `BusinessKeyConflict`.
+    It is booked today, whatever day it corrects: a closed one stays as it was. Needs an open transaction;
+    locks nothing. Raises `TransactionNotFound`, `AlreadyReversed` and `BusinessKeyConflict`.
     """
     assert connection.in_atomic_block, "reverse() belongs to the transaction of what it corrects"
     original = _find(of)
-    key, created = Transaction.objects.append(
+    draft = Draft(
         business_key=business_key,
         reference=original.reference,
         description=reason,
-        lines=[Entry(line.account, -line.amount) for line in original.lines()],
+        lines=[Entry(line.account, -line.amount, line.item) for line in original.lines()],
         reverses=original.id,
     )
+    (answer,) = Transaction.objects.append([draft])
+    if isinstance(answer, Refusal):
+        raise answer
+    key, created = answer
     return PostedTransaction(id=encode("txn", key), business_key=business_key, created=created)
 
 

@@ -1,0 +1,155 @@
+"""What is about to be written into the journal, and the one statement that writes it."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol, TypeAlias
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from ledger.errors import AlreadyReversed, BusinessKeyConflict, DayClosed, Refusal
+from ledger.facts import Entry as Line
+from ledger.identifiers import new_key
+
+# One round trip: it posts nothing while an account is missing, nothing whose key is taken, and nothing into a day
+# that was asked for and is closed. Sorted by key, so that two batches with keys in common do not deadlock.
+_WRITE = """
+WITH account AS (
+    SELECT given.number, given.currency, ledger_account.id
+    FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS given (name, currency, number)
+    JOIN ledger_account USING (name, currency)
+), head AS (
+    SELECT number, id, business_key, reference, description, entry_count, reverses_id, day,
+        coalesce(happened_at, statement_timestamp()) AS happened_at,
+        coalesce(day, (coalesce(happened_at, statement_timestamp()) AT TIME ZONE %s)::date) AS wanted
+    FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::smallint[], %s::uuid[], %s::timestamptz[],
+        %s::date[]) WITH ORDINALITY AS given
+        (id, business_key, reference, description, entry_count, reverses_id, happened_at, day, number)
+), held AS MATERIALIZED (
+    SELECT wanted, ledger_hold_day(wanted) AS posted_on
+    FROM (SELECT DISTINCT wanted FROM head ORDER BY wanted) AS days
+), posted AS (
+    INSERT INTO ledger_transaction
+        (id, business_key, reference, description, entry_count, reverses_id, happened_at, posted_on)
+    SELECT id, business_key, reference, description, entry_count, reverses_id, happened_at, held.posted_on
+    FROM head JOIN held USING (wanted)
+    WHERE (SELECT count(*) FROM account) = %s AND (head.day IS NULL OR head.day = held.posted_on)
+    ORDER BY business_key, number
+    ON CONFLICT DO NOTHING
+    RETURNING id, posted_on
+), written AS (
+    INSERT INTO ledger_entry (transaction_id, position, account_id, currency, amount, item, posted_on)
+    SELECT posted.id, line.position, account.id, account.currency, line.amount, line.item, posted.posted_on
+    FROM unnest(%s::int[], %s::smallint[], %s::int[], %s::bigint[], %s::text[]) WITH ORDINALITY AS line
+        (head, position, account, amount, item, number)
+    JOIN head ON head.number = line.head
+    JOIN posted ON posted.id = head.id
+    JOIN account ON account.number = line.account
+    ORDER BY line.number
+)
+SELECT (SELECT count(*) FROM account),
+    CASE WHEN (SELECT count(*) FROM posted) < %s THEN ARRAY(SELECT id FROM posted) END
+"""
+
+
+# The transaction's key and whether it was written just now, or why it was not.
+Answer: TypeAlias = tuple[UUID, bool] | Refusal
+
+
+class Written(Protocol):
+    """A transaction of the journal."""
+
+    id: UUID
+    reference: str
+    reverses_id: UUID | None
+
+    def lines(self) -> tuple[Line, ...]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    business_key: str
+    reference: str
+    description: str
+    lines: Sequence[Line]
+    happened_at: datetime | None = None
+    on: date | None = None
+    reverses: UUID | None = None
+    key: UUID = field(default_factory=new_key)
+
+    def compared_with(self, found: Written | None) -> Answer:
+        """What to answer when it was not written: `found` is what has its business key."""
+        if found is None:  # so it was the other unique constraint that refused, or the day
+            if self.reverses and not self.on:
+                return AlreadyReversed("this transaction is reversed already: post a new one instead")
+            return DayClosed(f"{self.on} is closed: post into an open day", param="on")
+        if self._content != (found.reference, found.reverses_id, Counter(found.lines())):
+            return BusinessKeyConflict(
+                f"{self.business_key!r} was posted with other content: correct it by a reversal",
+                business_key=self.business_key,
+            )
+        return found.id, False
+
+    @property
+    def _content(self) -> tuple[Any, ...]:
+        return self.reference, self.reverses, Counter(self.lines)
+
+
+class Batch:
+    """Drafts as columns: a list of values for each, which the statement takes apart again."""
+
+    def __init__(self, drafts: Sequence[Draft]) -> None:
+        self._drafts = drafts
+        numbers: dict[tuple[str, str], int] = {}
+        self._lines: list[tuple[int, int, int, int, str]] = []
+        for head, draft in enumerate(drafts, start=1):
+            for position, line in enumerate(draft.lines, start=1):
+                account = (line.account, line.amount.currency)
+                number = numbers.setdefault(account, len(numbers) + 1)
+                self._lines.append((head, position, number, line.amount.minor, line.item))
+        self.accounts = list(numbers)
+
+    def write(self) -> tuple[int, set[UUID] | None]:
+        """How many of the accounts exist; the keys that were written, or None for all of them."""
+        drafts = self._drafts
+        heads, positions, accounts, amounts, items = zip(*self._lines, strict=True)
+        values = [
+            _texts(name for name, _ in self.accounts),
+            _texts(currency for _, currency in self.accounts),
+            settings.LEDGER_TIME_ZONE,
+            _plain(draft.key for draft in drafts),
+            _texts(draft.business_key for draft in drafts),
+            _texts(draft.reference for draft in drafts),
+            _texts(draft.description for draft in drafts),
+            _plain(len(draft.lines) for draft in drafts),
+            _plain(draft.reverses for draft in drafts),
+            _texts(draft.happened_at.isoformat() if draft.happened_at else None for draft in drafts),
+            _plain(draft.on for draft in drafts),
+            len(self.accounts),
+            _plain(heads),
+            _plain(positions),
+            _plain(accounts),
+            _plain(amounts),
+            _texts(items),
+            len(drafts),
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(_WRITE, values)
+            known, written = cursor.fetchone()
+        return known, None if written is None else set(written)
+
+
+def _plain(values: Iterable[object]) -> str:
+    """An array of values that need no quotes. (The driver's own way takes longer than the database does.)"""
+    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
+
+
+def _texts(values: Iterable[str | None]) -> str:
+    return "{" + ",".join("NULL" if value is None else _quoted(value) for value in values) + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
