@@ -70,3 +70,87 @@ class SnoozeInvalid(Refusal):
 class StatementNotFound(Refusal):
     code = "statement_not_found"
     status = 404
+
+
+class StatementRefused(Refusal):
+    """A file that is not loaded, not even in part. `context` names its `line` and `column`, where one is at fault."""
+
+    code = "statement_refused"
+
+    def __init__(self, message: str, *, line: int = 0, column: str = "") -> None:
+        context = {"line": line or None, "column": column or None}
+        super().__init__(message, param="file", **{key: value for key, value in context.items() if value})
+
+
+class StatementDamaged(StatementRefused):
+    """Bytes that no writer of this format writes."""
+
+    code = "statement_damaged"
+
+
+class StatementTruncated(StatementRefused):
+    """The end is missing."""
+
+    code = "statement_truncated"
+
+
+class StatementTotalsDiffer(StatementRefused):
+    """The file's own totals are not those of its rows."""
+
+    code = "statement_totals_differ"
+
+
+class StatementOtherMerchant(StatementRefused):
+    """It is about somebody else's account."""
+
+    code = "statement_other_merchant"
+
+
+class StatementOtherCurrency(StatementRefused):
+    code = "statement_other_currency"
+
+
+class StatementOtherDay(StatementRefused):
+    """It is about another day than the one that it is imported for."""
+
+    code = "statement_other_day"
+
+
+class StatementMixedDays(StatementRefused):
+    """It begins with the right day and goes on with others."""
+
+    code = "statement_mixed_days"
+
+
+class StatementTooLarge(StatementRefused):
+    """Unpacked, it is larger than any statement, or than anything honest of this packed size."""
+
+    code = "statement_too_large"
+
+
+class StatementUnsafeArchive(StatementRefused):
+    """An archive with members that no statement has."""
+
+    code = "statement_unsafe_archive"
+
+
+class StatementColumnMissing(StatementRefused):
+    code = "statement_column_missing"
+
+
+class StatementRowMalformed(StatementRefused):
+    """A row that can not be read."""
+
+    code = "statement_row_malformed"
+
+
+class StatementFormatUnknown(StatementRefused):
+    """No parser reads this kind of file."""
+
+    code = "statement_format_unknown"
+
+
+class StatementMappingInvalid(StatementRefused):
+    """What was saved of a bank's columns can not be used."""
+
+    code = "statement_mapping_invalid"

@@ -1,0 +1,168 @@
+"""From cells to values: whole numbers, never floats, and nothing that is guessed. Pure."""
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from typing import Final
+
+from reconciliation.errors import (
+    StatementMixedDays,
+    StatementOtherCurrency,
+    StatementOtherDay,
+    StatementOtherMerchant,
+    StatementRefused,
+    StatementRowMalformed,
+)
+from reconciliation.parsers.contract import Told
+
+BEIJING: Final = timezone(timedelta(hours=8))
+_LONGEST_ID: Final = 64
+_LONGEST_TEXT: Final = 200
+_LONGEST_SEEN: Final = 1000
+_LONGEST_AMOUNT: Final = 16
+_HIDDEN: Final = "[card number]"
+# Not inside a longer number or a fraction.
+_CARD_LIKE: Final = re.compile(r"(?<!\d)(?<!\d\.)\d(?:[ -]?\d){12,18}(?!\d)(?!\.\d)")
+_SPACES: Final = re.compile(r"\s+")
+
+
+class Unreadable(ValueError):
+    """A cell that is not what its column holds."""
+
+    def __init__(self, cell: str, expected: str) -> None:
+        super().__init__(f"{hidden(cell)[:40]!r} is not {expected}")
+        self.cell = cell
+
+
+@lru_cache(maxsize=1 << 16)
+def decimal(text: str, digits: int) -> int:
+    """`decimal("-12.30", 2)` → -1230. Exactly so many digits behind the point, and nothing else."""
+    whole, _, rest = text.removeprefix("-").partition(".")
+    both = whole + rest
+    if (
+        len(rest) != digits
+        or not whole
+        or not (both.isascii() and both.isdecimal())
+        or len(both) > _LONGEST_AMOUNT
+    ):
+        raise Unreadable(text, f"an amount with {digits} decimals")
+    return -int(both) if text[0] == "-" else int(both)
+
+
+@lru_cache(maxsize=1 << 16)
+def loose_decimal(text: str, digits: int) -> int:
+    """The same for writers that leave out zeros: up to so many digits behind the point ("12", "12.5")."""
+    whole, _, rest = text.strip().partition(".")
+    if len(rest) > digits and rest[digits:].strip("0") == "":
+        rest = rest[:digits]
+    return decimal(f"{whole}.{rest.ljust(digits, '0')}" if digits else f"{whole}.{rest}", digits)
+
+
+@lru_cache(maxsize=1 << 16)
+def count(text: str) -> int:
+    """`"20"`, and `"20.0"` as some bills write it."""
+    whole = text.strip().removesuffix(".0")
+    if not (whole.isascii() and whole.isdecimal()) or len(whole) > _LONGEST_AMOUNT:
+        raise Unreadable(text, "a count")
+    return int(whole)
+
+
+@lru_cache(maxsize=1 << 17)
+def moment(text: str, zone: tzinfo) -> datetime:
+    """`"2026-11-20 10:11:12"`, and nothing else."""
+    try:
+        if len(text) != 19 or text[10] != " ":
+            raise Unreadable(text, "a time like 2026-11-20 10:11:12")
+        return datetime.fromisoformat(text).replace(tzinfo=zone)
+    except ValueError as problem:
+        raise Unreadable(text, "a time like 2026-11-20 10:11:12") from problem
+
+
+def identifier(text: str) -> str:
+    """An identifier of theirs or ours, without the tab that some writers put behind it."""
+    found = text.strip()
+    if len(found) > _LONGEST_ID or not found.isascii():
+        raise Unreadable(text, "an identifier")
+    return found
+
+
+def cut(text: str) -> str:
+    """Free text, on one line and without card numbers."""
+    return _cut(text[:_LONGEST_SEEN])
+
+
+@lru_cache(maxsize=1 << 14)
+def _cut(text: str) -> str:
+    return _SPACES.sub(" ", hidden(text)).strip()[:_LONGEST_TEXT]
+
+
+def hidden(text: str) -> str:
+    """`text` without card numbers: no statement may bring them into our tables."""
+    return _CARD_LIKE.sub(_hide, text)
+
+
+def _hide(match: re.Match[str]) -> str:
+    digits = re.sub(r"\D", "", match[0])
+    # UnionPay's cards may carry no right check digit.
+    return _HIDDEN if digits.startswith("62") or _passes_luhn(digits) else match[0]
+
+
+def _passes_luhn(digits: str) -> bool:
+    total = 0
+    for place, character in enumerate(reversed(digits)):
+        value = int(character) * (1 + place % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def malformed(
+    problem: ValueError, *, line: int, header: Sequence[str], cells: Sequence[str]
+) -> StatementRefused:
+    """The refusal that names the line, and the column in which the unreadable cell stands."""
+    cell = getattr(problem, "cell", None)
+    column = next((name for name, value in zip(header, cells, strict=False) if value == cell), "")
+    where = f"Line {line}, column {column!r}" if column else f"Line {line}"
+    return StatementRowMalformed(
+        f"{where}: {problem}. Fetch the file again; if it stays so, show it to its writer.",
+        line=line,
+        column=column,
+    )
+
+
+def wrong_width(found: int, wanted: int, *, line: int) -> StatementRefused:
+    return StatementRowMalformed(
+        f"Line {line} has {found} columns, the header {wanted}: fetch the file again.", line=line
+    )
+
+
+def require_day(told: Told, day: date, *, line: int, first: bool) -> None:
+    """Refuses a row of a day that the file is not about."""
+    if told.covers(day):
+        return
+    span = f"{told.day}" if told.day == told.last else f"{told.day} to {told.last}"
+    if first:
+        raise StatementOtherDay(
+            f"Line {line} is of {day}, and this was to be the statement of {span}: import it for that.",
+            line=line,
+        )
+    raise StatementMixedDays(
+        f"Line {line} is of {day}, the lines before it of {span}: ask for one file per day.", line=line
+    )
+
+
+def require_merchant(told: Told, merchant: str, *, line: int) -> None:
+    if told.merchant and merchant != told.merchant:
+        raise StatementOtherMerchant(
+            f"Line {line} is about the account {hidden(merchant)[:40]!r}, not {told.merchant!r}: check which account "
+            "the file was fetched from.",
+            line=line,
+        )
+
+
+def require_currency(told: Told, currency: str, *, line: int) -> None:
+    if told.currency and currency != told.currency:
+        raise StatementOtherCurrency(
+            f"Line {line} is in {currency[:8]!r}, and this was to be a statement in {told.currency}.",
+            line=line,
+        )

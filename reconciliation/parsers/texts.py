@@ -1,0 +1,94 @@
+"""From bytes to lines and cells. Pure."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from reconciliation.errors import StatementColumnMissing, StatementDamaged, StatementRowMalformed
+from reconciliation.parsers.archives import Content
+
+_BLOCK: Final = 1 << 20
+_BOM: Final = "\ufeff"
+# Full-width forms that one writer uses and the next does not.
+_WIDTHS: Final = str.maketrans("（）：／", "():/", f"　 \t{_BOM}")
+
+
+def lines_of(content: Content, encoding: str) -> Iterator[str]:
+    """Every line without its end. Refuses what is not in this encoding, and lines longer than a megabyte."""
+    rest, number = b"", 1
+    while block := content.read(_BLOCK):
+        head, end, tail = block.rpartition(b"\n")
+        if not end:
+            rest += block
+            if len(rest) > _BLOCK:
+                raise StatementDamaged(f"Line {number} does not end: this is no text file.", line=number)
+            continue
+        lines = _decoded(rest + head, encoding, number)
+        yield from lines
+        number += len(lines)
+        rest = tail
+    if rest:
+        yield from _decoded(rest, encoding, number)
+
+
+def _decoded(block: bytes, encoding: str, number: int) -> list[str]:
+    try:
+        text = block.decode(encoding)
+    except UnicodeDecodeError as problem:
+        at = number + block.count(b"\n", 0, problem.start)
+        raise StatementDamaged(
+            f"Line {at} is not {encoding.upper()} text: fetch the file again.", line=at
+        ) from problem
+    if "\0" in text:
+        at = number + text.count("\n", 0, text.index("\0"))
+        raise StatementDamaged(f"Line {at} holds zero bytes: fetch the file again.", line=at)
+    return text.removesuffix("\r").replace("\r\n", "\n").split("\n")
+
+
+class Table:
+    """Rows of CSV and where in the file they stand."""
+
+    def __init__(self, lines: Iterable[str], *, delimiter: str = ",", strict: bool = True) -> None:
+        # The library wants line ends: without them, a quoted cell over two lines would lose its own.
+        self._reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=strict)
+
+    @property
+    def number(self) -> int:
+        """Of the line read last."""
+        return self._reader.line_num
+
+    def rows(self) -> Iterator[list[str]]:
+        try:
+            yield from self._reader
+        except csv.Error as problem:
+            raise StatementRowMalformed(
+                f"Line {self.number} is not CSV ({problem}): fetch the file again.", line=self.number
+            ) from problem
+
+
+def normalised(header: str) -> str:
+    """A column's name without what differs between its writers: the width of brackets, spaces, tabs."""
+    return header.translate(_WIDTHS)
+
+
+def positions(header: Sequence[str], wanted: Sequence[str], *, line: int) -> list[int]:
+    """Where the `wanted` columns are. A name may be several ("a|b"), and one that may be missing ends in "?".
+
+    A column that is missing and may be is one behind the last: there every row gets an empty cell.
+    """
+    places = {name: place for place, name in reversed([*enumerate(map(normalised, header))])}
+    return [_position(places, name, len(header), line) for name in wanted]
+
+
+def _position(places: dict[str, int], name: str, absent: int, line: int) -> int:
+    names = name.removesuffix("?").split("|")
+    for one in names:
+        if one in places:
+            return places[one]
+    if name.endswith("?"):
+        return absent
+    raise StatementColumnMissing(
+        f"The header in line {line} has no column {names[0]!r}: this is another kind of file, or a new layout of it.",
+        line=line,
+        column=names[0],
+    )

@@ -1,0 +1,146 @@
+"""WeChat Pay's trade bill. Its three sorts (ALL, SUCCESS, REFUND) differ in columns only. Pure.
+
+A refund is listed on the day it was accepted, with the state it had when the file was written. Amounts are those that
+reach or leave our account: without what coupons of WeChat's paid.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any, BinaryIO, Final
+
+from reconciliation.parsers.contract import Told
+from reconciliation.parsers.fields import (
+    BEIJING,
+    Unreadable,
+    cut,
+    decimal,
+    identifier,
+    malformed,
+    moment,
+    require_currency,
+    require_day,
+    require_merchant,
+)
+from reconciliation.parsers.texts import positions
+from reconciliation.parsers.ticked import Ticked
+from reconciliation.rows import Line, LineKind, LineState
+
+_COLUMNS: Final = (
+    *("交易状态", "微信订单号", "商户订单号", "商品名称", "手续费", "货币种类", "商户号", "特约商户号?"),
+    *(
+        "交易时间",
+        "应结订单金额",
+        "微信退款单号?",
+        "商户退款单号?",
+        "退款金额?",
+        "退款状态?",
+        "退款申请时间?",
+    ),
+)
+# The summary's column → the column that it sums, and its decimals.
+_SUMS: Final[Mapping[str, tuple[str, int]]] = MappingProxyType(
+    {
+        "应结订单总金额": ("应结订单金额", 2),
+        "退款总金额": ("退款金额", 2),
+        "充值券退款总金额": ("充值券退款金额", 2),
+        "手续费总金额": ("手续费", 5),
+        "订单总金额": ("订单金额", 2),
+        "申请退款总金额": ("申请退款金额", 2),
+    }
+)
+_PAID: Final = "SUCCESS"
+_BACK: Final = ("REFUND", "REVOKED")
+# CHANGE: the customer's bank did not take it, and the money waits until we say where it shall go.
+_REFUND_STATES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "SUCCESS": LineState.SUCCESS.value,
+        "PROCESSING": LineState.PROCESSING.value,
+        "CHANGE": LineState.PROCESSING.value,
+        "FAIL": LineState.FAILED.value,
+    }
+)
+# Plain text instead of members: a million rows are read a day.
+_PAYMENT, _REFUND, _SUCCESS = LineKind.PAYMENT.value, LineKind.REFUND.value, LineState.SUCCESS.value
+
+
+def read(stream: BinaryIO, told: Told) -> Iterator[Line]:
+    bill = Ticked(stream)
+    header = bill.header
+    pick = itemgetter(*positions(header, _COLUMNS, line=1))
+    sums = {name: place for name, place in _SUMS.items() if place[0] in header}
+    pick_sums = itemgetter(*(header.index(column) for column, _ in sums.values()))
+    digits = [digits for _, digits in sums.values()]
+    totals = [0] * len(digits)
+    trade = _Trade(told)
+    rows = 0
+    for number, cells in bill.rows():
+        rows += 1
+        try:
+            line = trade.line(number, pick(cells))
+            amounts = map(decimal, pick_sums(cells), digits)
+            totals = [total + amount for total, amount in zip(totals, amounts, strict=True)]
+        except ValueError as problem:
+            raise malformed(problem, line=number, header=header, cells=cells) from problem
+        yield line
+    found = dict(zip(sums, zip(totals, digits, strict=True), strict=True))
+    bill.agree({"总交易单数": rows}, found)
+
+
+class _Trade:
+    """What is the same in every row is compared once and remembered."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._known: set[tuple[str, str, str]] = set()
+        self._days: set[str] = set()
+
+    def line(self, number: int, cells: Sequence[Any]) -> Line:
+        state, theirs, ours, subject, fee, currency, merchant, sub_merchant = cells[:8]
+        time, amount, refund, our_refund, refunded, refund_state, asked = cells[8:]
+        if (currency, merchant, sub_merchant) not in self._known:
+            self._require_ours(currency, merchant, sub_merchant, number)
+        happened = asked or time
+        if happened[:10] not in self._days:
+            self._require_day(happened, number)
+        common = (currency, moment(happened, BEIJING))
+        if state == _PAID:
+            return tuple.__new__(
+                Line,
+                (
+                    *(number, _PAYMENT, identifier(ours), "", identifier(theirs), ""),
+                    *(decimal(amount, 2), decimal(fee, 5), *common, _SUCCESS, cut(subject)),
+                ),
+            )
+        if state not in _BACK:
+            raise Unreadable(state, "a state of a trade")
+        if refund_state not in _REFUND_STATES:
+            raise Unreadable(refund_state, "a state of a refund")
+        return tuple.__new__(
+            Line,
+            (
+                *(number, _REFUND, identifier(our_refund), identifier(ours), identifier(refund), ""),
+                *(
+                    -decimal(refunded, 2),
+                    decimal(fee, 5),
+                    *common,
+                    _REFUND_STATES[refund_state],
+                    cut(subject),
+                ),
+            ),
+        )
+
+    def _require_ours(self, currency: str, merchant: str, sub_merchant: str, number: int) -> None:
+        """A partner's bill names the partner and, beside it, the shop."""
+        if merchant != self._told.merchant and sub_merchant.strip("0"):
+            merchant = sub_merchant
+        require_merchant(self._told, merchant, line=number)
+        require_currency(self._told, currency, line=number)
+        if len(currency) != 3 or not currency.isascii() or not currency.isupper():
+            raise Unreadable(currency, "a currency")
+        self._known.add((currency, merchant, sub_merchant))
+
+    def _require_day(self, time: str, number: int) -> None:
+        day = moment(time, BEIJING).date()
+        require_day(self._told, day, line=number, first=not self._days)
+        self._days.add(time[:10])
