@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from django.db import models
 from django.db.models import Count, F, Max, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django_fsm import FSMField, FSMModelMixin, transition
 
@@ -32,6 +33,8 @@ _CHANGING = [
     "three_d_secure",
     "answer",
     "brought",
+    "brought_at",
+    "booked_at",
     "mismatch",
     "unknown_since",
     "unknown_alarms",
@@ -144,6 +147,8 @@ class Attempt(FSMModelMixin, models.Model):
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField()
     brought = models.BigIntegerField(default=0, db_default=0)  # what of the payment's captured sum came by it
+    brought_at = models.DateTimeField(null=True)  # when the provider took it, as far as told
+    booked_at = models.DateTimeField(null=True)  # when we learned of it
     request = models.JSONField(default=dict)
     # whose sealed token takes the place of one in `request`
     saved_method = models.ForeignKey(
@@ -191,6 +196,13 @@ class Attempt(FSMModelMixin, models.Model):
             models.Index(
                 fields=["unknown_since"], condition=Q(state=S.UNKNOWN), name="attempt_unknown_since"
             ),
+            # `payments_movement` reads a channel's money of a day.
+            models.Index(
+                F("channel"),
+                Coalesce("brought_at", "answered_at", "created_at"),
+                condition=Q(brought__gt=0),
+                name="attempt_movements",
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="attempt_amount_positive"),
@@ -225,6 +237,12 @@ class Attempt(FSMModelMixin, models.Model):
     def store(self) -> None:
         """Write all that may change after creation; the row must be locked."""
         self.save(update_fields=_CHANGING)
+
+    def bring(self, amount: int, happened_at: datetime | None) -> None:
+        """A part of the payment's money came by it."""
+        self.brought += amount
+        self.booked_at = self.booked_at or timezone.now()
+        self.brought_at = self.brought_at or happened_at or self.booked_at
 
     @property
     def public_id(self) -> str:

@@ -6,6 +6,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django_fsm import FSMField, FSMModelMixin, transition
 
@@ -27,6 +28,9 @@ _CHANGING = [
     "code",
     "message",
     "approved_by",
+    "returned_at",
+    "booked_at",
+    "came_back",
     "closed",
     "hand_by",
     "hand_account",
@@ -96,6 +100,10 @@ class Refund(FSMModelMixin, models.Model):
     requested_by = models.CharField(max_length=100)
     approved_by = models.CharField(max_length=100, blank=True, default="", db_default="")
     movement = models.PositiveSmallIntegerField(default=1, db_default=1)
+    returned_at = models.DateTimeField(null=True)  # when the provider sent the money back, as far as told
+    booked_at = models.DateTimeField(null=True)  # when we learned of it
+    # Movements whose money came back to us: [{"part", "returned_at", "back_at", "booked_at"}], oldest first.
+    came_back = models.JSONField(default=list, db_default=[])
     closed = models.BooleanField(default=False, db_default=False)
     hand_by = models.CharField(max_length=100, blank=True, default="", db_default="")
     hand_account = models.CharField(max_length=64, blank=True, default="", db_default="")
@@ -121,6 +129,13 @@ class Refund(FSMModelMixin, models.Model):
                 fields=["created_at"], condition=Q(state=S.AWAITING_APPROVAL), name="refund_to_approve"
             ),
             models.Index(fields=["created_at"], condition=_NEEDS_PERSON, name="refund_needs_person"),
+            # `payments_movement` reads the money of a day.
+            models.Index(
+                Coalesce("returned_at", "asked_at", "created_at"),
+                condition=Q(state=S.SUCCEEDED),
+                name="refund_movements",
+            ),
+            models.Index(fields=["created_at"], condition=~Q(came_back=[]), name="refund_came_back"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive"),
@@ -229,7 +244,9 @@ class Refund(FSMModelMixin, models.Model):
         self.next_check_at = timezone.now() + self.pause()
 
     @transition(field=state, source=[S.PROCESSING, S.UNKNOWN], target=S.SUCCEEDED)
-    def succeed(self) -> None:
+    def succeed(self, happened_at: datetime | None = None) -> None:
+        self.booked_at = timezone.now()
+        self.returned_at = happened_at or self.booked_at
         self.code = self.message = ""
 
     @transition(field=state, source=[S.REQUESTED, S.PROCESSING, S.UNKNOWN], target=S.FAILED)
@@ -238,9 +255,15 @@ class Refund(FSMModelMixin, models.Model):
         self.code, self.message, self.closed = code[:80], message[:300], False
 
     @transition(field=state, source=S.SUCCEEDED, target=S.FAILED)
-    def come_back(self, code: str, message: str) -> None:
+    def come_back(self, code: str, message: str, happened_at: datetime | None = None) -> None:
         """The bank could not take the money, and the channel returned it to us."""
         self.code, self.message, self.closed = code[:80], message[:300], False
+        now = timezone.now()
+        sent_at = self.returned_at or self.asked_at or self.created_at
+        times = {"returned_at": sent_at, "back_at": happened_at or now, "booked_at": now}
+        told = {name: moment.isoformat() for name, moment in times.items()}
+        self.came_back = [*self.came_back, {"part": self.movement, **told}]
+        self.returned_at = self.booked_at = None
 
     @transition(field=state, source=[S.FAILED, S.AWAITING_APPROVAL], target=S.UNKNOWN)
     def doubt(self) -> None:

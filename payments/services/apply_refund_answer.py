@@ -92,7 +92,7 @@ def _posted(payment: Payment, refund: Refund, happened_at: datetime | None) -> P
 
 
 def _returned(payment: Payment, refund: Refund, answer: Answer) -> list[Event]:
-    refund.succeed()
+    refund.succeed(answer.happened_at)
     payment.amount_refunding -= refund.amount
     payment.amount_refunded += refund.amount
     _posted(payment, refund, answer.happened_at)
@@ -107,7 +107,7 @@ def _returned(payment: Payment, refund: Refund, answer: Answer) -> list[Event]:
 
 
 def _came_back(payment: Payment, refund: Refund, answer: Answer) -> list[Event]:
-    refund.come_back(answer.code or answer.outcome.value, answer.message)
+    refund.come_back(answer.code or answer.outcome.value, answer.message, answer.happened_at)
     payment.amount_refunded -= refund.amount
     reverse(
         business_key=f"{_key(refund, refund.movement)}:returned",

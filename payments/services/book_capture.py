@@ -33,7 +33,7 @@ def book_capture(
         payment.succeed(amount)
     else:
         payment.take_more(amount)
-    attempt.brought += amount
+    attempt.bring(amount, answer.happened_at)
     post(
         business_key=f"{payment.public_id}:capture:{payment.captures}",
         reference=payment.reference,
