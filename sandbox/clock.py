@@ -1,11 +1,14 @@
-"""The world's clock: it can jump forward, never back, and what falls due on the way happens at once."""
+"""The world's clock: it jumps forward, and what falls due on the way happens at once.
+
+Back it goes only while nobody has paid or asked to: a month of the past begins so, and then lives day by day.
+"""
 
 import json
 import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox import payments
+from sandbox import payments, payouts
 from sandbox.appointments import DISPUTE
 from sandbox.provider import ActionRefused, Payment, World
 
@@ -13,6 +16,7 @@ log = logging.getLogger("sandbox.clock")
 
 _AHEAD = "clock.ahead"
 _AT_ONCE = 200
+_LONGEST_BACK_SECONDS = 400 * 86_400
 
 
 def wind(world: World) -> None:
@@ -25,17 +29,20 @@ def shown(world: World) -> dict[str, Any]:
 
 
 def move(world: World, *, advance: float | None = None, until: str | None = None) -> None:
-    """Jump by `advance` seconds or to the moment `until`. Raises ValueError for a jump back.
+    """Jump by `advance` seconds or to the moment `until`. Raises ValueError for a jump back from what happened.
 
     What expired or fell due has happened when this returns; notifications that are due leave right after.
     """
     if (advance is None) == (until is None):
         raise ValueError('say either {"advance": seconds} or {"set": "2030-01-31T12:00:00Z"}')
     seconds = _moment(until) - world.now() if until is not None else float(advance or 0)
-    if not 0 <= seconds < 10**10:
-        raise ValueError("the clock only goes forward")
+    if not _earliest(world) <= seconds < 10**10:
+        raise ValueError(
+            "the clock only goes forward once a payment exists, and at most 400 days back before"
+        )
     world.storage.keep(_AHEAD, repr(world.ahead + seconds))
     world.ahead += seconds
+    payouts.begin(world)
     let_happen(world)
     world.wake_deliveries.set()
 
@@ -44,6 +51,7 @@ def let_happen(world: World) -> None:
     """Everything that the clock brings by itself, until nothing of it is due any more."""
     while payments.expire_due(world) or _keep_appointments(world):
         continue
+    payouts.let_fall_due(world)
     for provider in world.providers.values():
         provider.tick(world)
 
@@ -69,6 +77,12 @@ def _keep(world: World, payment: Payment, deed: str, content: str) -> None:
         payments.dispute(world, payment.id, **json.loads(content))
     else:
         world.providers[payment.channel].keep_appointment(world, payment, deed, content)
+
+
+def _earliest(world: World) -> float:
+    """The longest jump back that still goes before everything that happened."""
+    begun = world.storage.row("SELECT 1 FROM payments LIMIT 1")
+    return 0.0 if begun else min(0.0, -_LONGEST_BACK_SECONDS - world.ahead)
 
 
 def _moment(text: str) -> float:

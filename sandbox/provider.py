@@ -4,10 +4,11 @@ import asyncio
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from starlette.routing import BaseRoute
@@ -124,6 +125,29 @@ class Trouble:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class PayoutTerms:
+    """How a channel pays its merchants each day: `day_shift` seconds after a UTC day began, its own has begun.
+
+    The payout of a day leaves `made_after` seconds after that day's end, and is at the bank `arrives_after` later.
+    """
+
+    payer: str
+    key: "Callable[[World, str, date], str]"
+    text: "Callable[[World, str, date, str], str]"
+    day_shift: float
+    made_after: float
+    arrives_after: float
+
+    def hour_of(self, day: int) -> float:
+        """When the payout of this day (counted from 1970) leaves."""
+        return (day + 1) * 86_400 - self.day_shift + self.made_after
+
+    def last_hour(self, now: float) -> float:
+        """The last moment at which payouts have left."""
+        return self.hour_of(int((now - self.hour_of(0)) // 86_400))
+
+
 class ActionRefused(Exception):
     """The payment is not in a state for this action; the message says why."""
 
@@ -141,6 +165,12 @@ class Provider(ABC):
     refunds_can_come_back: bool = False
     # where the merchants' own calls arrive: only these meet the random mix; people's pages never do
     api_paths: Sequence[str] = ()
+
+    # SQL of every movement of money: merchant, currency, kind, reference and parent (the merchant's), number (its
+    # own), amount (signed, as the merchant sees it), fee (kept; negative when given back), moved_at
+    movements: str = ""
+    # how it pays its merchants, unless it has a way of its own
+    pays_out: PayoutTerms | None = None
 
     def prepare(self, world: World) -> None:
         """Make keys at the first start."""

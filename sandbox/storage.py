@@ -78,6 +78,13 @@ CREATE TABLE IF NOT EXISTS appointments (
     deed TEXT NOT NULL, content TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS appointments_due ON appointments (due_at);
+CREATE TABLE IF NOT EXISTS payouts (
+    id TEXT PRIMARY KEY, channel TEXT NOT NULL, merchant TEXT NOT NULL REFERENCES merchants(id),
+    currency TEXT NOT NULL, amount INTEGER NOT NULL CHECK (amount > 0), day TEXT NOT NULL, payer TEXT NOT NULL,
+    text TEXT NOT NULL, made_at REAL NOT NULL, arrives_at REAL NOT NULL, booked INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS payouts_made ON payouts (channel, merchant, made_at);
+CREATE INDEX IF NOT EXISTS payouts_arriving ON payouts (arrives_at) WHERE booked = 0;
 CREATE TABLE IF NOT EXISTS occurrences (subject TEXT PRIMARY KEY, seen INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS mishaps (kind TEXT PRIMARY KEY, happened INTEGER NOT NULL) WITHOUT ROWID;
 """

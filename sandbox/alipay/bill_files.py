@@ -32,7 +32,10 @@ _FUND_SUMMARY = "类型,收入笔数,收入金额（+元）,支出笔数,支出�
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """A payment ("pay") or a refund; `number` is the refund's, `fee` what Alipay keeps of the payment."""
+    """A payment ("pay"), a "refund", or what went to the bank ("withdraw").
+
+    `number` is the refund's, `fee` what Alipay keeps of the payment.
+    """
 
     kind: str
     trade_no: str
@@ -99,7 +102,7 @@ def fund_zip(
 
 def _changes(one: Movement) -> list[tuple[str, int]]:
     if one.kind != "pay":
-        return [("交易退款", -one.amount)]
+        return [("提现" if one.kind == "withdraw" else "交易退款", -one.amount)]
     return [("在线支付", one.amount), *([("收费", -one.fee)] if one.fee else [])]
 
 
@@ -115,9 +118,15 @@ def _detail_row(one: Movement) -> list[str]:
 
 def _fund_row(one: Movement, kind: str, change: int, balance: int) -> list[str]:
     flow = f"{int(one.moved_at * 1000)}{one.trade_no[-8:]}{'1' if kind == '收费' else '0'}"
+    reference = f"{one.reference}\t" if one.reference else ""
     return [
-        *(f"{flow}\t", f"{one.trade_no}\t", f"{one.reference}\t", one.subject, written_time(one.moved_at)),
-        *(BUYER["buyer_logon_id"], _yuan(max(change, 0)), _yuan(min(change, 0)), _yuan(balance)),
+        *(f"{flow}\t", f"{one.trade_no}\t", reference, one.subject, written_time(one.moved_at)),
+        *(
+            "" if one.kind == "withdraw" else BUYER["buyer_logon_id"],
+            _yuan(max(change, 0)),
+            _yuan(min(change, 0)),
+            _yuan(balance),
+        ),
         *("支付宝", kind, f"{one.number}\t" if one.number else ""),
     ]
 

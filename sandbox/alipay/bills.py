@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 from sandbox.alipay import bill_files, signing, trades
 from sandbox.alipay.bill_files import Movement
 from sandbox.alipay.trades import Account
-from sandbox.provider import World
+from sandbox.provider import PayoutTerms, World
 
 KINDS = ("trade", "signcustomer")
 _BEIJING = timezone(timedelta(hours=8))
@@ -27,15 +27,42 @@ _ADDRESS_LIVES_SECONDS = 30
 _PATH = "/alipay/downloadBillFile.resource"
 
 SCHEMA = """
-CREATE VIEW IF NOT EXISTS alipay_movements AS
+DROP VIEW IF EXISTS alipay_movements;
+CREATE VIEW alipay_movements AS
     SELECT p.merchant, 'pay' AS kind, t.trade_no, p.reference, t.subject, t.created_at, t.paid_at AS moved_at,
            p.amount, '' AS number, (p.amount * 6 + 500) / 1000 AS fee
     FROM alipay_trades t JOIN payments p ON p.id = t.payment WHERE t.paid_at IS NOT NULL
     UNION ALL
     SELECT p.merchant, 'refund', t.trade_no, p.reference, t.subject, t.created_at, r.refunded_at,
            r.amount, r.out_request_no, 0
-    FROM alipay_refunds r JOIN alipay_trades t ON t.payment = r.payment JOIN payments p ON p.id = t.payment;
+    FROM alipay_refunds r JOIN alipay_trades t ON t.payment = r.payment JOIN payments p ON p.id = t.payment
+    UNION ALL
+    SELECT merchant, 'withdraw', id, '', '提现', made_at, made_at, amount, '', 0 FROM payouts WHERE channel = 'alipay';
 """
+MOVEMENTS = """
+    SELECT merchant, 'CNY' AS currency, CASE kind WHEN 'pay' THEN 'payment' ELSE kind END AS kind,
+           CASE kind WHEN 'pay' THEN reference ELSE number END AS reference,
+           CASE kind WHEN 'pay' THEN '' ELSE reference END AS parent, trade_no AS number,
+           CASE kind WHEN 'pay' THEN amount ELSE -amount END AS amount, fee, moved_at
+    FROM alipay_movements WHERE kind <> 'withdraw'
+"""
+
+
+def _payout_key(world: World, merchant: str, day: date) -> str:
+    account = trades.account_of(world, merchant=merchant)
+    assert account is not None
+    return f"{day:%Y%m%d}{account.seller_id[-8:]}W"
+
+
+# The balance of each day is withdrawn two hours after it ended, and is at the bank at ten.
+PAYS_OUT = PayoutTerms(
+    payer="Alipay",
+    key=_payout_key,
+    text=lambda world, merchant, day, key: f"ALIPAY WITHDRAWAL {key}",
+    day_shift=8 * 3600,
+    made_after=2 * 3600,
+    arrives_after=8 * 3600,
+)
 
 
 def routes(world: World) -> list[BaseRoute]:
@@ -64,7 +91,7 @@ def read_day(text: object) -> date | None:
 
 def is_written(world: World, account: Account, kind: str, day: date) -> bool:
     written = datetime.combine(day, time(), _BEIJING) + _WRITTEN_AFTER
-    return world.now() >= written.timestamp() and bool(_movements(world, account, day))
+    return world.now() >= written.timestamp() and bool(_movements(world, account, kind, day))
 
 
 def address(world: World, account: Account, kind: str, day: date) -> str:
@@ -86,14 +113,15 @@ def _token(world: World, asked: dict[str, str]) -> str:
 
 def _written(world: World, account: Account, kind: str, day: date) -> bytes:
     start = datetime.combine(day, time(), _BEIJING)
-    movements = _movements(world, account, day)
+    movements, written = _movements(world, account, kind, day), (start + _WRITTEN_AFTER).timestamp()
     if kind == "trade":
-        return bill_files.trade_zip(account, day, movements, exported=world.now())
+        return bill_files.trade_zip(account, day, movements, exported=written)
     before = _balance(world, account, start.timestamp())
-    return bill_files.fund_zip(account, day, movements, before=before, exported=world.now())
+    return bill_files.fund_zip(account, day, movements, before=before, exported=written)
 
 
-def _movements(world: World, account: Account, day: date) -> list[Movement]:
+def _movements(world: World, account: Account, kind: str, day: date) -> list[Movement]:
+    """What the bill lists: withdrawals are no trades."""
     start = datetime.combine(day, time(), _BEIJING)
     rows = world.storage.rows(
         "SELECT kind, trade_no, reference, subject, created_at, moved_at, amount, number, fee"
@@ -101,7 +129,8 @@ def _movements(world: World, account: Account, day: date) -> list[Movement]:
         " ORDER BY moved_at, trade_no, number",
         *(account.merchant, start.timestamp(), (start + timedelta(days=1)).timestamp()),
     )
-    return [Movement(**dict(row)) for row in rows]
+    moved = [Movement(**dict(row)) for row in rows]
+    return [one for one in moved if kind != "trade" or one.kind != "withdraw"]
 
 
 def _balance(world: World, account: Account, until: float) -> int:

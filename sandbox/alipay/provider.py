@@ -37,6 +37,8 @@ class Alipay(Provider):
     channel = "alipay"
     api_paths = ("/alipay/gateway.do",)
     schema = trades.SCHEMA + signing.SCHEMA + refunds.SCHEMA + bills.SCHEMA
+    movements = bills.MOVEMENTS
+    pays_out = bills.PAYS_OUT
     retry_schedule = (240, 600, 600, 3600, 7200, 21600, 54000)
 
     def prepare(self, world: World) -> None:

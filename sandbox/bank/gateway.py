@@ -11,8 +11,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox import payments
-from sandbox.bank import camt, ledger
-from sandbox.bank.ledger import Account, Line
+from sandbox.bank import camt, ledger, statements
+from sandbox.bank.ledger import Account
+from sandbox.bank.statements import Day
 from sandbox.provider import World
 from sandbox.secret_signature import is_signed
 
@@ -68,22 +69,33 @@ def _intraday(world: World, account: Account, request: Request, body: bytes) -> 
     since = _midnight(request.query_params.get("from", ""))
     after = request.query_params.get("after", "")
     lines = ledger.lines_since(world, account.merchant, since, after, _PAGE + 1)
-    content = camt.written(world, account, lines[:_PAGE], kind="camt.052", is_last=len(lines) <= _PAGE)
+    content = camt.report(world, account, lines[:_PAGE], is_last=len(lines) <= _PAGE)
     return Response(content, media_type="application/xml")
 
 
 def _statement(world: World, account: Account, request: Request, body: bytes) -> Response:
-    begin = _midnight(request.path_params["day"])
-    if begin + 86_400 > world.now():
+    _midnight(request.path_params["day"])
+    day = date.fromisoformat(request.path_params["day"])
+    content, media_type, _ = statement_of(world, account, day, request)
+    return Response(content, media_type=media_type)
+
+
+def statement_of(world: World, account: Account, day: date, request: Request) -> tuple[bytes, str, str]:
+    """The day's file in the format that was asked for, its media type and its name. Raises Refused."""
+    media_type, ending, write = _format(request)
+    if _midnight(day.isoformat()) + 86_400 > world.now():
         raise Refused(404, "statement_not_ready", "this day is not over")
-    lines: list[Line] = []
-    while page := ledger.lines_since(world, account.merchant, begin, lines[-1].name if lines else "", _PAGE):
-        lines += [line for line in page if line.booked_at < begin + 86_400]
-        if page[-1].booked_at >= begin + 86_400:
-            break
-    if not lines:
+    told = statements.of_day(world, account, day)
+    if not told.lines:
         raise Refused(404, "no_statement", "nothing moved on this day")
-    return Response(camt.written(world, account, lines, kind="camt.053"), media_type="application/xml")
+    return write(told), media_type, f"{account.account}_{day:%Y%m%d}.{ending}"
+
+
+def _format(request: Request) -> tuple[str, str, Callable[[Day], bytes]]:
+    name = request.query_params.get("format", "camt.053")
+    if name not in statements.FORMATS:
+        raise Refused(422, "invalid_format", f"format is one of {', '.join(statements.FORMATS)}")
+    return statements.FORMATS[name]
 
 
 def _order(world: World, account: Account, request: Request, body: bytes) -> Response:
@@ -96,7 +108,7 @@ def _order(world: World, account: Account, request: Request, body: bytes) -> Res
     returned = ledger.lines_of(world, account.merchant, asked["returns"])
     if not returned:
         raise Refused(422, "invalid_order", "returns names no line that came in")
-    payment = payments.get_payment(world, returned[0].payment)
+    payment = payments.get_payment(world, str(returned[0].payment))
     if amount > payment.captured - payment.refunded or asked["currency"] != payment.currency:
         raise Refused(422, "amount_exceeded", "more than is left of what came in")
     return JSONResponse(ledger.order_told(ledger.take_order(world, payment, asked, amount)))

@@ -20,18 +20,27 @@ CREATE TABLE IF NOT EXISTS bank_transfers (
     payment TEXT PRIMARY KEY REFERENCES payments(id), text TEXT NOT NULL, debtor TEXT NOT NULL,
     debtor_account TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS bank_lines (
+CREATE TABLE IF NOT EXISTS bank_entries (
     number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, merchant TEXT NOT NULL,
-    payment TEXT NOT NULL REFERENCES payments(id), amount INTEGER NOT NULL, currency TEXT NOT NULL,
+    payment TEXT REFERENCES payments(id), amount INTEGER NOT NULL, currency TEXT NOT NULL,
     text TEXT NOT NULL, end_to_end_id TEXT NOT NULL DEFAULT '', undoes INTEGER NOT NULL DEFAULT 0,
-    booked_at REAL NOT NULL
+    debtor TEXT NOT NULL DEFAULT '', debtor_account TEXT NOT NULL DEFAULT '', payout TEXT NOT NULL DEFAULT '',
+    booked_at REAL NOT NULL, made_at REAL NOT NULL
 );
-CREATE INDEX IF NOT EXISTS bank_lines_booked ON bank_lines (merchant, booked_at);
+CREATE INDEX IF NOT EXISTS bank_entries_booked ON bank_entries (merchant, booked_at);
 CREATE TABLE IF NOT EXISTS bank_orders (
     merchant TEXT NOT NULL, end_to_end_id TEXT NOT NULL, id TEXT NOT NULL UNIQUE, payment TEXT NOT NULL,
     amount INTEGER NOT NULL, currency TEXT NOT NULL, asked TEXT NOT NULL, status TEXT NOT NULL,
     reason TEXT NOT NULL DEFAULT '', updated_at REAL NOT NULL, PRIMARY KEY (merchant, end_to_end_id)
 );
+"""
+MOVEMENTS = """
+    SELECT e.merchant, e.currency,
+           CASE WHEN undoes THEN 'refund_returned' WHEN e.amount > 0 THEN 'payment' ELSE 'refund' END AS kind,
+           CASE WHEN e.end_to_end_id <> '' THEN e.end_to_end_id ELSE p.reference END AS reference,
+           CASE WHEN e.end_to_end_id <> '' THEN p.reference ELSE '' END AS parent,
+           e.name AS number, e.amount, 0 AS fee, e.booked_at AS moved_at
+    FROM bank_entries e JOIN payments p ON p.id = e.payment
 """
 SETTLE = "settle_order"
 _SETTLES_AFTER_SECONDS = 0.2
@@ -50,16 +59,22 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Line:
+    """`payout` names the channel's payout that it is; `made_at` is when, by the real clock, it was written."""
+
     number: int
     name: str
     merchant: str
-    payment: str
+    payment: str | None
     amount: int  # negative for what left the account
     currency: str
     text: str
     end_to_end_id: str
     undoes: int
+    debtor: str
+    debtor_account: str
+    payout: str
     booked_at: float
+    made_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +97,21 @@ class Transfer:
     text: str
     debtor: str
     debtor_account: str
+
+
+def take_over(world: World) -> None:
+    """Lines that an earlier version of the sandbox wrote."""
+    if world.storage.row("SELECT 1 FROM sqlite_master WHERE name = 'bank_lines'") is None:
+        return
+    world.storage.run(
+        "INSERT INTO bank_entries (number, name, merchant, payment, amount, currency, text, end_to_end_id, undoes,"
+        " debtor, debtor_account, booked_at, made_at)"
+        " SELECT l.number, l.name, l.merchant, l.payment, l.amount, l.currency, l.text, l.end_to_end_id, l.undoes,"
+        " CASE WHEN l.amount > 0 AND NOT l.undoes THEN t.debtor ELSE '' END,"
+        " CASE WHEN l.amount > 0 AND NOT l.undoes THEN t.debtor_account ELSE '' END, l.booked_at, l.booked_at"
+        " FROM bank_lines l JOIN bank_transfers t ON t.payment = l.payment ORDER BY l.number"
+    )
+    world.storage.run("DROP TABLE bank_lines")
 
 
 def account_of(world: World, *, account: str = "", merchant: str = "", token: str = "") -> Account | None:
@@ -154,7 +184,7 @@ def arrive(world: World, payment: Payment) -> None:
     account, sent = account_of(world, merchant=payment.merchant), transfer_of(world, payment.id)
     assert account is not None
     payments.add_captured(world, payment.id, payment.amount)
-    line = _book(world, payment, payment.amount, sent.text)
+    line = _book(world, payment, payment.amount, sent.text, sent=sent)
     content = {
         "kind": "credit",
         "account": account.account,
@@ -170,17 +200,38 @@ def arrive(world: World, payment: Payment) -> None:
 
 
 def lines_since(world: World, merchant: str, since: float, after: str, limit: int) -> list[Line]:
+    """Lines of days from `since` on. A merchant names it by its own clock: what was written since then counts, too."""
     rows = world.storage.rows(
-        "SELECT * FROM bank_lines WHERE merchant = ?1 AND booked_at >= ?2 AND number >"
-        " coalesce((SELECT number FROM bank_lines WHERE name = ?3), 0) ORDER BY number LIMIT ?4",
+        "SELECT * FROM bank_entries WHERE merchant = ?1 AND max(booked_at, made_at) >= ?2 AND number >"
+        " coalesce((SELECT number FROM bank_entries WHERE name = ?3), 0) ORDER BY number LIMIT ?4",
         *(merchant, since, after, limit),
     )
     return [Line(**dict(row)) for row in rows]
 
 
-def lines_of(world: World, merchant: str, names: Sequence[str]) -> list[Line]:
+def lines_between(world: World, merchant: str, start: float, end: float) -> list[Line]:
     rows = world.storage.rows(
-        "SELECT * FROM bank_lines WHERE merchant = ? AND amount > 0 AND name IN (SELECT value FROM json_each(?))",
+        "SELECT * FROM bank_entries WHERE merchant = ? AND booked_at >= ? AND booked_at < ?"
+        " ORDER BY booked_at, number",
+        *(merchant, start, end),
+    )
+    return [Line(**dict(row)) for row in rows]
+
+
+def balances(world: World, merchant: str, until: float) -> dict[str, int]:
+    """What the account held before `until`, by currency."""
+    rows = world.storage.rows(
+        "SELECT currency, sum(amount) AS held FROM bank_entries WHERE merchant = ? AND booked_at < ? GROUP BY 1",
+        *(merchant, until),
+    )
+    return {row["currency"]: int(row["held"]) for row in rows}
+
+
+def lines_of(world: World, merchant: str, names: Sequence[str]) -> list[Line]:
+    """Those of these lines that somebody's transfer brought."""
+    rows = world.storage.rows(
+        "SELECT * FROM bank_entries WHERE merchant = ? AND amount > 0 AND payment IS NOT NULL"
+        " AND name IN (SELECT value FROM json_each(?))",
         *(merchant, json.dumps(list(names))),
     )
     return [Line(**dict(row)) for row in rows]
@@ -265,16 +316,39 @@ def _known(world: World, merchant: str, end_to_end_id: str) -> Order:
 
 
 def _book(
-    world: World, payment: Payment, amount: int, text: str, end_to_end_id: str = "", *, undoes: bool = False
+    world: World,
+    payment: Payment,
+    amount: int,
+    text: str,
+    end_to_end_id: str = "",
+    *,
+    undoes: bool = False,
+    sent: Transfer | None = None,
 ) -> Line:
-    name = f"{datetime.fromtimestamp(world.now(), UTC):%Y%m%d}{secrets.token_hex(6).upper()}"
-    world.storage.run(
-        "INSERT INTO bank_lines (name, merchant, payment, amount, currency, text, end_to_end_id, undoes, booked_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        *(name, payment.merchant, payment.id, amount, payment.currency, text, end_to_end_id),
-        *(int(undoes), world.now()),
+    debtor = {"debtor": sent.debtor, "debtor_account": sent.debtor_account} if sent else {}
+    return book(
+        world,
+        merchant=payment.merchant,
+        payment=payment.id,
+        amount=amount,
+        currency=payment.currency,
+        text=text,
+        end_to_end_id=end_to_end_id,
+        undoes=int(undoes),
+        booked_at=world.now(),
+        **debtor,
     )
-    row = world.storage.row("SELECT * FROM bank_lines WHERE name = ?", name)
+
+
+def book(world: World, *, booked_at: float, **said: Any) -> Line:
+    """Write a line; `said` are columns of it."""
+    name = f"{datetime.fromtimestamp(booked_at, UTC):%Y%m%d}{secrets.token_hex(6).upper()}"
+    line = {**said, "name": name, "booked_at": booked_at, "made_at": world.wall()}
+    world.storage.run(
+        f"INSERT INTO bank_entries ({', '.join(line)}) VALUES ({', '.join('?' * len(line))})",  # noqa: S608
+        *line.values(),
+    )
+    row = world.storage.row("SELECT * FROM bank_entries WHERE name = ?", name)
     assert row is not None
     return Line(**dict(row))
 

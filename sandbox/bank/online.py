@@ -1,11 +1,13 @@
 """Online banking: a person fills in a transfer to a merchant's account, and it arrives at once."""
 
+from datetime import date
+
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox import payments
-from sandbox.bank import ledger
+from sandbox.bank import gateway, ledger
 from sandbox.control import asked_json, foreign_origin, guarded, refused
 from sandbox.html import Html, fragment, page
 from sandbox.provider import Payment, World
@@ -49,10 +51,27 @@ def routes(world: World) -> list[BaseRoute]:
             )
         return JSONResponse({"rejected": name})
 
+    async def statement(request: Request) -> Response:
+        """The day's file as it is sent by hand: `?format=camt.053`, `mt940` or `csv`."""
+        account = ledger.account_of(world, account=request.path_params["account"])
+        if account is None:
+            return refused(404, "there is no such account")
+        day = date.fromisoformat(request.path_params["day"])
+        try:
+            content, media_type, name = gateway.statement_of(world, account, day, request)
+        except gateway.Refused as refusal:
+            return refusal.answer
+        return Response(
+            content,
+            media_type=media_type,
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
     base = "/control/bank/{account}"
     return [
         Route("/bank/online", show, methods=["GET"]),
         Route("/bank/online", send, methods=["POST"]),
+        Route(f"{base}/statements/{{day}}", guarded(statement), methods=["GET"]),
         Route(f"{base}/transfers", guarded(transfer), methods=["POST"]),
         Route(f"{base}/orders/{{end_to_end_id}}/reject", guarded(reject), methods=["POST"]),
     ]

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from sandbox import payments
-from sandbox.bank import gateway, ledger, online
+from sandbox.bank import deposits, gateway, ledger, online
 from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, World
 from sandbox.secret_signature import signed
 
@@ -16,6 +16,14 @@ class Bank(Provider):
     schema = ledger.SCHEMA
     retry_schedule = (10, 60, 600, 3600, 21600, 86400)
     api_paths = ("/bank/v1/*",)
+    movements = ledger.MOVEMENTS
+
+    def prepare(self, world: World) -> None:
+        ledger.take_over(world)
+
+    def tick(self, world: World) -> None:
+        while deposits.book_arrived(world):
+            continue
 
     def routes(self, world: World) -> list[BaseRoute]:
         return [*gateway.routes(world), *online.routes(world)]

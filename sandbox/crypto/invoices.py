@@ -27,6 +27,14 @@ CREATE TABLE IF NOT EXISTS crypto_refunds (
     notify_url TEXT NOT NULL, settled_at REAL, PRIMARY KEY (payment, refund_reference)
 );
 """
+MOVEMENTS = """
+    SELECT p.merchant, p.currency, 'payment' AS kind, p.reference, '' AS parent, p.id AS number, i.paid AS amount,
+           0 AS fee, i.settled_at AS moved_at
+    FROM crypto_invoices i JOIN payments p ON p.id = i.payment WHERE i.settled_at IS NOT NULL
+    UNION ALL
+    SELECT p.merchant, p.currency, 'refund', r.refund_reference, p.reference, r.id, -r.amount, 0, r.settled_at
+    FROM crypto_refunds r JOIN payments p ON p.id = r.payment WHERE r.status = 'settled'
+"""
 SETTLE = "settle_refund"
 # A refund of this sum waits until somebody settles or refuses it.
 WAITING_SUM = 66_682

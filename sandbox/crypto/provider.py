@@ -18,6 +18,7 @@ _PAID = {"pay": (1, 1), "underpay": (1, 2), "overpay": (3, 2)}
 class Crypto(Provider):
     channel = "crypto"
     schema = invoices.SCHEMA
+    movements = invoices.MOVEMENTS
     retry_schedule = (10, 60, 600, 3600, 21600, 86400)
     api_paths = ("/crypto/v1/*",)
 

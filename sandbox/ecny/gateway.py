@@ -1,11 +1,7 @@
 """`/ecny/v1/…`: verifies the merchant's signature and answers in the generic profile."""
 
-import csv
-import io
 import json
-from base64 import b64encode
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from typing import Any
 
 from starlette.requests import Request
@@ -13,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox import keys, payments
-from sandbox.ecny import orders, signing
+from sandbox.ecny import bills, orders, signing
 from sandbox.ecny.orders import Account
 from sandbox.provider import Payment, World
 
@@ -154,54 +150,10 @@ def _bill(world: World, account: Account, sent: Sent) -> dict[str, Any]:
     day = str(sent.get("bill_date", ""))
     if day >= orders.day_of(world.now()):
         raise Refused("BILL_NOT_READY", "bills are written the next day")
-    lines = [line for line in _movements(world, account) if line[0][:10] == day]
-    if not lines:
+    told = bills.written(world, account, day)
+    if not told:
         raise Refused("NO_BILL", "nothing moved on this day")
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\r\n")
-    table.writerow(
-        ["time", "kind", "out_trade_no", "trade_no", "out_refund_no", "refund_no", "amount", "fee"]
-    )
-    table.writerows(sorted(lines))
-    content = text.getvalue().encode("utf-8")
-    return {
-        "bill_date": day,
-        "name": f"{account.mch_id}_{day}.csv",
-        "content": b64encode(content).decode("ascii"),
-        "sha256": sha256(content).hexdigest(),
-    }
-
-
-def _movements(world: World, account: Account) -> list[list[str]]:
-    paid = world.storage.rows(
-        "SELECT p.reference, p.amount, o.trade_no, o.paid_at FROM ecny_orders o JOIN payments p ON p.id = o.payment"
-        " WHERE p.merchant = ? AND o.paid_at IS NOT NULL",
-        account.merchant,
-    )
-    back = world.storage.rows(
-        "SELECT p.reference, o.trade_no, r.* FROM ecny_refunds r JOIN payments p ON p.id = r.payment"
-        " JOIN ecny_orders o ON o.payment = p.id WHERE p.merchant = ?",
-        account.merchant,
-    )
-    return [
-        [
-            orders.written_time(row["paid_at"]),
-            "payment",
-            row["reference"],
-            row["trade_no"],
-            "",
-            "",
-            row["amount"],
-            0,
-        ]
-        for row in paid
-    ] + [
-        [
-            *(orders.written_time(row["refunded_at"]), "refund", row["reference"], row["trade_no"]),
-            *(row["out_refund_no"], row["refund_no"], -row["amount"], 0),
-        ]
-        for row in back
-    ]
+    return told
 
 
 _PAGES: dict[str, Answerer] = {

@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from sandbox import deliveries, payments
@@ -70,6 +70,11 @@ def written_time(moment: float | None) -> str:
 
 def day_of(moment: float) -> str:
     return datetime.fromtimestamp(moment, _BEIJING).date().isoformat()
+
+
+def midnight(day: date) -> float:
+    """When this day begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=_BEIJING).timestamp()
 
 
 def order_of(world: World, payment: str) -> Order:

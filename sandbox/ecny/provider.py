@@ -9,13 +9,15 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from sandbox import keys, wallet
-from sandbox.ecny import gateway, orders, signing
+from sandbox.ecny import bills, gateway, orders, signing
 from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, World
 
 
 class Ecny(Provider):
     channel = "ecny"
     schema = orders.SCHEMA
+    movements = bills.MOVEMENTS
+    pays_out = bills.PAYS_OUT
     retry_schedule = (15, 30, 180, 600, 1800, 3600, 21600)
     api_paths = ("/ecny/v1/orders*", "/ecny/v1/refunds*")
 

@@ -10,6 +10,20 @@ from sandbox.stripe.store import Object, add, load, newest
 
 DISPUTE_FEE = 1_500
 _SETTLEMENT_SECONDS = 2 * 86_400
+MOVEMENTS = """
+    SELECT e.merchant, upper(e.currency) AS currency,
+           CASE json_extract(o.data, '$.reporting_category')
+               WHEN 'charge' THEN 'payment' WHEN 'refund_failure' THEN 'refund_returned'
+               WHEN 'dispute_reversal' THEN 'dispute_won' ELSE json_extract(o.data, '$.reporting_category')
+           END AS kind,
+           CASE s.kind WHEN 'charge' THEN p.reference
+               WHEN 'refund' THEN coalesce(json_extract(s.data, '$.metadata.reference'), '') ELSE '' END AS reference,
+           CASE s.kind WHEN 'charge' THEN '' ELSE p.reference END AS parent, s.id AS number,
+           json_extract(o.data, '$.amount') AS amount, json_extract(o.data, '$.fee') AS fee, e.created AS moved_at
+    FROM stripe_entries e JOIN stripe_objects o ON o.id = e.id
+    JOIN stripe_objects s ON s.id = json_extract(o.data, '$.source')
+    JOIN payments p ON p.id = json_extract(s.data, '$.payment_intent')
+"""
 
 
 def processing_fee(amount: int) -> int:

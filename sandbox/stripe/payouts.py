@@ -1,11 +1,16 @@
 """`/v1/payouts`: at the end of each day (UTC) what has become available goes to the merchant's bank."""
 
+from datetime import UTC, datetime
+
+from sandbox import payouts
 from sandbox.provider import World
 from sandbox.stripe import balance
 from sandbox.stripe.events import emit
 from sandbox.stripe.gateway import Call
 from sandbox.stripe.lists import page_of
 from sandbox.stripe.store import Object, add, load, newest, save
+
+_ARRIVES_AFTER_SECONDS = 8 * 3600
 
 
 def end_day(world: World, merchant: str) -> None:
@@ -70,12 +75,32 @@ def _payout(world: World, merchant: str, currency: str, amount: int, until: floa
     world.storage.run("UPDATE stripe_entries SET payout = ? WHERE id = ?", payout["id"], entry["id"])
     payout["balance_transaction"] = entry["id"]
     add(world, merchant, payout)
+    _send_to_bank(world, merchant, payout)
     emit(world, merchant, "payout.created", payout, payment=payout["id"])
     payout.update(status="paid", reconciliation_status="completed")
     save(world, payout)
     for news in ("paid", "reconciliation_completed"):
         emit(world, merchant, f"payout.{news}", payout, payment=payout["id"])
     return payout
+
+
+def _send_to_bank(world: World, merchant: str, payout: Object) -> None:
+    """On the account at eight o'clock of the day of arrival, or at once when that has passed."""
+    payouts.record(
+        world,
+        payouts.Payout(
+            id=payout["id"],
+            channel="stripe",
+            merchant=merchant,
+            currency=payout["currency"].upper(),
+            amount=payout["amount"],
+            day=f"{datetime.fromtimestamp(payout['arrival_date'] - 1, UTC):%Y-%m-%d}",
+            payer="Stripe",
+            text=f"{payout['description']} {payout['id']}",
+            made_at=payout["created"],
+            arrives_at=max(payout["arrival_date"] + _ARRIVES_AFTER_SECONDS, payout["created"]),
+        ),
+    )
 
 
 def retrieve(call: Call) -> Object:

@@ -86,6 +86,7 @@ _TROUBLES = {
 class StripeProvider(Provider):
     channel = "stripe"
     schema = SCHEMA
+    movements = balance.MOVEMENTS
     plays_issuer = True
     refunds_can_come_back = True
     api_paths = tuple(f"/stripe/v1/{name}*" for name in ("payment_intents", "refunds", "charges", "disputes"))

@@ -12,12 +12,14 @@ from starlette.routing import BaseRoute
 from sandbox import wallet
 from sandbox.html import Html, fragment, join
 from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, World
-from sandbox.unionpay import authority, gateway, orders, signing
+from sandbox.unionpay import authority, gateway, orders, settlement, signing
 
 
 class UnionPay(Provider):
     channel = "unionpay"
     schema = orders.SCHEMA
+    movements = settlement.MOVEMENTS
+    pays_out = settlement.PAYS_OUT
     retry_schedule = (60, 120, 240, 300, 600, 1800, 3600)
     api_paths = ("/unionpay/gateway/api/backTransReq.do", "/unionpay/gateway/api/queryTrans.do")
 

@@ -6,7 +6,7 @@ import zlib
 from base64 import b64encode
 from datetime import datetime
 
-from sandbox.provider import World
+from sandbox.provider import PayoutTerms, World
 from sandbox.unionpay import orders
 from sandbox.unionpay.orders import Account, Order
 
@@ -16,6 +16,35 @@ _WIDTHS = (
 )
 _PROCESSING = {"01": "000000", "03": "000000", "04": "200000", "31": "200000", "33": "200000"}
 _FEE_PER_MILLE = 6
+
+MOVEMENTS = f"""
+    SELECT o.merchant, 'CNY' AS currency,
+           CASE WHEN o.txn_type IN ('01', '03') THEN 'payment' ELSE 'refund' END AS kind,
+           CASE WHEN o.txn_type IN ('01', '03') THEN p.reference ELSE o.order_id END AS reference,
+           CASE WHEN o.txn_type IN ('01', '03') THEN '' ELSE p.reference END AS parent, o.query_id AS number,
+           CASE WHEN o.txn_type IN ('01', '03') THEN o.amount ELSE -o.amount END AS amount,
+           CASE WHEN o.txn_type IN ('01', '03') THEN o.amount * {_FEE_PER_MILLE} / 1000 ELSE 0 END AS fee,
+           o.done_at AS moved_at
+    FROM unionpay_orders o JOIN payments p ON p.id = o.payment
+    WHERE o.resp_code = '00' AND o.txn_type NOT IN ('02', '32')
+"""  # noqa: S608 - a number of our own
+
+
+def _mer_id(world: World, merchant: str) -> str:
+    account = orders.account_of(world, merchant=merchant)
+    assert account is not None
+    return account.mer_id
+
+
+# What a settlement day brought after fees is at the bank on the next day at ten.
+PAYS_OUT = PayoutTerms(
+    payer="China UnionPay",
+    key=lambda world, merchant, day: f"UP{day:%Y%m%d}{_mer_id(world, merchant)}",
+    text=lambda world, merchant, day, key: f"UNIONPAY SETTLEMENT {day:%Y%m%d} {_mer_id(world, merchant)}",
+    day_shift=9 * 3600,
+    made_after=5 * 3600,
+    arrives_after=6 * 3600,
+)
 
 
 def packed(world: World, account: Account, day: str) -> dict[str, str]:

@@ -33,7 +33,10 @@ _REFUND_STATES = {"SUCCESS": "SUCCESS", "PROCESSING": "PROCESSING", "ABNORMAL": 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """A payment ("pay"), a refund, or a refund's money that came back ("closed"); `total` is the order's sum."""
+    """A payment ("pay"), a refund, a refund's money that came back ("closed"), or what went to the bank ("withdraw").
+
+    `total` is the order's sum.
+    """
 
     kind: str
     moved_at: float
@@ -140,6 +143,7 @@ def _changes(one: Movement) -> list[tuple[str, int]]:
         "pay": [("交易", one.amount), ("扣除交易手续费", -one.fee)],
         "refund": [("退款", -one.amount), ("退还交易手续费", one.fee)],
         "closed": [("退款退回", one.amount), ("扣除交易手续费", -one.fee)],
+        "withdraw": [("提现", -one.amount)],
     }
     return [(name, change) for name, change in named[one.kind] if change]
 

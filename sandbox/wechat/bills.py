@@ -15,8 +15,8 @@ from typing import Any
 
 from starlette.requests import Request
 
-from sandbox.provider import World
-from sandbox.wechat import bill_files, platform_keys
+from sandbox.provider import PayoutTerms, World
+from sandbox.wechat import bill_files, orders, platform_keys
 from sandbox.wechat.answers import Answer, Content, Handler, Refused
 from sandbox.wechat.bill_files import Movement
 from sandbox.wechat.orders import Account
@@ -28,7 +28,8 @@ _KEPT_DAYS = 92
 _ADDRESS_LIVES_SECONDS = 300
 
 SCHEMA = """
-CREATE VIEW IF NOT EXISTS wechat_movements AS
+DROP VIEW IF EXISTS wechat_movements;
+CREATE VIEW wechat_movements AS
     WITH rated AS (
         SELECT p.id, p.merchant, p.reference, p.amount, p.description, o.transaction_id, o.trade_type, o.attach,
                o.asked, o.paid_at, CASE o.trade_type WHEN 'MWEB' THEN 60 ELSE 54 END AS rate
@@ -51,8 +52,38 @@ CREATE VIEW IF NOT EXISTS wechat_movements AS
     UNION ALL
     SELECT merchant, 'closed', changed_at, amount, back, fee_back, rate, reference, transaction_id, trade_type,
            description, attach, asked, refund_id, out_refund_no, status, changed_at FROM refunds
-    WHERE status = 'CLOSED';
+    WHERE status = 'CLOSED'
+    UNION ALL
+    SELECT merchant, 'withdraw', made_at, amount, amount, 0, 0, '', id, '', '', '', '{}', '', '', '', NULL
+    FROM payouts WHERE channel = 'wechat';
 """
+MOVEMENTS = """
+    SELECT merchant, 'CNY' AS currency,
+           CASE kind WHEN 'pay' THEN 'payment' WHEN 'closed' THEN 'refund_returned' ELSE kind END AS kind,
+           CASE kind WHEN 'pay' THEN reference ELSE number END AS reference,
+           CASE kind WHEN 'pay' THEN '' ELSE reference END AS parent,
+           CASE kind WHEN 'pay' THEN transaction_id ELSE refund_id END AS number,
+           CASE kind WHEN 'refund' THEN -amount ELSE amount END AS amount,
+           CASE kind WHEN 'refund' THEN -fee ELSE fee END AS fee, moved_at
+    FROM wechat_movements WHERE kind <> 'withdraw'
+"""
+
+
+def _payout_key(world: World, merchant: str, day: date) -> str:
+    account = orders.account_of(world, merchant=merchant)
+    assert account is not None
+    return f"50{day:%Y%m%d}{account.mchid}"
+
+
+# What each day brought is withdrawn three hours after it ended, and is at the bank at eleven.
+PAYS_OUT = PayoutTerms(
+    payer="Tenpay WeChat Pay",
+    key=_payout_key,
+    text=lambda world, merchant, day, key: f"WECHAT PAY WITHDRAWAL {key}",
+    day_shift=8 * 3600,
+    made_after=3 * 3600,
+    arrives_after=8 * 3600,
+)
 
 
 def table() -> list[tuple[str, str, Handler]]:
@@ -148,7 +179,7 @@ def _written(world: World, account: Account, kind: str, day: date) -> bytes:
 def _balance(world: World, account: Account, until: float) -> int:
     """What the basic account held before `until`."""
     row: Any = world.storage.row(
-        "SELECT coalesce(sum((amount - fee) * CASE kind WHEN 'refund' THEN -1 ELSE 1 END), 0) AS held"
+        "SELECT coalesce(sum((amount - fee) * CASE WHEN kind IN ('refund', 'withdraw') THEN -1 ELSE 1 END), 0) AS held"
         " FROM wechat_movements WHERE merchant = ? AND moved_at < ?",
         *(account.merchant, until),
     )

@@ -26,6 +26,8 @@ class Wechat(Provider):
     channel = "wechat"
     api_paths = ("/wechat/v3/*", "/v3/*")
     schema = orders.SCHEMA + refunds.SCHEMA + signing.SCHEMA + platform_keys.SCHEMA + bills.SCHEMA
+    movements = bills.MOVEMENTS
+    pays_out = bills.PAYS_OUT
     retry_schedule = (
         *(15, 15, 30, 180, 600, 1200, 1800, 1800),
         *(1800, 3600, 10800, 10800, 10800, 21600, 21600),
