@@ -157,7 +157,9 @@ def test_each_day_is_one_deposit_on_the_next(settled: Settled, code: str) -> Non
 def test_stripes_payout_is_a_deposit_with_its_name(settled: Settled) -> None:
     merchant = settled.world.onboard(name="stripe contract")["merchant"]
     told = settled.world.ask("GET", f"/control/ground-truth/payouts?merchant={merchant}")["payouts"]
-    rows = [row for number in range(6) for row in csv.DictReader(io.StringIO(settled.lines("stripe", number)))]
+    rows = [
+        row for number in range(6) for row in csv.DictReader(io.StringIO(settled.lines("stripe", number)))
+    ]
     assert [row["end_to_end_id"] for row in rows] == [payout["id"] for payout in told]
     assert sum(payout["amount"] for payout in told) == 2 * NETS["stripe"]
     assert all(row["text"] == f"STRIPE PAYOUT {row['end_to_end_id']}" for row in rows)
