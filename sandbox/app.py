@@ -15,6 +15,8 @@ from sandbox.deliveries import DeliveryEngine
 from sandbox.misfortune import Misfortune
 from sandbox.provider import World
 from sandbox.registry import all_providers
+from sandbox.statements import control as statement_control
+from sandbox.statements import plans
 from sandbox.storage import Storage
 
 _STATIC = Path(__file__).parent / "static"
@@ -23,6 +25,7 @@ _STATIC = Path(__file__).parent / "static"
 def build_world(data: Path, public_url: str) -> World:
     world = World(storage=Storage(data), public_url=public_url.rstrip("/"))
     clock.wind(world)
+    world.storage.create(plans.SCHEMA)
     for provider in all_providers():
         world.storage.create(provider.schema)
         world.providers[provider.channel] = provider
@@ -41,7 +44,12 @@ def build_app(world: World) -> ASGIApp:
             await engine
         world.storage.close()
 
-    routes: list[BaseRoute] = [*dials.routes(world), *control.routes(world), *pages.routes(world)]
+    routes: list[BaseRoute] = [
+        *dials.routes(world),
+        *control.routes(world),
+        *statement_control.routes(world),
+        *pages.routes(world),
+    ]
     for provider in world.providers.values():
         routes.extend(provider.routes(world))
     routes.append(Mount("/static", StaticFiles(directory=_STATIC)))

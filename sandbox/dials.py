@@ -1,12 +1,13 @@
 """The control API's dials: the clock, misfortune to order and by the mix, the truth and what is still open."""
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from sandbox import chance, clock, fates, faults, truth, twists
+from sandbox import chance, clock, fates, faults, money, truth, twists
 from sandbox.control import Handler, asked_json, guarded
 from sandbox.provider import World
 
@@ -77,10 +78,20 @@ def _truth_table(world: World) -> list[tuple[str, str, Handler]]:
             return StreamingResponse(truth.streamed(world, **narrowed), media_type="application/json")
         return JSONResponse(truth.page(world, **narrowed, after=asked("after", ""), limit=int(limit)))
 
+    def of_money(told: Callable[..., dict[str, Any]]) -> Handler:
+        async def answer(request: Request) -> Response:
+            return JSONResponse(told(world, **request.query_params))
+
+        return answer
+
     async def open_items(request: Request) -> Response:
         return JSONResponse(truth.open_items(world))
 
     return [
         ("GET", "/control/ground-truth", ground_truth),
+        ("GET", "/control/ground-truth/movements", of_money(money.movements)),
+        ("GET", "/control/ground-truth/payouts", of_money(money.payouts)),
+        ("GET", "/control/ground-truth/bank", of_money(money.bank)),
+        ("GET", "/control/ground-truth/days", of_money(money.days)),
         ("GET", "/control/open", open_items),
     ]

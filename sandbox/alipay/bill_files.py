@@ -1,7 +1,7 @@
 """Alipay's bill files to the letter: `#` lines around the rows, IDs with a TAB behind them, GBK names in the zip."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from io import BytesIO, StringIO
@@ -63,7 +63,10 @@ def owner(account: Account) -> str:
     return f"{account.seller_id}0156"
 
 
-def trade_zip(account: Account, day: date, movements: Sequence[Movement], *, exported: float) -> bytes:
+def trade_bill(
+    account: Account, day: date, movements: Sequence[Movement], *, exported: float
+) -> dict[str, bytes]:
+    """The texts of the bill by the names of their files."""
     paid = [one for one in movements if one.kind == "pay"]
     back = [one for one in movements if one.kind != "pay"]
     foot = [
@@ -77,12 +80,12 @@ def trade_zip(account: Account, day: date, movements: Sequence[Movement], *, exp
     rows = [("", "", *counts, fees, "0.00", net), ("合计", "", *counts, fees, "0.00", net)]
     summary = _text("业务明细汇总", account, day, exported, [_SUMMARY, *rows], [])
     name = f"{owner(account)}_{day:%Y%m%d}_业务明细"
-    return _zip(day, {f"{name}.csv": detail, f"{name}(汇总).csv": summary})
+    return {f"{name}.csv": detail, f"{name}(汇总).csv": summary}
 
 
-def fund_zip(
+def fund_bill(
     account: Account, day: date, movements: Sequence[Movement], *, before: int, exported: float
-) -> bytes:
+) -> dict[str, bytes]:
     rows, balance, earned, spent = [], before, list[int](), list[int]()
     for one in movements:
         for kind, change in _changes(one):
@@ -97,7 +100,7 @@ def fund_zip(
     counts = (len(earned), _yuan(sum(earned)), len(spent), _yuan(sum(spent)), _yuan(sum(earned) + sum(spent)))
     summary = _text("账务汇总", account, day, exported, [_FUND_SUMMARY, ("合计", *counts)], [])
     name = f"{owner(account)}_{day:%Y%m%d}_账务明细"
-    return _zip(day, {f"{name}.csv": detail, f"{name}(汇总).csv": summary})
+    return {f"{name}.csv": detail, f"{name}(汇总).csv": summary}
 
 
 def _changes(one: Movement) -> list[tuple[str, int]]:
@@ -133,7 +136,7 @@ def _fund_row(one: Movement, kind: str, change: int, balance: int) -> list[str]:
 
 def _text(
     title: str, account: Account, day: date, exported: float, table: Iterable[Sequence[Any]], foot: list[str]
-) -> str:
+) -> bytes:
     written = datetime.fromtimestamp(exported, _BEIJING).strftime("%Y年%m月%d日 %H:%M:%S")
     after = day + timedelta(days=1)
     head = [
@@ -145,17 +148,17 @@ def _text(
     rows = StringIO()
     csv.writer(rows).writerows(table)
     lines = [*head, rows.getvalue().removesuffix("\r\n"), f"#{_RULE}{title}列表结束{_RULE}", *foot]
-    return "\r\n".join([*lines, f"#导出时间：[{written}]", ""])
+    return "\r\n".join([*lines, f"#导出时间：[{written}]", ""]).encode("gb18030")
 
 
-def _zip(day: date, files: dict[str, str]) -> bytes:
-    packed = BytesIO()
-    with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
+def packed(day: date, files: Mapping[str, bytes]) -> bytes:
+    zipped = BytesIO()
+    with ZipFile(zipped, "w", ZIP_DEFLATED) as archive:
         for name, text in files.items():
             member = _GbkName(name, (day.year, day.month, day.day, 23, 59, 58))
             member.compress_type = ZIP_DEFLATED
-            archive.writestr(member, text.encode("gb18030"))
-    return packed.getvalue()
+            archive.writestr(member, text)
+    return zipped.getvalue()
 
 
 def _total(movements: Sequence[Movement]) -> str:

@@ -6,6 +6,8 @@ A bill is there from 9:00 on the next day; a day without any movement has none.
 """
 
 import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta, timezone
 from hashlib import sha256
 from typing import Any
@@ -19,6 +21,8 @@ from sandbox.alipay import bill_files, signing, trades
 from sandbox.alipay.bill_files import Movement
 from sandbox.alipay.trades import Account
 from sandbox.provider import PayoutTerms, World
+from sandbox.statements import files, rows
+from sandbox.statements.pages import Page, Seen
 
 KINDS = ("trade", "signcustomer")
 _BEIJING = timezone(timedelta(hours=8))
@@ -91,7 +95,9 @@ def read_day(text: object) -> date | None:
 
 def is_written(world: World, account: Account, kind: str, day: date) -> bool:
     written = datetime.combine(day, time(), _BEIJING) + _WRITTEN_AFTER
-    return world.now() >= written.timestamp() and bool(_movements(world, account, kind, day))
+    if world.now() < written.timestamp() or not rows.of_day(world, "alipay", kind, account.merchant, day):
+        return False
+    return not files.is_late(world, "alipay", kind, account.merchant, day)
 
 
 def address(world: World, account: Account, kind: str, day: date) -> str:
@@ -111,33 +117,81 @@ def _token(world: World, asked: dict[str, str]) -> str:
     return hmac.new(secret, urlencode(sorted(asked.items())).encode("utf-8"), sha256).hexdigest()
 
 
-def _written(world: World, account: Account, kind: str, day: date) -> bytes:
+def _written(world: World, account: Account, kind: str, asked: date) -> bytes:
+    fault = files.met(world, "alipay", kind, account.merchant, asked)
+    day = files.day_told(world, "alipay", kind, account.merchant, asked, fault)
     start = datetime.combine(day, time(), _BEIJING)
-    movements, written = _movements(world, account, kind, day), (start + _WRITTEN_AFTER).timestamp()
+    movements = files.of_day(world, "alipay", kind, account.merchant, day, fault)
+    named = replace(account, seller_id=files.stranger(fault, account.seller_id))
+    written = (start + _WRITTEN_AFTER).timestamp()
     if kind == "trade":
-        return bill_files.trade_zip(account, day, movements, exported=written)
-    before = _balance(world, account, start.timestamp())
-    return bill_files.fund_zip(account, day, movements, before=before, exported=written)
+        texts = bill_files.trade_bill(named, day, movements, exported=written)
+    else:
+        before = _balance(world, account, day)
+        texts = bill_files.fund_bill(named, day, movements, before=before, exported=written)
+    spoiled = {name: files.inside(fault, text) for name, text in texts.items()}
+    return files.outside(fault, bill_files.packed(day, spoiled))
 
 
-def _movements(world: World, account: Account, kind: str, day: date) -> list[Movement]:
-    """What the bill lists: withdrawals are no trades."""
-    start = datetime.combine(day, time(), _BEIJING)
-    rows = world.storage.rows(
-        "SELECT kind, trade_no, reference, subject, created_at, moved_at, amount, number, fee"
-        " FROM alipay_movements WHERE merchant = ? AND moved_at >= ? AND moved_at < ?"
-        " ORDER BY moved_at, trade_no, number",
-        *(account.merchant, start.timestamp(), (start + timedelta(days=1)).timestamp()),
+def _movements(kind: str) -> Callable[[World, str, date], list[Movement]]:
+    """What this bill lists of a day: withdrawals are no trades."""
+    unlisted = "withdraw" if kind == "trade" else ""
+
+    def moved(world: World, merchant: str, day: date) -> list[Movement]:
+        start = _begins(day)
+        found = world.storage.rows(
+            "SELECT kind, trade_no, reference, subject, created_at, moved_at, amount, number, fee"
+            " FROM alipay_movements WHERE merchant = ? AND moved_at >= ? AND moved_at < ? AND kind <> ?"
+            " ORDER BY moved_at, trade_no, number",
+            *(merchant, start, start + 86_400, unlisted),
+        )
+        return [Movement(**dict(row)) for row in found]
+
+    return moved
+
+
+def _begins(day: date) -> float:
+    return datetime.combine(day, time(), _BEIJING).timestamp()
+
+
+def _seen(one: Movement) -> Seen:
+    kind = {"pay": "payment", "withdraw": "payout"}.get(one.kind, one.kind)
+    key = f"{one.trade_no}/{one.number}" if one.number else one.trade_no
+    return Seen(key, kind, one.number or one.reference, one.signed, one.fee, "CNY", one.moved_at)
+
+
+def _changed(one: Movement, what: Mapping[str, Any]) -> Movement:
+    more: dict[str, Any] = {name: what[name] for name in ("fee", "moved_at", "reference") if name in what}
+    if "amount" in what:
+        more["amount"] = abs(what["amount"])
+    if "key" in what:
+        more["trade_no"] = what["key"].partition("/")[0]
+    return replace(one, **more)
+
+
+def _page(kind: str, *more: str) -> Page[Movement]:
+    return Page(
+        rows=_movements(kind),
+        seen=_seen,
+        change=_changed,
+        begins=_begins,
+        row_kinds=("missing", "foreign", "amount", "fee", "duplicate", "late", "refund_missing", *more),
+        file_kinds=(
+            *("truncated", "damaged", "mixed_days", "other_merchant", "zip_bomb", "path_traversal"),
+            *("not_ready", "corrected", "repeated"),
+        ),
     )
-    moved = [Movement(**dict(row)) for row in rows]
-    return [one for one in moved if kind != "trade" or one.kind != "withdraw"]
 
 
-def _balance(world: World, account: Account, until: float) -> int:
-    """What Alipay held for the merchant before `until`."""
+STATEMENTS = {"trade": _page("trade"), "signcustomer": _page("signcustomer", "payout_amount")}
+
+
+def _balance(world: World, account: Account, day: date) -> int:
+    """What Alipay believes it held for the merchant when the day began."""
     row: Any = world.storage.row(
         "SELECT coalesce(sum(CASE kind WHEN 'pay' THEN amount - fee ELSE -amount END), 0) AS held"
         " FROM alipay_movements WHERE merchant = ? AND moved_at < ?",
-        *(account.merchant, until),
+        *(account.merchant, _begins(day)),
     )
-    return int(row["held"])
+    off = rows.drift(world, "alipay", "signcustomer", account.merchant, day)
+    return int(row["held"]) + off.get("CNY", 0)

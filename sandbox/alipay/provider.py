@@ -38,6 +38,7 @@ class Alipay(Provider):
     api_paths = ("/alipay/gateway.do",)
     schema = trades.SCHEMA + signing.SCHEMA + refunds.SCHEMA + bills.SCHEMA
     movements = bills.MOVEMENTS
+    statements = bills.STATEMENTS
     pays_out = bills.PAYS_OUT
     retry_schedule = (240, 600, 600, 3600, 7200, 21600, 54000)
 

@@ -16,6 +16,7 @@ from sandbox.bank.ledger import Account
 from sandbox.bank.statements import Day
 from sandbox.provider import World
 from sandbox.secret_signature import is_signed
+from sandbox.statements import files
 
 _PAGE = 50
 _TEXTS = ("end_to_end_id", "amount", "currency", "creditor", "creditor_account", "text")
@@ -85,10 +86,14 @@ def statement_of(world: World, account: Account, day: date, request: Request) ->
     media_type, ending, write = _format(request)
     if _midnight(day.isoformat()) + 86_400 > world.now():
         raise Refused(404, "statement_not_ready", "this day is not over")
-    told = statements.of_day(world, account, day)
+    if files.is_late(world, "bank", statements.FILE, account.merchant, day):
+        raise Refused(404, "statement_not_ready", "this day's statement is late")
+    fault = files.met(world, "bank", statements.FILE, account.merchant, day)
+    told = statements.of_day(world, account, day, fault)
     if not told.lines:
         raise Refused(404, "no_statement", "nothing moved on this day")
-    return write(told), media_type, f"{account.account}_{day:%Y%m%d}.{ending}"
+    content = files.outside(fault, files.inside(fault, write(told)))
+    return content, media_type, f"{account.account}_{day:%Y%m%d}.{ending}"
 
 
 def _format(request: Request) -> tuple[str, str, Callable[[Day], bytes]]:

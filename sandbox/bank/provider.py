@@ -6,7 +6,7 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from sandbox import payments
-from sandbox.bank import deposits, gateway, ledger, online
+from sandbox.bank import deposits, gateway, ledger, online, statements
 from sandbox.provider import ActionRefused, Delivery, Payment, Provider, SignedRequest, World
 from sandbox.secret_signature import signed
 
@@ -17,6 +17,7 @@ class Bank(Provider):
     retry_schedule = (10, 60, 600, 3600, 21600, 86400)
     api_paths = ("/bank/v1/*",)
     movements = ledger.MOVEMENTS
+    statements = statements.STATEMENTS
 
     def prepare(self, world: World) -> None:
         ledger.take_over(world)

@@ -6,12 +6,17 @@ The same day is the same bytes however often it is asked for.
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from random import Random
+from typing import Any
 
 from sandbox.bank import camt, ledger
 from sandbox.bank.ledger import Account, Line
 from sandbox.provider import World
+from sandbox.statements import files, rows
+from sandbox.statements.pages import Page, Seen
+from sandbox.statements.plans import Fault
 
 _COLUMNS = (
     *(
@@ -46,12 +51,85 @@ class Day:
         )
 
 
-def of_day(world: World, account: Account, day: date) -> Day:
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    lines = ledger.lines_between(
-        world, account.merchant, start.timestamp(), (start + timedelta(days=1)).timestamp()
+def of_day(world: World, account: Account, asked: date, fault: Fault | None) -> Day:
+    merchant = account.merchant
+    day = files.day_told(world, "bank", FILE, merchant, asked, fault)
+    lines = files.of_day(world, "bank", FILE, merchant, day, fault)
+    opening = ledger.balances(world, merchant, _begins(day))
+    for currency, off in rows.drift(world, "bank", FILE, merchant, day).items():
+        opening[currency] = opening.get(currency, 0) + off
+    named = replace(account, account=files.stranger(fault, account.account))
+    return Day(named, day, lines, opening)
+
+
+def _begins(day: date) -> float:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+
+
+def _lines(world: World, merchant: str, day: date) -> list[Line]:
+    start = _begins(day)
+    return ledger.lines_between(world, merchant, start, start + 86_400)
+
+
+def _seen(line: Line) -> Seen:
+    kind = "other" if line.undoes else "payment" if line.amount > 0 else "refund"
+    reference = line.payout or line.end_to_end_id or line.text
+    return Seen(
+        line.name,
+        "payout" if line.payout else kind,
+        reference,
+        line.amount,
+        0,
+        line.currency,
+        line.booked_at,
     )
-    return Day(account, day, lines, ledger.balances(world, account.merchant, start.timestamp()))
+
+
+def _changed(line: Line, what: Mapping[str, Any]) -> Line:
+    names = {"amount": "amount", "currency": "currency", "moved_at": "booked_at", "key": "name"}
+    more: dict[str, Any] = {names[name]: value for name, value in what.items() if name in names}
+    if "text" in what:
+        more |= {"text": f"{line.text} {what['text']}", "end_to_end_id": ""}
+    return replace(line, **more)
+
+
+def _invented(world: World, merchant: str, day: date, dice: Random) -> Line:
+    """Money whose sender says nothing that helps."""
+    return Line(
+        number=0,
+        name=f"{day:%Y%m%d}{dice.randrange(16**12):012X}",
+        merchant=merchant,
+        payment=None,
+        amount=dice.randint(1_000, 99_999),
+        currency="CNY",
+        text=f"INV {dice.randrange(10**6):06d}",
+        end_to_end_id="",
+        undoes=0,
+        debtor="Unknown Trading Co.",
+        debtor_account="",
+        payout="",
+        booked_at=_begins(day) + dice.randrange(86_400),
+        made_at=0.0,
+    )
+
+
+FILE = "statement"
+STATEMENTS = {
+    FILE: Page(
+        rows=_lines,
+        seen=_seen,
+        change=_changed,
+        begins=_begins,
+        invented=_invented,
+        row_kinds=(
+            *("missing", "amount", "duplicate", "late", "refund_missing", "payout_amount"),
+            *("deposit_missing", "deposit_split", "deposits_joined", "unexplained"),
+        ),
+        file_kinds=(
+            *("truncated", "damaged", "mixed_days", "other_merchant", "not_ready", "corrected", "repeated"),
+        ),
+    )
+}
 
 
 def _camt(told: Day) -> bytes:

@@ -7,7 +7,8 @@ bank account on the next morning.
 import csv
 import io
 from base64 import b64encode
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from sandbox.ecny import orders
 from sandbox.ecny.orders import Account
 from sandbox.provider import PayoutTerms, World
+from sandbox.statements import files
+from sandbox.statements.pages import Page, Seen
 
 _COLUMNS = ("time", "kind", "out_trade_no", "trade_no", "out_refund_no", "refund_no", "amount", "fee")
 
@@ -58,9 +61,15 @@ class Movement:
     moved_at: float
 
 
-def written(world: World, account: Account, day: str) -> dict[str, Any]:
-    """The fields of the answer; none when nothing moved."""
-    moved = _movements(world, account, day)
+def written(world: World, account: Account, asked: str) -> dict[str, Any]:
+    """The fields of the answer; none when nothing moved, or for what is no day."""
+    try:
+        meant = date.fromisoformat(asked)
+    except ValueError:
+        return {}
+    fault = files.met(world, "ecny", "trade", account.merchant, meant)
+    day = files.day_told(world, "ecny", "trade", account.merchant, meant, fault)
+    moved = files.of_day(world, "ecny", "trade", account.merchant, day, fault)
     if not moved:
         return {}
     text = io.StringIO()
@@ -69,17 +78,25 @@ def written(world: World, account: Account, day: str) -> dict[str, Any]:
     for one in moved:
         names = (one.reference, one.trade_no, one.refund_reference, one.refund_no)
         table.writerow([orders.written_time(one.moved_at), one.kind, *names, one.amount, one.fee])
-    content = text.getvalue().encode("utf-8")
+    content = files.inside(fault, text.getvalue().encode("utf-8"))
     return {
-        "bill_date": day,
-        "name": f"{account.mch_id}_{day}.csv",
-        "content": b64encode(content).decode("ascii"),
-        "sha256": sha256(content).hexdigest(),
+        "bill_date": asked,
+        "name": f"{account.mch_id}_{asked}.csv",
+        "content": b64encode(files.outside(fault, content)).decode("ascii"),
+        "sha256": files.hashed(fault, sha256(content).hexdigest()),
     }
 
 
-def _movements(world: World, account: Account, day: str) -> list[Movement]:
-    start, end = _span(day)
+def is_late(world: World, account: Account, asked: str) -> bool:
+    try:
+        day = date.fromisoformat(asked)
+    except ValueError:
+        return False
+    return files.is_late(world, "ecny", "trade", account.merchant, day)
+
+
+def _moved(world: World, merchant: str, day: date) -> list[Movement]:
+    start = orders.midnight(day)
     rows = world.storage.rows(
         "SELECT kind, CASE parent WHEN '' THEN reference ELSE parent END AS reference,"  # noqa: S608
         " CASE kind WHEN 'payment' THEN number ELSE (SELECT o.trade_no FROM ecny_refunds r"
@@ -88,15 +105,34 @@ def _movements(world: World, account: Account, day: str) -> list[Movement]:
         " CASE kind WHEN 'refund' THEN number ELSE '' END AS refund_no, amount, fee, moved_at"
         f" FROM ({MOVEMENTS}) m WHERE merchant = ? AND moved_at >= ? AND moved_at < ?"
         " ORDER BY moved_at, kind, number",
-        *(account.merchant, start, end),
+        *(merchant, start, start + 86_400),
     )
     return [Movement(**dict(row)) for row in rows]
 
 
-def _span(day: str) -> tuple[float, float]:
-    """The day's begin and end; an empty span for what is no day."""
-    try:
-        start = orders.midnight(date.fromisoformat(day))
-    except ValueError:
-        return 0.0, 0.0
-    return start, start + 86_400
+def _seen(one: Movement) -> Seen:
+    reference = one.refund_reference or one.reference
+    return Seen(one.refund_no or one.trade_no, one.kind, reference, one.amount, one.fee, "CNY", one.moved_at)
+
+
+def _changed(one: Movement, what: Mapping[str, Any]) -> Movement:
+    named = ("amount", "fee", "moved_at", "reference")
+    more: dict[str, Any] = {name: what[name] for name in named if name in what}
+    if "key" in what:
+        more["refund_no" if one.refund_no else "trade_no"] = what["key"]
+    return replace(one, **more)
+
+
+STATEMENTS = {
+    "trade": Page(
+        rows=_moved,
+        seen=_seen,
+        change=_changed,
+        begins=orders.midnight,
+        row_kinds=("missing", "foreign", "amount", "fee", "duplicate", "late", "refund_missing"),
+        has_totals=False,
+        file_kinds=(
+            *("truncated", "damaged", "wrong_hash", "mixed_days", "not_ready", "corrected", "repeated"),
+        ),
+    )
+}

@@ -148,7 +148,7 @@ def _refund_query(world: World, account: Account, sent: Sent) -> dict[str, Any]:
 
 def _bill(world: World, account: Account, sent: Sent) -> dict[str, Any]:
     day = str(sent.get("bill_date", ""))
-    if day >= orders.day_of(world.now()):
+    if day >= orders.day_of(world.now()) or bills.is_late(world, account, day):
         raise Refused("BILL_NOT_READY", "bills are written the next day")
     told = bills.written(world, account, day)
     if not told:

@@ -17,6 +17,7 @@ class Ecny(Provider):
     channel = "ecny"
     schema = orders.SCHEMA
     movements = bills.MOVEMENTS
+    statements = bills.STATEMENTS
     pays_out = bills.PAYS_OUT
     retry_schedule = (15, 30, 180, 600, 1800, 3600, 21600)
     api_paths = ("/ecny/v1/orders*", "/ecny/v1/refunds*")

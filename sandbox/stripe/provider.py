@@ -23,6 +23,7 @@ from sandbox.stripe import (
     disputes,
     events,
     files,
+    itemized,
     machine,
     payment_intents,
     payment_methods,
@@ -87,6 +88,7 @@ class StripeProvider(Provider):
     channel = "stripe"
     schema = SCHEMA
     movements = balance.MOVEMENTS
+    statements = itemized.STATEMENTS
     plays_issuer = True
     refunds_can_come_back = True
     api_paths = tuple(f"/stripe/v1/{name}*" for name in ("payment_intents", "refunds", "charges", "disputes"))

@@ -19,6 +19,7 @@ class UnionPay(Provider):
     channel = "unionpay"
     schema = orders.SCHEMA
     movements = settlement.MOVEMENTS
+    statements = settlement.STATEMENTS
     pays_out = settlement.PAYS_OUT
     retry_schedule = (60, 120, 240, 300, 600, 1800, 3600)
     api_paths = ("/unionpay/gateway/api/backTransReq.do", "/unionpay/gateway/api/queryTrans.do")

@@ -28,6 +28,7 @@ _TOTALS = {
 _FLOW = "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额(元),账户结余(元)"
 _FLOW += ",资金变更提交申请人,备注,业务凭证号"
 _FLOW_TOTALS = "资金流水总笔数,收入笔数,收入金额,支出笔数,支出金额"
+_SAID = {"processing": "PROCESSING", "failed": "CLOSED"}
 _REFUND_STATES = {"SUCCESS": "SUCCESS", "PROCESSING": "PROCESSING", "ABNORMAL": "CHANGE", "CLOSED": "FAIL"}
 
 
@@ -35,7 +36,7 @@ _REFUND_STATES = {"SUCCESS": "SUCCESS", "PROCESSING": "PROCESSING", "ABNORMAL": 
 class Movement:
     """A payment ("pay"), a refund, a refund's money that came back ("closed"), or what went to the bank ("withdraw").
 
-    `total` is the order's sum.
+    `total` is the order's sum; a `state` is told instead of the refund's own.
     """
 
     kind: str
@@ -54,6 +55,8 @@ class Movement:
     number: str
     status: str
     changed_at: float | None
+    currency: str = "CNY"
+    state: str = ""
 
     @property
     def payer(self) -> str:
@@ -91,7 +94,7 @@ def _trade_totals(listed: Sequence[Movement]) -> dict[str, str]:
 def _cells(account: Account, one: Movement, written: float) -> dict[str, str]:
     refund = one.kind == "refund"
     ended = refund and one.changed_at is not None and one.changed_at < written
-    status = (one.status if ended else "PROCESSING") if refund else ""
+    status = _SAID.get(one.state) or (one.status if ended else "PROCESSING") if refund else ""
     paid, back = ("0.00", _yuan(one.amount)) if refund else (_yuan(one.amount), "0.00")
     return {
         "交易时间": _moment(one.moved_at),
@@ -105,7 +108,7 @@ def _cells(account: Account, one: Movement, written: float) -> dict[str, str]:
         "交易类型": one.trade_type,
         "交易状态": "REFUND" if refund else "SUCCESS",
         "付款银行": "OTHERS",
-        "货币种类": "CNY",
+        "货币种类": one.currency,
         "应结订单金额": paid,
         "代金券金额": "0.00",
         "退款申请时间": _moment(one.moved_at),

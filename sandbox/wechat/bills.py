@@ -9,6 +9,8 @@ import gzip
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta, timezone
 from hashlib import sha1, sha256
 from typing import Any
@@ -16,6 +18,9 @@ from typing import Any
 from starlette.requests import Request
 
 from sandbox.provider import PayoutTerms, World
+from sandbox.statements import files, plans, rows
+from sandbox.statements.pages import Page, Seen
+from sandbox.statements.plans import Fault
 from sandbox.wechat import bill_files, orders, platform_keys
 from sandbox.wechat.answers import Answer, Content, Handler, Refused
 from sandbox.wechat.bill_files import Movement
@@ -110,18 +115,22 @@ def _offered(world: World, account: Account, request: Request, kind: str) -> Ans
         raise Refused(400, "PARAM_ERROR", "tar_type 无效")
     if world.now() < (datetime.combine(day, time(), _BEIJING) + _WRITTEN_AFTER).timestamp():
         raise Refused(400, "STATEMENT_CREATING", "账单生成中，请稍后再试")
-    text = _written(world, account, kind, day)
+    if files.is_late(world, "wechat", _page_of(kind), account.merchant, day):
+        raise Refused(400, "STATEMENT_CREATING", "账单生成中，请稍后再试")
+    fault = files.met(world, "wechat", _page_of(kind), account.merchant, day)
+    text = _written(world, account, kind, day, fault)
     if not text:
         raise Refused(400, "NO_STATEMENT_EXIST", "账单文件不存在")
     token = {
         "kind": kind,
         "day": day.isoformat(),
         "packed": packed,
+        "fault": fault.id if fault else 0,
         "until": int(world.now()) + _ADDRESS_LIVES_SECONDS,
     }
     return 200, {
         "hash_type": "SHA1",
-        "hash_value": sha1(text, usedforsecurity=False).hexdigest(),
+        "hash_value": files.hashed(fault, sha1(text, usedforsecurity=False).hexdigest()),
         "download_url": f"{world.public_url}/wechat{DOWNLOAD}?token={_sealed(world, account, token)}",
     }
 
@@ -145,8 +154,11 @@ def file(world: World, account: Account, token: str) -> bytes:
     asked = json.loads(urlsafe_b64decode(told))
     if world.now() > asked["until"]:
         raise Refused(403, "NO_AUTH", "下载链接已失效")
-    text = _written(world, account, asked["kind"], date.fromisoformat(asked["day"]))
-    return gzip.compress(text, mtime=0) if asked["packed"] else text
+    fault = plans.with_id(world, asked["fault"])
+    text = _written(world, account, asked["kind"], date.fromisoformat(asked["day"]), fault)
+    if fault is not None and fault.kind == "zip_bomb" and asked["packed"]:
+        return files.gzip_bomb()
+    return files.outside(fault, gzip.compress(text, mtime=0) if asked["packed"] else text)
 
 
 def _sealed(world: World, account: Account, token: dict[str, Any]) -> str:
@@ -159,28 +171,86 @@ def _mark(world: World, account: Account, told: str) -> str:
     return hmac.new(secret, f"{account.mchid}.{told}".encode("utf-8", "replace"), sha256).hexdigest()
 
 
-def _written(world: World, account: Account, kind: str, day: date) -> bytes:
+def _written(world: World, account: Account, kind: str, asked: date, fault: Fault | None) -> bytes:
     """The file without its wrapping; empty when nothing moved."""
-    start = datetime.combine(day, time(), _BEIJING)
-    rows = world.storage.rows(
+    if kind in ("OPERATION", "FEES"):
+        return b""  # everything goes through the basic account here
+    page = _page_of(kind)
+    day = files.day_told(world, "wechat", page, account.merchant, asked, fault)
+    moved = files.of_day(world, "wechat", page, account.merchant, day, fault)
+    named = replace(account, mchid=files.stranger(fault, account.mchid))
+    if kind == "BASIC":
+        text = bill_files.fund_flow(moved, _balance(world, account, day)) if moved else b""
+    else:
+        written = datetime.combine(day, time(), _BEIJING) + _WRITTEN_AFTER
+        text = bill_files.trades(named, kind, moved, written=written.timestamp())
+    return files.inside(fault, text)
+
+
+def _page_of(kind: str) -> str:
+    return "fundflow" if kind == "BASIC" else "trade"
+
+
+def _moved(world: World, merchant: str, day: date) -> list[Movement]:
+    start = _begins(day)
+    found = world.storage.rows(
         "SELECT kind, moved_at, total, amount, fee, rate, reference, transaction_id, trade_type, description, attach,"
         " asked, refund_id, number, status, changed_at FROM wechat_movements"
         " WHERE merchant = ? AND moved_at >= ? AND moved_at < ? ORDER BY moved_at, transaction_id, number, kind",
-        *(account.merchant, start.timestamp(), (start + timedelta(days=1)).timestamp()),
+        *(merchant, start, start + 86_400),
     )
-    moved = [Movement(**dict(row)) for row in rows]
-    if kind in ("OPERATION", "FEES"):
-        return b""  # everything goes through the basic account here
-    if kind == "BASIC":
-        return bill_files.fund_flow(moved, _balance(world, account, start.timestamp())) if moved else b""
-    return bill_files.trades(account, kind, moved, written=(start + _WRITTEN_AFTER).timestamp())
+    return [Movement(**dict(row)) for row in found]
 
 
-def _balance(world: World, account: Account, until: float) -> int:
-    """What the basic account held before `until`."""
+def _begins(day: date) -> float:
+    return datetime.combine(day, time(), _BEIJING).timestamp()
+
+
+def _seen(one: Movement) -> Seen:
+    kinds = {"pay": "payment", "refund": "refund", "withdraw": "payout"}
+    key = f"{one.transaction_id}/{one.refund_id}/{one.kind}" if one.refund_id else one.transaction_id
+    sign = -1 if one.kind in ("refund", "withdraw") else 1
+    fee = -one.fee if one.kind == "refund" else one.fee
+    kind, reference = kinds.get(one.kind, "other"), one.number or one.reference
+    return Seen(key, kind, reference, sign * one.amount, fee, one.currency, one.moved_at)
+
+
+def _changed(one: Movement, what: Mapping[str, Any]) -> Movement:
+    plain = ("currency", "state", "moved_at", "reference")
+    more: dict[str, Any] = {name: what[name] for name in plain if name in what}
+    if "amount" in what:
+        more["amount"] = abs(what["amount"])
+        more["total"] = more["amount"] if one.kind == "pay" else one.total
+    if "fee" in what:
+        more["fee"] = abs(what["fee"])
+    if "key" in what:
+        more["transaction_id"] = what["key"].partition("/")[0]
+    return replace(one, **more)
+
+
+def _page(*more: str) -> Page[Movement]:
+    return Page(
+        rows=_moved,
+        seen=_seen,
+        change=_changed,
+        begins=_begins,
+        row_kinds=("missing", "foreign", "amount", "fee", "duplicate", "late", "refund_missing", *more),
+        file_kinds=(
+            *("truncated", "damaged", "wrong_hash", "mixed_days", "other_merchant", "zip_bomb"),
+            *("not_ready", "corrected", "repeated"),
+        ),
+    )
+
+
+STATEMENTS = {"trade": _page("currency", "state"), "fundflow": _page("payout_amount")}
+
+
+def _balance(world: World, account: Account, day: date) -> int:
+    """What WeChat Pay believes the basic account held when the day began."""
     row: Any = world.storage.row(
         "SELECT coalesce(sum((amount - fee) * CASE WHEN kind IN ('refund', 'withdraw') THEN -1 ELSE 1 END), 0) AS held"
         " FROM wechat_movements WHERE merchant = ? AND moved_at < ?",
-        *(account.merchant, until),
+        *(account.merchant, _begins(day)),
     )
-    return int(row["held"])
+    off = rows.drift(world, "wechat", "fundflow", account.merchant, day)
+    return int(row["held"]) + off.get("CNY", 0)

@@ -27,6 +27,7 @@ class Wechat(Provider):
     api_paths = ("/wechat/v3/*", "/v3/*")
     schema = orders.SCHEMA + refunds.SCHEMA + signing.SCHEMA + platform_keys.SCHEMA + bills.SCHEMA
     movements = bills.MOVEMENTS
+    statements = bills.STATEMENTS
     pays_out = bills.PAYS_OUT
     retry_schedule = (
         *(15, 15, 30, 180, 600, 1200, 1800, 1800),

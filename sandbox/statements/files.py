@@ -1,0 +1,150 @@
+"""Whole files that are not what they should be. What is spoiled `deep` is packed and hashed again afterwards."""
+
+import asyncio
+import gzip
+import io
+import re
+import zipfile
+from datetime import date
+from random import Random
+from typing import Any
+
+from sandbox.provider import World
+from sandbox.statements import plans, rows
+from sandbox.statements.pages import Page
+from sandbox.statements.plans import Fault
+
+SPOILED = "truncated damaged wrong_hash mixed_days other_merchant zip_bomb path_traversal corrected repeated"
+_AMOUNT = re.compile(rb"\d*[1-9]\.\d\d(?!\d)")
+_BOMB_MEMBER = 600
+_MEGABYTE = b"\0" * 1024 * 1024
+_OLDEST_REPEATED_DAYS = 40
+
+
+def is_late(world: World, channel: str, file: str, merchant: str, day: date) -> bool:
+    """Whether this file is not ready yet, although its time has come."""
+    fault = plans.of_file(world, channel, merchant, file, day, "not_ready")
+    if fault is not None:
+        # the refusal rolls back what is written now
+        asyncio.get_running_loop().call_soon(plans.use_up, world, fault)
+    return fault is not None
+
+
+def met(world: World, channel: str, file: str, merchant: str, day: date) -> Fault | None:
+    """What spoils this delivery of the file."""
+    fault = plans.of_file(world, channel, merchant, file, day, SPOILED)
+    if fault is not None:
+        plans.use_up(world, fault)
+    return fault
+
+
+def day_told(world: World, channel: str, file: str, merchant: str, day: date, fault: Fault | None) -> date:
+    """The day whose file is sent: an older one again, when that is the fault."""
+    if fault is None or fault.kind != "repeated":
+        return day
+    for older in range(1, _OLDEST_REPEATED_DAYS):
+        before = date.fromordinal(day.toordinal() - older)
+        if rows.of_day(world, channel, file, merchant, before):
+            return before
+    return day
+
+
+def of_day(world: World, channel: str, file: str, merchant: str, day: date, fault: Fault | None) -> list[Any]:
+    """The day's rows as this delivery tells them."""
+    page: Page[Any] = world.providers[channel].statements[file]
+    told = rows.of_day(world, channel, file, merchant, day)
+    if fault is None or not told:
+        return told
+    first = page.seen(told[0])
+    if fault.kind == "mixed_days":
+        stray = page.change(told[0], {"moved_at": first.moved_at - 86_400, "key": f"{first.key[:-1]}0"})
+        return [stray, *told]
+    if fault.kind == "corrected":
+        wrong = page.change(told[0], {"amount": first.amount + fault.dice().randint(1, 500)})
+        return [wrong, *told[1:]]
+    return told
+
+
+def inside(fault: Fault | None, text: bytes) -> bytes:
+    """The file as text, spoiled before it is packed and hashed."""
+    if fault is None or not fault.asked.get("deep"):
+        return text
+    if fault.kind == "truncated":
+        return _cut(text)
+    if fault.kind == "damaged":
+        found = list(_AMOUNT.finditer(text))
+        if found:
+            place = found[len(found) // 3].end() - 1
+            return text[:place] + bytes([ord("0") + (text[place] - ord("0") + 1) % 10]) + text[place + 1 :]
+    return text
+
+
+def outside(fault: Fault | None, content: bytes) -> bytes:
+    """The packed file, spoiled on its way."""
+    if fault is None or fault.asked.get("deep"):
+        return content
+    if fault.kind == "truncated":
+        return _cut(content)
+    if fault.kind == "damaged":
+        place = len(content) // 2
+        return content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :]
+    if fault.kind == "zip_bomb":
+        return bomb(content)
+    if fault.kind == "path_traversal":
+        return traversing(content)
+    return content
+
+
+def stranger(fault: Fault | None, name: str) -> str:
+    """The account that the file names: another of the same form, when that is the fault."""
+    if fault is None or fault.kind != "other_merchant":
+        return name
+    dice = fault.dice()
+    return name[:2] + "".join(_other(mark, dice) for mark in name[2:])
+
+
+def hashed(fault: Fault | None, digest: str) -> str:
+    return digest[::-1] if fault is not None and fault.kind == "wrong_hash" else digest
+
+
+def bomb(content: bytes) -> bytes:
+    """The zip as it would be with 600 megabytes in its first member: a few of them packed."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        name = archive.infolist()[0].filename
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open(name, "w", force_zip64=True) as member,
+    ):
+        for _ in range(_BOMB_MEMBER):
+            member.write(_MEGABYTE)
+    return packed.getvalue()
+
+
+def gzip_bomb() -> bytes:
+    """As much, behind gzip."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as file:
+        for _ in range(_BOMB_MEMBER):
+            file.write(_MEGABYTE)
+    return packed.getvalue()
+
+
+def traversing(content: bytes) -> bytes:
+    """The same zip with one more member, whose name leads out of the folder."""
+    packed = io.BytesIO(content)
+    with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("../../../../tmp/bill.csv", "out of here")
+    return packed.getvalue()
+
+
+def _cut(content: bytes) -> bytes:
+    """Two thirds of it, not at the end of a line."""
+    end = len(content) * 2 // 3
+    while content[end - 1 : end] in (b"\r", b"\n") and end > 1:
+        end -= 1
+    return content[: max(end - 1, 1)]
+
+
+def _other(mark: str, dice: Random) -> str:
+    return str((int(mark) + dice.randint(1, 9)) % 10) if mark.isdigit() else mark

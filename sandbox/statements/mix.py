@@ -1,0 +1,64 @@
+"""One mistake of each kind for every statement that can bear it, over a range of days, chosen by a seed."""
+
+from datetime import date, timedelta
+from random import Random
+
+from sandbox.provider import World
+from sandbox.statements import plans
+from sandbox.statements.plans import Fault
+
+_LONGEST_DAYS = 400
+
+
+def plant(
+    world: World, *, seed: int, first: str, last: str, merchant: str = "", channels: list[str] | None = None
+) -> list[Fault]:
+    """Plant them; a kind for which no day has a row is left out. Raises ValueError."""
+    start, end = date.fromisoformat(first), date.fromisoformat(last)
+    if not 0 <= (end - start).days < _LONGEST_DAYS:
+        raise ValueError("first is not after last, and they are a year apart at most")
+    days = [start + timedelta(days=number) for number in range((end - start).days + 1)]
+    dice = Random(seed)  # noqa: S311 - the same seed, the same mistakes
+    made: list[Fault] = []
+    for channel in channels or [name for name, one in world.providers.items() if one.statements]:
+        for file, kind in _bearable(world, channel):
+            fault = _plant_one(world, channel, file, kind, merchant, dice.sample(days, len(days)))
+            made += [fault] if fault else []
+    return made
+
+
+def _bearable(world: World, channel: str) -> list[tuple[str, str]]:
+    """Each kind once: a row's in all files of the channel, a file's in the first that can bear it."""
+    pages = plans.pages_of(world, channel, "")
+    kinds: dict[str, str] = {}
+    for name, page in pages.items():
+        kinds |= dict.fromkeys(page.row_kinds, "")
+        kinds |= {kind: name for kind in page.file_kinds if kind not in kinds}
+    return [(file, kind) for kind, file in kinds.items()]
+
+
+def _plant_one(
+    world: World, channel: str, file: str, kind: str, merchant: str, days: list[date]
+) -> Fault | None:
+    """On the first of these days that has what it needs, and no other mistake with the whole file."""
+    for day in days:
+        if kind in plans.FILE_KINDS and not _has_file(world, channel, file, merchant, day):
+            continue
+        fault = plans.plan(
+            world, channel=channel, day=day.isoformat(), kind=kind, merchant=merchant, file=file
+        )
+        if fault.target or kind in plans.FILE_KINDS:
+            return fault
+        plans.forget(world, fault.id)
+    return None
+
+
+def _has_file(world: World, channel: str, file: str, merchant: str, day: date) -> bool:
+    named = plans.merchant_of(world, merchant)
+    planted = world.storage.row(
+        "SELECT 1 FROM statement_faults WHERE channel = ? AND merchant = ? AND file = ? AND day = ?",
+        *(channel, named, file, day.isoformat()),
+    )
+    page = world.providers[channel].statements[file]
+    over = page.begins(day + timedelta(days=1)) <= world.now()
+    return planted is None and over and bool(page.rows(world, named, day))
