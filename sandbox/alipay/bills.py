@@ -95,9 +95,12 @@ def read_day(text: object) -> date | None:
 
 def is_written(world: World, account: Account, kind: str, day: date) -> bool:
     written = datetime.combine(day, time(), _BEIJING) + _WRITTEN_AFTER
-    if world.now() < written.timestamp() or not rows.of_day(world, "alipay", kind, account.merchant, day):
-        return False
-    return not files.is_late(world, "alipay", kind, account.merchant, day)
+    told = world.now() >= written.timestamp()
+    return told and bool(rows.of_day(world, "alipay", kind, account.merchant, day))
+
+
+def is_late(world: World, account: Account, kind: str, day: date) -> bool:
+    return files.is_late(world, "alipay", kind, account.merchant, day)
 
 
 def address(world: World, account: Account, kind: str, day: date) -> str:

@@ -331,6 +331,8 @@ def _bill(world: World, account: Account, sent: Mapping[str, str], content: Cont
     kind, day = content.get("bill_type"), bills.read_day(content.get("bill_date"))
     if kind not in bills.KINDS or day is None:
         raise Refused("40004", "isp.invalid-parameter", "bill_type 或 bill_date 无效")
+    if bills.is_late(world, account, str(kind), day):
+        raise Refused("40004", "isp.system-error", "系统错误，请稍后重试")
     if not bills.is_written(world, account, str(kind), day):
         raise Refused("40004", "isp.bill_not_exist", "账单不存在")
     return {"bill_download_url": bills.address(world, account, str(kind), day)}

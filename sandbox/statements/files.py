@@ -4,8 +4,11 @@ import asyncio
 import gzip
 import io
 import re
+import struct
 import zipfile
+import zlib
 from datetime import date
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -15,9 +18,9 @@ from sandbox.statements.pages import Page
 from sandbox.statements.plans import Fault
 
 SPOILED = "truncated damaged wrong_hash mixed_days other_merchant zip_bomb path_traversal corrected repeated"
-_AMOUNT = re.compile(rb"\d*[1-9]\.\d\d(?!\d)")
-_BOMB_MEMBER = 600
+_AMOUNT = re.compile(rb"\d+\.\d\d(?!\d)|\d+,\d\d(?=[\r\n])")
 _MEGABYTE = b"\0" * 1024 * 1024
+_BOMB_BYTES = 600 * len(_MEGABYTE)
 _OLDEST_REPEATED_DAYS = 40
 
 
@@ -55,13 +58,14 @@ def of_day(world: World, channel: str, file: str, merchant: str, day: date, faul
     told = rows.of_day(world, channel, file, merchant, day)
     if fault is None or not told:
         return told
-    first = page.seen(told[0])
+    place = next((at for at, row in enumerate(told) if page.seen(row).kind == "payment"), 0)
+    first = page.seen(told[place])
     if fault.kind == "mixed_days":
-        stray = page.change(told[0], {"moved_at": first.moved_at - 86_400, "key": f"{first.key[:-1]}0"})
+        stray = page.change(told[place], {"moved_at": first.moved_at - 86_400, "key": f"{first.key[:-1]}0"})
         return [stray, *told]
     if fault.kind == "corrected":
-        wrong = page.change(told[0], {"amount": first.amount + fault.dice().randint(1, 500)})
-        return [wrong, *told[1:]]
+        wrong = page.change(told[place], {"amount": first.amount + fault.dice().randint(1, 500)})
+        return [*told[:place], wrong, *told[place + 1 :]]
     return told
 
 
@@ -72,9 +76,12 @@ def inside(fault: Fault | None, text: bytes) -> bytes:
     if fault.kind == "truncated":
         return _cut(text)
     if fault.kind == "damaged":
-        found = list(_AMOUNT.finditer(text))
+        # the largest is a sum of the others
+        found = max(
+            _AMOUNT.finditer(text), key=lambda one: float(one.group().replace(b",", b".")), default=None
+        )
         if found:
-            place = found[len(found) // 3].end() - 1
+            place = found.end() - 1
             return text[:place] + bytes([ord("0") + (text[place] - ord("0") + 1) % 10]) + text[place + 1 :]
     return text
 
@@ -108,26 +115,31 @@ def hashed(fault: Fault | None, digest: str) -> str:
 
 
 def bomb(content: bytes) -> bytes:
-    """The zip as it would be with 600 megabytes in its first member: a few of them packed."""
+    """The zip as it would be with 600 megabytes in its first member, and a few of them on the wire."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        name = archive.infolist()[0].filename
-    packed = io.BytesIO()
-    with (
-        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-        archive.open(name, "w", force_zip64=True) as member,
-    ):
-        for _ in range(_BOMB_MEMBER):
-            member.write(_MEGABYTE)
-    return packed.getvalue()
+        first = archive.infolist()[0].filename
+    name, (packed, check) = first.encode("cp437"), _zeros()
+    sums = (check, len(packed), _BOMB_BYTES, len(name))
+    local = struct.pack("<4s5H3L2H", b"PK\3\4", 20, 0, 8, 0, 33, *sums, 0) + name + packed
+    listed = struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, 0, 8, 0, 33, *sums, *(0,) * 6) + name
+    return local + listed + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(listed), len(local), 0)
 
 
 def gzip_bomb() -> bytes:
     """As much, behind gzip."""
-    packed = io.BytesIO()
-    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1, mtime=0) as file:
-        for _ in range(_BOMB_MEMBER):
-            file.write(_MEGABYTE)
-    return packed.getvalue()
+    packed, check = _zeros()
+    return gzip.compress(b"", mtime=0)[:10] + packed + struct.pack("<2L", check, _BOMB_BYTES)
+
+
+@cache
+def _zeros() -> tuple[bytes, int]:
+    """600 megabytes of nothing, deflated (each megabyte is the same block), and their check sum."""
+    deflating = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    block = deflating.compress(_MEGABYTE) + deflating.flush(zlib.Z_FULL_FLUSH)
+    check = 0
+    for _ in range(_BOMB_BYTES // len(_MEGABYTE)):
+        check = zlib.crc32(_MEGABYTE, check)
+    return block * (_BOMB_BYTES // len(_MEGABYTE)) + deflating.flush(), check
 
 
 def traversing(content: bytes) -> bytes:

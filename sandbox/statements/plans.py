@@ -204,7 +204,8 @@ def _free(world: World, fault: Fault, page: Page[Any], day: date) -> list[Seen]:
     taken = {
         key
         for row in world.storage.rows(
-            "SELECT target, truth FROM statement_faults WHERE channel = ? AND merchant = ? AND target <> ''",
+            "SELECT target, truth FROM statement_faults WHERE channel = ? AND merchant = ?"
+            " AND target <> '' AND kind <> 'foreign'",
             *(fault.channel, fault.merchant),
         )
         for key in (row["target"], json.loads(row["truth"]).get("joined_with"))

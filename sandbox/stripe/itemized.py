@@ -53,8 +53,10 @@ def spoiled_by(world: World, merchant: str, run: Object) -> Fault | None:
     return files.met(world, "stripe", _file_of(run["report_type"]), merchant, day)
 
 
-def is_late(world: World, merchant: str, report: str, start: int) -> bool:
-    return files.is_late(world, "stripe", _file_of(report), merchant, _day(start))
+def is_late(world: World, merchant: str, run: Object) -> bool:
+    """Whether the file can not be fetched yet."""
+    day = _day(run["parameters"]["interval_start"])
+    return files.is_late(world, "stripe", _file_of(run["report_type"]), merchant, day)
 
 
 def written(world: World, merchant: str, run: Object, fault: Fault | None = None) -> bytes:

@@ -54,9 +54,6 @@ def create(call: Call) -> Object:
     if not start < end <= _available_end(call.world):
         message = "The interval must end before the latest data that is available for this report type."
         raise StripeError(message, param="parameters[interval_end]")
-    if itemized.is_late(call.world, call.account.merchant, kind, start):
-        message = "Data is not yet available for this report type and interval."
-        raise StripeError(message, param="parameters[interval_end]")
     for name in columns:
         if name not in KNOWN[kind] and not name.startswith(METADATA):
             raise StripeError(f"Invalid column: {name[:60]}", param="parameters[columns]")
@@ -121,9 +118,9 @@ def routes(world: World) -> list[BaseRoute]:
             if public:
                 raise missing("file", request.path_params["id"])
             file: dict[str, Any] = load(world, account.merchant, "file", request.path_params["id"])
+            return Response(_contents(world, account.merchant, file), media_type="text/csv")
         except StripeError as error:
             return JSONResponse(error.body, error.status)
-        return Response(_contents(world, account.merchant, file), media_type="text/csv")
 
     return [Route("/stripe/v1/files/{id}/contents", contents, methods=["GET"])]
 
@@ -132,5 +129,7 @@ def _contents(world: World, merchant: str, file: Object) -> bytes:
     if "_run" not in file:
         return b""
     run = load(world, merchant, "reporting.report_run", file["_run"])
+    if itemized.is_late(world, merchant, run):
+        raise missing("file", file["id"])
     fault = itemized.spoiled_by(world, merchant, run)
     return files.outside(fault, files.inside(fault, itemized.written(world, merchant, run, fault)))

@@ -197,6 +197,8 @@ _DONE: dict[str, Callable[[World, Order, int], None]] = {
 
 def _file(world: World, account: Account, sent: Sent) -> dict[str, str]:
     day = sent.get("settleDate", "")
+    if settlement.is_late(world, account, day):
+        raise Refused("06")
     packed = settlement.packed(world, account, day)
     if not packed:
         raise Refused("98")

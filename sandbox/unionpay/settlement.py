@@ -67,7 +67,7 @@ class Row:
 def packed(world: World, account: Account, asked: str) -> dict[str, str]:
     """`fileName` and `fileContent`; nothing when no money moved on that day (MMDD)."""
     meant = _date_of(world, asked)
-    if meant is None or files.is_late(world, "unionpay", "ACOMN", account.merchant, meant):
+    if meant is None:
         return {}
     fault = files.met(world, "unionpay", "ACOMN", account.merchant, meant)
     day = files.day_told(world, "unionpay", "ACOMN", account.merchant, meant, fault)
@@ -82,6 +82,11 @@ def packed(world: World, account: Account, asked: str) -> dict[str, str]:
         file.writestr(f"IND{asked}88ALFEE", "")
     content = b64encode(zlib.compress(files.outside(fault, archive.getvalue()))).decode("ascii")
     return {"fileName": f"{account.mer_id}_{asked}.zip", "fileContent": content}
+
+
+def is_late(world: World, account: Account, asked: str) -> bool:
+    meant = _date_of(world, asked)
+    return meant is not None and files.is_late(world, "unionpay", "ACOMN", account.merchant, meant)
 
 
 def _date_of(world: World, asked: str) -> date | None:
