@@ -27,15 +27,21 @@ makes the core call `act(..., "expire")` in time, `actions` are its row's button
 Notifications: call `sandbox.deliveries.ask_delivery(...)` in the transaction that changes the payment; the
 engine sends it, calling `sign` anew at every attempt, and retries by `retry_schedule` until `acknowledged`.
 
-Time: `world.now()` is the providers' clock and jumps forward on demand; expiries, retries, appointments and
-every business time go by it. `world.wall()` is the real clock, for the time stamps of signatures only, because
-merchants compare those with their own clock. A moment that a merchant wrote goes through `from_merchant`.
+Time: `world.now()` is the providers' clock; it jumps forward on demand (and back while there is no payment), and
+expiries, retries, appointments and every business time go by it. `world.wall()` is the real clock, for the time
+stamps of signatures only, because merchants compare those with their own clock. A moment that a merchant wrote goes
+through `from_merchant`.
 
 Misfortune: `sandbox.faults` (requests), `sandbox.twists` (notifications), `sandbox.fates` (declines, late refunds,
 disputes) by plan or by the seeded mix of `sandbox.chance`. When a refund is made ask `fates.refund_fate`; put off
 what comes later with `sandbox.appointments.make`, which calls `keep_appointment` in time.
 
-Control: `POST /control/clock|faults|notification-faults|fates|mix`, `GET /control/ground-truth|open|mix|clock`;
+Statements: `statements` (a `sandbox.statements.pages.Page` for each file) lets mistakes be planted in them: write a
+file from `sandbox.statements.files.of_day`, and send it through `files.inside` and `files.outside`. `movements` is the
+SQL of the true money; `pays_out` sends it to the merchant's bank each day, or call `sandbox.payouts.record`.
+
+Control: `POST /control/clock|faults|notification-faults|fates|mix`, `GET /control/ground-truth|open|mix|clock`,
+`/control/statements/faults|mix`, `GET /control/ground-truth/movements|payouts|bank|days`;
 `manage.py sandbox --help` has examples of all.
 
 Pages: `sandbox.html.fragment(name, **values)` fills and escapes `templates/<name>.html`, `page(title, body)`

@@ -16,7 +16,7 @@ from sandbox.misfortune import Misfortune
 from sandbox.provider import World
 from sandbox.registry import all_providers
 from sandbox.statements import control as statement_control
-from sandbox.statements import plans
+from sandbox.statements import desk, plans
 from sandbox.storage import Storage
 
 _STATIC = Path(__file__).parent / "static"
@@ -48,6 +48,7 @@ def build_app(world: World) -> ASGIApp:
         *dials.routes(world),
         *control.routes(world),
         *statement_control.routes(world),
+        *desk.routes(world),
         *pages.routes(world),
     ]
     for provider in world.providers.values():

@@ -130,14 +130,15 @@ def _words(name: str) -> str:
 def _ahead(seconds: float) -> str:
     if not seconds:
         return "As everywhere. 与真实时间一致。"
-    days, rest = divmod(int(seconds), 86_400)
+    where = "ahead of the real time 快于真实时间" if seconds > 0 else "behind the real time 慢于真实时间"
+    days, rest = divmod(int(abs(seconds)), 86_400)
     hours, rest = divmod(rest, 3600)
     words = [
         f"{days} d" if days else "",
         f"{hours} h" if hours else "",
         f"{rest // 60} min" if rest >= 60 else "",
     ]
-    return f"{' '.join(filter(None, words)) or 'seconds'} ahead of the real time 快于真实时间"
+    return f"{' '.join(filter(None, words)) or 'seconds'} {where}"
 
 
 def _cards(cards: list[Html], empty: str) -> Html:

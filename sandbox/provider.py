@@ -9,14 +9,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.routing import BaseRoute
 
 from sandbox.storage import Storage
-
-if TYPE_CHECKING:
-    from sandbox.statements.pages import Page
 
 _SKEW: ContextVar[float] = ContextVar("skew", default=0.0)
 
@@ -172,8 +169,8 @@ class Provider(ABC):
     # SQL of every movement of money: merchant, currency, kind, reference and parent (the merchant's), number (its
     # own), amount (signed, as the merchant sees it), fee (kept; negative when given back), moved_at
     movements: str = ""
-    # its statements by name, the most telling one first
-    statements: "Mapping[str, Page[Any]]" = {}
+    # its statements by name, each a `sandbox.statements.pages.Page`, the most telling one first
+    statements: Mapping[str, Any] = {}
     # how it pays its merchants, unless it has a way of its own
     pays_out: PayoutTerms | None = None
 

@@ -96,6 +96,8 @@ def test_trouble_is_one_clear_line(ask: Ask, settings: Settings) -> None:
         (("mix", "--seed", "3", "disputes=0.5", 'channels=["wechat"]'), "disputes 0.5"),
         (("mix", "--off"), "off True"),
         (("open",), "settled"),
+        (("statement", "fee", "--channel", "stripe", "--day", "2026-10-21", "--by", "3"), "kind fee"),
+        (("mistakes",), "expected fee"),
     ],
 )
 def test_the_world_is_turned(ask: Ask, words: tuple[str, ...], told: str) -> None:
@@ -114,8 +116,9 @@ def test_a_payment_is_disputed_and_its_notification_twisted(driver: StripeDriver
     "words",
     [
         ("fault", "earthquake"),
-        ("clock", "--advance", "-1"),
+        ("clock", "--advance", "-99999999999"),
         ("mix", "requests"),
+        ("statement", "horoscope", "--channel", "stripe", "--day", "2026-10-21"),
         ("deliver", "late", "dlv_x"),
     ],
 )

@@ -272,6 +272,24 @@ class TestControl:
         assert {"missing", "foreign", "amount", "state", "refund_missing"} <= kinds
 
 
+class TestPage:
+    def test_people_plant_and_take_back(self, settled: Settled) -> None:
+        asked = {
+            "statement": "wechat/trade",
+            "kind": "amount",
+            "day": str(settled.day(0)),
+            "merchant": settled.merchant("wechat"),
+        }
+        where = f"{settled.world.url}/statements"
+        assert HTTP.post(where, data=asked, headers={"Origin": "http://evil.example"}).status_code == 403
+        assert HTTP.post(where, data={**asked, "day": ""}).status_code == 422
+        assert HTTP.post(where, data=asked).status_code == 303
+        (planted,) = settled.world.ask("GET", "/control/statements/faults")["faults"]
+        assert planted["reference"] in HTTP.get(where).text
+        assert HTTP.post(f"{where}/{planted['id']}/forget").status_code == 303
+        assert settled.world.ask("GET", "/control/statements/faults")["faults"] == []
+
+
 def test_the_truth_adds_up_to_the_banks_balance(settled: Settled) -> None:
     for code in PAYING_OUT:
         merchant = f"merchant={settled.merchant(code)}"

@@ -13,11 +13,12 @@ _READS = {
     "deliveries": "deliveries",
     "truth": "ground-truth",
     "open": "open",
+    "mistakes": "statements/faults",
 }
 _MONEY = ("captured", "refunded", "disputed", "reinstated", "dispute_fees")
 _ALWAYS = ("captured", "refunded")
 _NARROWING = ("channel", "merchant", "match", "reference", "event", "path", "method")
-_MORE = ("seconds", "times", "count", "status", "amount", "reason")
+_MORE = ("seconds", "times", "count", "status", "amount", "reason", "day", "file", "by", "days", "deep")
 _EXAMPLES = """
 examples:
   sandbox pay                                  the newest payment that waits
@@ -28,6 +29,8 @@ examples:
   sandbox fate refund succeeds_fails --seconds 3600
   sandbox dispute att_01j… --reason fraudulent
   sandbox clock --advance 86400                a day goes by at the providers
+  sandbox clock --set 2026-10-20T00:00:00+08:00  before the first payment: a month of the past begins
+  sandbox statement late --channel wechat --day 2026-10-21
   sandbox mix --seed 7 requests=0.15 notifications=0.25 disputes=0.02
   sandbox mix --off                            let it all settle
 """
@@ -62,6 +65,7 @@ class Command(BaseCommand):
         resend.add_argument("delivery", help="dlv_…")
         words.add_parser("truth", help="the money that really moved, for every payment")
         words.add_parser("open", help="what is not finished at the providers")
+        words.add_parser("mistakes", help="what was planted in statements, and the truth of it")
         _add_misfortunes(words)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -119,7 +123,12 @@ class Command(BaseCommand):
 
     def _print(self, answer: Any, *, as_json: bool) -> None:
         rows = next(
-            (answer[name] for name in ("payments", "deliveries", "movements") if name in answer), [answer]
+            (
+                answer[name]
+                for name in ("payments", "deliveries", "movements", "faults")
+                if type(answer.get(name)) is list
+            ),
+            [answer],
         )
         if as_json:
             self.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False))
@@ -150,9 +159,17 @@ def _add_misfortunes(words: Any) -> None:
     _add_options(fate, "channel", "reference", "seconds", "times")
     _add_options(deliver, "seconds", "count")
     _add_options(dispute, "amount", "reason")
+    statement = words.add_parser("statement", help="plant a mistake in a statement: missing, fee, late, …")
+    statement.add_argument("kind")
+    statement.add_argument("--channel", required=True)
+    statement.add_argument("--day", required=True, help="YYYY-MM-DD, the channel's own day")
+    statement.add_argument("--deep", action="store_const", const=True, help="inside the file, hashed again")
+    _add_options(statement, "merchant", "file", "reference", "by", "days", "times")
     clock = words.add_parser("clock", help="show the providers' clock, or let it jump forward")
     clock.add_argument("--advance", type=int, help="seconds")
-    clock.add_argument("--set", help="a moment to come, as 2030-01-31T12:00:00Z")
+    clock.add_argument(
+        "--set", help="a moment to come, as 2030-01-31T12:00:00Z; or gone, before the first payment"
+    )
     mix = words.add_parser("mix", help="a random mix of all that, which can be repeated")
     mix.add_argument("--seed", type=int)
     mix.add_argument("--off", action="store_true", help="let things settle")
@@ -161,7 +178,8 @@ def _add_misfortunes(words: Any) -> None:
 
 def _add_options(parser: CommandParser, *names: str) -> None:
     for name in names:
-        kind = int if name in ("times", "count", "status", "amount") else float if name == "seconds" else str
+        whole = name in ("times", "count", "status", "amount", "by", "days")
+        kind = int if whole else float if name == "seconds" else str
         parser.add_argument(f"--{name}", type=kind)
 
 
@@ -179,6 +197,7 @@ def _dial(word: str, options: dict[str, Any]) -> tuple[str, str, dict[str, Any] 
         mix = _mix(options)
         return ("POST", "mix", mix) if mix else ("GET", "mix", None)
     paths = {"fault": "faults", "notice": "notification-faults", "fate": "fates"}
+    paths["statement"] = "statements/faults"
     return "POST", paths[word], _given(options)
 
 
@@ -200,7 +219,7 @@ def _shown(row: dict[str, Any]) -> list[str]:
     if "event_id" in row:
         status = str(row["last_status"] or row["last_error"] or "-")
         return [row["id"], row["channel"], row["kind"], row["state"], f"x{row['attempts']}", status]
-    if "reference" not in row and "status" not in row:
+    if "expected" in row or ("reference" not in row and "status" not in row):
         return [f"{name} {_plain(value)}" for name, value in row.items() if value not in ({}, [], "")]
     columns = [
         str(row[name]) for name in ("channel", "reference", "amount", "currency", "state") if name in row
