@@ -92,7 +92,7 @@ def statement_of(world: World, account: Account, day: date, request: Request) ->
     told = statements.of_day(world, account, day, fault)
     if not told.lines:
         raise Refused(404, "no_statement", "nothing moved on this day")
-    content = files.outside(fault, files.inside(fault, write(told)))
+    content = files.plain(fault, write(told))
     return content, media_type, f"{account.account}_{day:%Y%m%d}.{ending}"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from base64 import b32encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -342,7 +343,8 @@ def _book(
 
 def book(world: World, *, booked_at: float, **said: Any) -> Line:
     """Write a line; `said` are columns of it."""
-    name = f"{datetime.fromtimestamp(booked_at, UTC):%Y%m%d}{secrets.token_hex(6).upper()}"
+    # sixteen characters: no format cuts them
+    name = f"{datetime.fromtimestamp(booked_at, UTC):%Y%m%d}{b32encode(secrets.token_bytes(5)).decode()}"
     line = {**said, "name": name, "booked_at": booked_at, "made_at": world.wall()}
     world.storage.run(
         f"INSERT INTO bank_entries ({', '.join(line)}) VALUES ({', '.join('?' * len(line))})",  # noqa: S608

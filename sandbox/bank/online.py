@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from sandbox import payments
 from sandbox.bank import gateway, ledger
-from sandbox.control import asked_json, foreign_origin, guarded, refused
+from sandbox.control import Handler, asked_json, foreign_origin, guarded, refused
 from sandbox.html import Html, fragment, page
 from sandbox.provider import Payment, World
 
@@ -51,8 +51,19 @@ def routes(world: World) -> list[BaseRoute]:
             )
         return JSONResponse({"rejected": name})
 
+    base = "/control/bank/{account}"
+    return [
+        Route("/bank/online", show, methods=["GET"]),
+        Route("/bank/online", send, methods=["POST"]),
+        Route(f"{base}/statements/{{day}}", guarded(_by_hand(world)), methods=["GET"]),
+        Route(f"{base}/transfers", guarded(transfer), methods=["POST"]),
+        Route(f"{base}/orders/{{end_to_end_id}}/reject", guarded(reject), methods=["POST"]),
+    ]
+
+
+def _by_hand(world: World) -> Handler:
     async def statement(request: Request) -> Response:
-        """The day's file as it is sent by hand: `?format=camt.053`, `mt940` or `csv`."""
+        """The day's file for people: `?format=camt.053`, `mt940` or `csv`."""
         account = ledger.account_of(world, account=request.path_params["account"])
         if account is None:
             return refused(404, "there is no such account")
@@ -61,20 +72,10 @@ def routes(world: World) -> list[BaseRoute]:
             content, media_type, name = gateway.statement_of(world, account, day, request)
         except gateway.Refused as refusal:
             return refusal.answer
-        return Response(
-            content,
-            media_type=media_type,
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )
+        told = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(content, media_type=media_type, headers=told)
 
-    base = "/control/bank/{account}"
-    return [
-        Route("/bank/online", show, methods=["GET"]),
-        Route("/bank/online", send, methods=["POST"]),
-        Route(f"{base}/statements/{{day}}", guarded(statement), methods=["GET"]),
-        Route(f"{base}/transfers", guarded(transfer), methods=["POST"]),
-        Route(f"{base}/orders/{{end_to_end_id}}/reject", guarded(reject), methods=["POST"]),
-    ]
+    return statement
 
 
 def _transfer(world: World, account: str, said: dict[str, str]) -> Payment:

@@ -97,7 +97,7 @@ def _invented(world: World, merchant: str, day: date, dice: Random) -> Line:
     """Money whose sender says nothing that helps."""
     return Line(
         number=0,
-        name=f"{day:%Y%m%d}{dice.randrange(16**12):012X}",
+        name=f"{day:%Y%m%d}{dice.randrange(16**8):08X}",
         merchant=merchant,
         payment=None,
         amount=dice.randint(1_000, 99_999),
@@ -162,12 +162,12 @@ def _message(told: Day, currency: str, number: int) -> str:
 def _swift_line(line: Line) -> list[str]:
     booked = datetime.fromtimestamp(line.booked_at, UTC)
     mark = ("RD" if line.amount > 0 else "RC") if line.undoes else ("C" if line.amount > 0 else "D")
-    said = f"/EREF/{line.end_to_end_id or 'NOTPROVIDED'}/ORDP/{line.debtor}/REMI/{line.text}"
+    said = f"/EREF/{line.end_to_end_id or 'NOTPROVIDED'}/REMI/{line.text}/ORDP/{line.debtor}"
     pieces = [said[start : start + _SWIFT_LINE] for start in range(0, len(said), _SWIFT_LINE)]
     # a line that began with a colon or a hyphen would be read as the next field, or the end
     told = [f".{piece[1:]}" if piece[0] in ":-" else piece for piece in pieces[:_SWIFT_TEXT_LINES]]
     return [
-        f":61:{booked:%y%m%d%m%d}{mark}{_swift_amount(line.amount, line.currency)}NTRFNONREF//{line.name[:16]}",
+        f":61:{booked:%y%m%d%m%d}{mark}{_swift_amount(line.amount, line.currency)}NTRFNONREF//{line.name}",
         *("\r\n".join([f":86:{told[0]}", *told[1:]]),),
     ]
 

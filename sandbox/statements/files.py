@@ -45,6 +45,11 @@ def day_told(world: World, channel: str, file: str, merchant: str, day: date, fa
     """The day whose file is sent: an older one again, when that is the fault."""
     if fault is None or fault.kind != "repeated":
         return day
+    return repeated_day(world, channel, file, merchant, day)
+
+
+def repeated_day(world: World, channel: str, file: str, merchant: str, day: date) -> date:
+    """The last day before that has a file; the day itself when there is none."""
     for older in range(1, _OLDEST_REPEATED_DAYS):
         before = date.fromordinal(day.toordinal() - older)
         if rows.of_day(world, channel, file, merchant, before):
@@ -71,7 +76,12 @@ def of_day(world: World, channel: str, file: str, merchant: str, day: date, faul
 
 def inside(fault: Fault | None, text: bytes) -> bytes:
     """The file as text, spoiled before it is packed and hashed."""
-    if fault is None or not fault.asked.get("deep"):
+    return plain(fault, text) if fault is not None and fault.asked.get("deep") else text
+
+
+def plain(fault: Fault | None, text: bytes) -> bytes:
+    """A file that nobody packs or hashes: only what is in it can tell."""
+    if fault is None:
         return text
     if fault.kind == "truncated":
         return _cut(text)

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from random import Random
 
 from sandbox.provider import World
-from sandbox.statements import plans
+from sandbox.statements import files, plans
 from sandbox.statements.plans import Fault
 
 _LONGEST_DAYS = 400
@@ -42,7 +42,7 @@ def _plant_one(
 ) -> Fault | None:
     """On the first of these days that has what it needs, and no other mistake with the whole file."""
     for day in days:
-        if kind in plans.FILE_KINDS and not _has_file(world, channel, file, merchant, day):
+        if kind in plans.FILE_KINDS and not _has_file(world, channel, file, kind, merchant, day):
             continue
         fault = plans.plan(
             world, channel=channel, day=day.isoformat(), kind=kind, merchant=merchant, file=file
@@ -53,7 +53,8 @@ def _plant_one(
     return None
 
 
-def _has_file(world: World, channel: str, file: str, merchant: str, day: date) -> bool:
+def _has_file(world: World, channel: str, file: str, kind: str, merchant: str, day: date) -> bool:
+    """Whether the file of this day can be spoiled so, and is not spoiled otherwise."""
     named = plans.merchant_of(world, merchant)
     planted = world.storage.row(
         "SELECT 1 FROM statement_faults WHERE channel = ? AND merchant = ? AND file = ? AND day = ?",
@@ -61,4 +62,6 @@ def _has_file(world: World, channel: str, file: str, merchant: str, day: date) -
     )
     page = world.providers[channel].statements[file]
     over = page.begins(day + timedelta(days=1)) <= world.now()
-    return planted is None and over and bool(page.rows(world, named, day))
+    if planted is not None or not over or not page.rows(world, named, day):
+        return False
+    return kind != "repeated" or files.repeated_day(world, channel, file, named, day) != day

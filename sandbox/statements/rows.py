@@ -65,7 +65,8 @@ def _instead(page: Page[T], row: T, seen: Seen, fault: Fault) -> list[T]:
         return [row, row]
     if fault.kind == "deposit_split":
         first = seen.amount * fault.dice().randint(20, 80) // 100
-        rest = page.change(row, {"amount": seen.amount - first, "key": f"{seen.key}2"})
+        other = f"{seen.key[:-1]}{'3' if seen.key[-1] == '2' else '2'}"
+        rest = page.change(row, {"amount": seen.amount - first, "key": other})
         return [page.change(row, {"amount": first}), rest]
     what = shown(fault)
     return [page.change(row, what)] if what else [row]

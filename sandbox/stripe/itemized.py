@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -158,7 +158,10 @@ def _changed(entry: Object, what: Mapping[str, Any]) -> Object:
 
 
 def _page(
-    rows: Callable[[World, str, date], list[Object]], *kinds: str, by_moment: bool = True
+    rows: Callable[[World, str, date], list[Object]],
+    *kinds: str,
+    whole: Sequence[str] = (),
+    by_moment: bool = True,
 ) -> Page[Object]:
     return Page(
         rows=rows,
@@ -166,14 +169,14 @@ def _page(
         change=_changed,
         begins=_begins,
         row_kinds=kinds,
-        file_kinds=("truncated", "damaged", "mixed_days", "not_ready", "corrected", "repeated"),
+        file_kinds=("truncated", "damaged", "not_ready", "corrected", "repeated", *whole),
         by_moment=by_moment,
     )
 
 
 _ROWS = ("missing", "amount", "currency", "fee", "duplicate", "refund_missing")
 STATEMENTS = {
-    "balance_change": _page(_activity, "foreign", "late", *_ROWS),
+    "balance_change": _page(_activity, "foreign", "late", *_ROWS, whole=("mixed_days",)),
     "payout_reconciliation": _page(_paid_out, *_ROWS, by_moment=False),
     "payouts": _page(_payouts, "payout_amount"),
 }

@@ -132,4 +132,4 @@ def _contents(world: World, merchant: str, file: Object) -> bytes:
     if itemized.is_late(world, merchant, run):
         raise missing("file", file["id"])
     fault = itemized.spoiled_by(world, merchant, run)
-    return files.outside(fault, files.inside(fault, itemized.written(world, merchant, run, fault)))
+    return files.plain(fault, itemized.written(world, merchant, run, fault))

@@ -9,7 +9,7 @@ import gzip
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta, timezone
 from hashlib import sha1, sha256
@@ -228,21 +228,25 @@ def _changed(one: Movement, what: Mapping[str, Any]) -> Movement:
     return replace(one, **more)
 
 
-def _page(*more: str) -> Page[Movement]:
+def _page(rows: Sequence[str], whole: Sequence[str]) -> Page[Movement]:
     return Page(
         rows=_moved,
         seen=_seen,
         change=_changed,
         begins=_begins,
-        row_kinds=("missing", "foreign", "amount", "fee", "duplicate", "late", "refund_missing", *more),
+        row_kinds=("missing", "foreign", "amount", "fee", "duplicate", "late", "refund_missing", *rows),
         file_kinds=(
-            *("truncated", "damaged", "wrong_hash", "mixed_days", "other_merchant", "zip_bomb"),
-            *("not_ready", "corrected", "repeated"),
+            *("truncated", "damaged", "wrong_hash", "mixed_days", "zip_bomb", "not_ready", "corrected"),
+            *("repeated", *whole),
         ),
     )
 
 
-STATEMENTS = {"trade": _page("currency", "state"), "fundflow": _page("payout_amount")}
+# the fund flow names no merchant
+STATEMENTS = {
+    "trade": _page(("currency", "state"), ("other_merchant",)),
+    "fundflow": _page(("payout_amount",), ()),
+}
 
 
 def _balance(world: World, account: Account, day: date) -> int:
