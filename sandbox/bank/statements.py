@@ -82,6 +82,7 @@ def _seen(line: Line) -> Seen:
         0,
         line.currency,
         line.booked_at,
+        line.debtor,
     )
 
 

@@ -15,7 +15,7 @@ T = TypeVar("T")
 class Seen:
     """A row in plain words. `key` is the provider's own name of the movement, `kind` payment, refund, payout or other.
 
-    `amount` is signed as the merchant sees it, `fee` what the provider keeps; minor units.
+    `amount` is signed as the merchant sees it, `fee` what the provider keeps; minor units. `payer` is a deposit's.
     """
 
     key: str
@@ -25,6 +25,7 @@ class Seen:
     fee: int
     currency: str
     moved_at: float
+    payer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,9 @@ def _choice(world: World, fault: Fault, page: Page[Any]) -> dict[str, Any]:
     if not rows:
         return {}
     chosen = fault.dice().choice(rows)
-    return {**_truth(chosen), **_beside(world, fault, page, chosen)}
+    if fault.kind == "deposits_joined":
+        return _partner(world, fault, page, chosen)
+    return _truth(chosen)
 
 
 def _free(world: World, fault: Fault, page: Page[Any], day: date) -> list[Seen]:
@@ -219,19 +221,15 @@ def _free(world: World, fault: Fault, page: Page[Any], day: date) -> list[Seen]:
     ]
 
 
-def _beside(world: World, fault: Fault, page: Page[Any], chosen: Seen) -> dict[str, Any]:
-    """What else is settled with the choice: the deposit that another is joined with."""
-    if fault.kind != "deposits_joined":
-        return {}
+def _partner(world: World, fault: Fault, page: Page[Any], chosen: Seen) -> dict[str, Any]:
+    """The next deposit of the same payer, that this one is joined with; nothing when there is none."""
     for later in range(_LATEST_JOIN_DAYS):
-        for other in _free(world, fault, page, fault.day + timedelta(days=later)):
-            if (
-                other.currency == chosen.currency
-                and other.moved_at >= chosen.moved_at
-                and other.key != chosen.key
-            ):
-                return {"joined_with": other.key, "joined_day": str(fault.day + timedelta(days=later))}
-    return {"key": ""}
+        day = fault.day + timedelta(days=later)
+        for other in _free(world, fault, page, day):
+            same = (other.payer, other.currency) == (chosen.payer, chosen.currency)
+            if same and other.key != chosen.key and other.moved_at >= chosen.moved_at:
+                return {**_truth(chosen), "joined_with": other.key, "joined_day": day.isoformat()}
+    return {}
 
 
 def _truth(seen: Seen) -> dict[str, Any]:
