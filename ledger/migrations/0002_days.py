@@ -53,19 +53,30 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- The first close also ends the days before it, which may have postings on their way: all of them are waited for.
+CREATE FUNCTION ledger_take_day(day date) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(726231901, day - DATE '2000-01-01');
+    IF NOT EXISTS (SELECT FROM ledger_dayclose) THEN
+        LOCK TABLE ledger_transaction IN SHARE MODE;
+    END IF;
+END $$;
+
 CREATE FUNCTION ledger_check_close() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     closed date;
     earlier date;
 BEGIN
-    PERFORM pg_advisory_xact_lock(726231901, NEW.posted_on - DATE '2000-01-01');
+    PERFORM ledger_take_day(NEW.posted_on);
     IF NEW.posted_on >= (clock_timestamp() AT TIME ZONE '{zone}')::date THEN
         RAISE EXCEPTION 'day % has not ended', NEW.posted_on
             USING ERRCODE = 'check_violation', TABLE = 'ledger_dayclose', CONSTRAINT = 'in_order';
     END IF;
     SELECT max(posted_on) INTO closed FROM ledger_dayclose;
-    SELECT min(posted_on) INTO earlier FROM ledger_transaction WHERE closed IS NULL;
-    IF NEW.posted_on <> closed + 1 OR NEW.posted_on > earlier THEN
+    SELECT min(first.posted_on) INTO earlier FROM ledger_account AS account CROSS JOIN LATERAL (
+        SELECT posted_on FROM ledger_entry WHERE account_id = account.id ORDER BY posted_on LIMIT 1
+    ) AS first;
+    IF NEW.posted_on <> coalesce(closed + 1, earlier) THEN
         RAISE EXCEPTION 'days are closed in order: not %', NEW.posted_on
             USING ERRCODE = 'check_violation', TABLE = 'ledger_dayclose', CONSTRAINT = 'in_order';
     END IF;
@@ -74,6 +85,7 @@ END $$;
 """
 DROP_DAYS = """
 DROP FUNCTION ledger_check_close() CASCADE;
+DROP FUNCTION ledger_take_day(date);
 DROP FUNCTION ledger_check_day() CASCADE;
 DROP FUNCTION ledger_hold_day(date);
 DROP FUNCTION ledger_open_day() CASCADE;
@@ -232,7 +244,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("posted_on", models.DateField()),
-                ("transaction_count", models.BigIntegerField()),
                 ("entry_count", models.BigIntegerField()),
                 ("closed_by", models.CharField(max_length=80)),
                 ("closed_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
