@@ -109,7 +109,7 @@ WITH derived AS (
     SELECT object_id::date AS posted_on FROM ledger_auditentry WHERE action = 'day.close'
 )
 SELECT 'day ' || posted_on, CASE
-    WHEN kept.entry_count IS NULL AND recorded.posted_on IS NULL THEN 'has entries and is open, though later days are not'
+    WHEN kept.entry_count IS NULL AND recorded.posted_on IS NULL THEN 'has entries and is open before a closed day'
     WHEN kept.entry_count IS NULL THEN 'was closed and is open again'
     WHEN recorded.posted_on IS NULL THEN 'is closed, and nobody is on record for it'
     WHEN kept.step <> 1 THEN 'is closed, and the day before it is not'
