@@ -17,7 +17,7 @@ from ledger.statements import account_statement as account_statement
 from ledger.statements import balance_at
 
 
-def balance(account: str, currency: str, at: datetime | None = None) -> Money:
+def balance(account: str, currency: str, at: date | datetime | None = None) -> Money:
     """The balance of `account`, debits positive; zero when it was never used. Raises `UnknownAccount`.
 
     One statement that reads the latest snapshot and the entries after it, however many there are in all. With
