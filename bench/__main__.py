@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("click_to_books", "outbox", "webhooks")
+NAMES = ("click_to_books", "ledger_post", "outbox", "webhooks")
 
 
 def main() -> int:

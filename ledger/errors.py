@@ -45,6 +45,34 @@ class DayClosed(Refusal):
     status = 409
 
 
+class DayNotEnded(Refusal):
+    code = "day_not_ended"
+
+
+class DayBusy(Refusal):
+    """Somebody is posting into the day that is to be closed."""
+
+    code = "day_busy"
+    status = 409
+
+
+class DayOutOfBalance(Refusal):
+    """The rows of the books were changed behind the guards: a day like that is not closed."""
+
+    code = "day_out_of_balance"
+    status = 409
+
+
+class UnknownRate(Refusal):
+    """Nobody has told the rate of these two currencies for that moment."""
+
+    code = "unknown_rate"
+
+
+class RateRefused(Refusal):
+    code = "rate_refused"
+
+
 class TransactionNotFound(Refusal):
     code = "transaction_not_found"
     status = 404

@@ -6,6 +6,7 @@ A debit is positive, a credit negative; that holds for balances too, so a liabil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from fractions import Fraction
 from typing import Any
 
 from ledger.money import Money
@@ -67,6 +68,58 @@ class TrialBalance:
 
     accounts: tuple[AccountBalance, ...]
     totals: tuple[Money, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementLine:
+    entry: int  # its number in the journal
+    posted_on: date
+    happened_at: datetime
+    transaction: str  # txn_…
+    reference: str
+    description: str
+    item: str
+    amount: Money
+    balance: Money  # after it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountStatement:
+    """A page of it. `opening` and `closing` are of the whole statement; `next` is empty on the last page."""
+
+    account: str
+    opening: Money
+    closing: Money
+    lines: tuple[StatementLine, ...]
+    next: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayTotals:
+    """The trial balance of a closed day in one currency."""
+
+    moved: Money  # the day's debits, and its credits
+    balances: Money  # all debit balances after it, and all credit balances
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedDay:
+    posted_on: date
+    entry_count: int
+    closed_by: str
+    closed_at: datetime
+    totals: tuple[DayTotals, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """One `base` is worth `value` `quote`, in major units, exactly."""
+
+    base: str
+    quote: str
+    value: Fraction
+    source: str
+    valid_since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,19 @@ from typing import Any, TypeAlias
 from django.db import connection, models
 
 from ledger.errors import UnknownAccount
-from ledger.models import Account, AuditEntry, AuditSeal, BalanceSnapshot, Entry, Transaction
+from ledger.models import (
+    Account,
+    AuditEntry,
+    AuditSeal,
+    BalanceSnapshot,
+    DayBalance,
+    DayClose,
+    DayTotal,
+    Entry,
+    FxRate,
+    Transaction,
+    Unfinished,
+)
 from ledger.rules import kind_of
 
 _CHUNK = 2000
@@ -77,6 +89,84 @@ CROSS JOIN LATERAL (
 ) AS between_them
 WHERE step.balance <> step.before + coalesce(between_them.total, 0)
 """
+_OTHER_DAY = """
+SELECT 'entry ' || entry.id, format('stands on %s, its transaction on %s', entry.posted_on, head.posted_on)
+FROM ledger_entry AS entry JOIN ledger_transaction AS head ON head.id = entry.transaction_id
+WHERE entry.posted_on <> head.posted_on
+"""
+_UNFINISHED = """
+SELECT ledger_public_id('txn', transaction_id), 'was committed before it was checked' FROM ledger_unfinished
+"""
+# What the entries say of the days that are closed, against what was kept at the close and what was put on record.
+_WRONG_CLOSES = """
+WITH derived AS (
+    SELECT posted_on, count(*) AS entries FROM ledger_entry
+    WHERE posted_on <= (SELECT max(posted_on) FROM ledger_dayclose) GROUP BY posted_on
+), kept AS (
+    SELECT posted_on, entry_count, posted_on - lag(posted_on, 1, posted_on - 1) OVER (ORDER BY posted_on) AS step
+    FROM ledger_dayclose
+), recorded AS (
+    SELECT object_id::date AS posted_on FROM ledger_auditentry WHERE action = 'day.close'
+)
+SELECT 'day ' || posted_on, CASE
+    WHEN kept.entry_count IS NULL AND recorded.posted_on IS NULL THEN 'has entries and is open before a closed day'
+    WHEN kept.entry_count IS NULL THEN 'was closed and is open again'
+    WHEN recorded.posted_on IS NULL THEN 'is closed, and nobody is on record for it'
+    WHEN kept.step <> 1 THEN 'is closed, and the day before it is not'
+    ELSE format('was closed with %s entries and has %s', kept.entry_count, coalesce(derived.entries, 0)) END
+FROM kept FULL JOIN derived USING (posted_on) FULL JOIN recorded USING (posted_on)
+WHERE kept.entry_count IS DISTINCT FROM coalesce(derived.entries, 0) OR recorded.posted_on IS NULL OR kept.step <> 1
+"""
+_WRONG_TOTALS = """
+WITH moved AS (
+    SELECT posted_on, currency, sum(greatest(amount, 0)) AS amount FROM ledger_entry
+    WHERE posted_on <= (SELECT max(posted_on) FROM ledger_dayclose) GROUP BY posted_on, currency
+), stood AS (
+    SELECT posted_on, currency, sum(greatest(balance, 0) - greatest(before, 0)) AS amount FROM (
+        SELECT posted_on, currency, balance,
+            lag(balance, 1, 0::bigint) OVER (PARTITION BY account_id ORDER BY posted_on) AS before
+        FROM ledger_daybalance
+    ) AS step GROUP BY posted_on, currency
+), kept AS (
+    SELECT head.posted_on, total.currency, total.moved_amount, total.balance_amount
+    FROM ledger_daytotal AS total JOIN ledger_dayclose AS head ON head.id = total.close_id
+), compared AS (
+    SELECT posted_on, currency, kept.moved_amount, kept.balance_amount, coalesce(moved.amount, 0) AS moved,
+        sum(stood.amount) OVER (PARTITION BY currency ORDER BY posted_on) AS stood
+    FROM kept FULL JOIN moved USING (posted_on, currency) FULL JOIN stood USING (posted_on, currency)
+)
+SELECT 'total of day ' || posted_on || ' in ' || currency,
+    format('says %s moved and %s stand, the entries say %s and %s', coalesce(moved_amount, 0),
+        coalesce(balance_amount, 0), moved, coalesce(stood, 0))
+FROM compared WHERE moved_amount IS DISTINCT FROM moved OR balance_amount IS DISTINCT FROM coalesce(stood, 0)
+"""
+_WRONG_DAY_BALANCES = """
+WITH derived AS (
+    SELECT account_id, posted_on, sum(sum(amount)) OVER (PARTITION BY account_id ORDER BY posted_on) AS balance
+    FROM ledger_entry WHERE posted_on <= (SELECT max(posted_on) FROM ledger_dayclose)
+    GROUP BY account_id, posted_on
+)
+SELECT format('balance of %s %s on %s', account.name, account.currency, posted_on),
+    format('says %s, the entries say %s', coalesce(kept.balance::text, 'nothing'),
+        coalesce(derived.balance::text, 'nothing'))
+FROM ledger_daybalance AS kept FULL JOIN derived USING (account_id, posted_on)
+LEFT JOIN ledger_account AS account ON account.id = account_id
+WHERE kept.balance IS DISTINCT FROM derived.balance
+"""
+# A rate is what was put on record when it was told.
+_WRONG_RATES = """
+WITH recorded AS (
+    SELECT object_id, after ->> 'pair' AS pair, after ->> 'rate' AS rate,
+        (after ->> 'since')::timestamptz AS valid_since
+    FROM ledger_auditentry WHERE action = 'fx_rate.record'
+), kept AS (
+    SELECT ledger_public_id('fxr', id) AS object_id, base || '/' || quote AS pair, rate::text AS rate, valid_since
+    FROM ledger_fxrate
+)
+SELECT object_id, format('says %s %s, on record is %s %s', kept.pair, kept.rate, recorded.pair, recorded.rate)
+FROM kept FULL JOIN recorded USING (object_id)
+WHERE (kept.pair, kept.rate, kept.valid_since) IS DISTINCT FROM (recorded.pair, recorded.rate, recorded.valid_since)
+"""
 _SKIPPED_BY_SEALER = """
 SELECT 'audit entry ' || entry.id, 'has no seal, though later entries have one'
 FROM ledger_auditentry AS entry
@@ -89,8 +179,14 @@ def check() -> Iterator[Check]:
     """This will look at every row of the books and of the audit journal."""
     yield _by_sql("ledger.balanced", Transaction, _UNBALANCED)
     yield _by_sql("ledger.accounts_of_entries", Entry, _STRAY)
+    yield _by_sql("ledger.days_of_entries", Entry, _OTHER_DAY)
+    yield _by_sql("ledger.unfinished", Unfinished, _UNFINISHED)
     yield _by_sql("ledger.reversals", Transaction, _NOT_MIRRORED)
     yield _by_sql("ledger.snapshots", BalanceSnapshot, _WRONG_SNAPSHOTS)
+    yield _by_sql("ledger.closed_days", DayClose, _WRONG_CLOSES)
+    yield _by_sql("ledger.day_totals", DayTotal, _WRONG_TOTALS)
+    yield _by_sql("ledger.day_balances", DayBalance, _WRONG_DAY_BALANCES)
+    yield _by_sql("ledger.fx_rates", FxRate, _WRONG_RATES)
     yield "ledger.trial_balance", Account.objects.count(), _trial_balance("ledger.trial_balance")
     yield "ledger.chart", Account.objects.count(), _outside_the_chart("ledger.chart")
     yield "audit.chain", AuditSeal.objects.count(), _first_broken_seal("audit.chain")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from typing import Self
 
@@ -74,3 +75,9 @@ class Money:
     def formatted(self, locale: str = "en") -> str:
         """The amount as a reader of `locale` writes it ("CN¥123.45", "¥123.45")."""
         return format_currency(self.major, self.currency, locale=locale)
+
+
+def converted(money: Money, to: str, rate: Fraction) -> Money:
+    """`money` in the currency `to`, of which one major unit of its own is worth `rate`; rounded half to even."""
+    exact = money.minor * rate * Fraction(10) ** (exponent(to) - exponent(money.currency))
+    return Money(round(exact), to)  # of a fraction: in integers, half to even

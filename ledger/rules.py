@@ -29,7 +29,8 @@ CHART: dict[str, Kind] = {
     "merchant_payable:": Kind.LIABILITY,
     "sales": Kind.INCOME,
     "commission": Kind.INCOME,
-    "fx": Kind.INCOME,
+    "fx": Kind.ASSET,  # what was given in one currency for another: at the booked rates it adds up to nothing
+    "fx_gains": Kind.INCOME,
     "discounts": Kind.EXPENSE,
     "refunds": Kind.EXPENSE,
     "channel_fees:": Kind.EXPENSE,

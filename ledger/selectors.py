@@ -2,35 +2,32 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
-from django.db.models import Exists, OuterRef, Sum
+from django.db.models import Exists, OuterRef
 
 from ledger.errors import TransactionNotFound
-from ledger.facts import AccountBalance, AuditView, TransactionView, TrialBalance
+from ledger.facts import AccountBalance, AuditView, ClosedDay, DayTotals, TransactionView, TrialBalance
 from ledger.facts import Entry as Line
 from ledger.identifiers import MalformedIdentifier, decode, encode
-from ledger.models import Account, AuditEntry, AuditSeal, Entry, Transaction
+from ledger.models import Account, AuditEntry, AuditSeal, DayClose, Transaction
 from ledger.money import Money
 from ledger.rules import kind_of
+from ledger.statements import account_statement as account_statement
+from ledger.statements import balance_at
 
 
-def balance(account: str, currency: str, at: datetime | None = None) -> Money:
+def balance(account: str, currency: str, at: date | datetime | None = None) -> Money:
     """The balance of `account`, debits positive; zero when it was never used. Raises `UnknownAccount`.
 
-    Without `at`: one statement that reads the latest snapshot and the entries after it, however many there
-    are in all. With `at`: what had happened (`happened_at`) up to and including then, summed from the lines.
+    One statement that reads the latest snapshot and the entries after it, however many there are in all. With
+    `at`: what counted then, see `ledger.statements`.
     """
+    if at is not None:
+        return balance_at(account, currency, at)
     kind_of(account)
-    if at is None:
-        found = Account.objects.filter(name=account, currency=currency).balances()
-        minor = sum(minor for _, minor in found)
-    else:
-        lines = Entry.objects.filter(
-            account__name=account, account__currency=currency, transaction__happened_at__lte=at
-        )
-        minor = lines.aggregate(total=Sum("amount"))["total"]
-    return Money(int(minor or 0), currency)
+    found = Account.objects.filter(name=account, currency=currency).balances()
+    return Money(sum(minor for _, minor in found), currency)
 
 
 def transaction(public_id: str) -> TransactionView:
@@ -66,6 +63,33 @@ def trial_balance() -> TrialBalance:
     return TrialBalance(
         accounts=accounts, totals=tuple(Money(total, currency) for currency, total in sums.items())
     )
+
+
+def closed_through() -> date | None:
+    """The last day that is closed."""
+    last = DayClose.objects.order_by("-posted_on").first()
+    return last.posted_on if last else None
+
+
+def closed_days(*, before: date = date.max, limit: int = 100) -> list[ClosedDay]:
+    """What was kept of the days before `before` when they were closed, the newest first."""
+    found = DayClose.objects.filter(posted_on__lt=before).prefetch_related("totals")
+    return [
+        ClosedDay(
+            posted_on=row.posted_on,
+            entry_count=row.entry_count,
+            closed_by=row.closed_by,
+            closed_at=row.closed_at,
+            totals=tuple(
+                DayTotals(
+                    moved=Money(total.moved_amount, total.currency),
+                    balances=Money(total.balance_amount, total.currency),
+                )
+                for total in sorted(row.totals.all(), key=lambda total: total.currency)
+            ),
+        )
+        for row in found.order_by("-posted_on")[:limit]
+    ]
 
 
 def audit_trail(object_id: str) -> list[AuditView]:

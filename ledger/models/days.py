@@ -34,7 +34,6 @@ class DayClose(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
     posted_on = models.DateField()
-    transaction_count = models.BigIntegerField()
     entry_count = models.BigIntegerField()
     closed_by = models.CharField(max_length=80)  # an actor: user:12
     closed_at = models.DateTimeField(db_default=Now())

@@ -14,46 +14,11 @@ from ledger.errors import AlreadyReversed, BusinessKeyConflict, DayClosed, Refus
 from ledger.facts import Entry as Line
 from ledger.identifiers import new_key
 
-# One round trip: it posts nothing while an account is missing, nothing whose key is taken, and nothing into a day
-# that was asked for and is closed. Sorted by key, so that two batches with keys in common do not deadlock.
-_WRITE = """
-WITH account AS (
-    SELECT given.number, given.currency, ledger_account.id
-    FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS given (name, currency, number)
-    JOIN ledger_account USING (name, currency)
-), head AS (
-    SELECT number, id, business_key, reference, description, entry_count, reverses_id, day,
-        coalesce(happened_at, statement_timestamp()) AS happened_at,
-        coalesce(day, (coalesce(happened_at, statement_timestamp()) AT TIME ZONE %s)::date) AS wanted
-    FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::smallint[], %s::uuid[], %s::timestamptz[],
-        %s::date[]) WITH ORDINALITY AS given
-        (id, business_key, reference, description, entry_count, reverses_id, happened_at, day, number)
-), held AS MATERIALIZED (
-    SELECT wanted, ledger_hold_day(wanted) AS posted_on
-    FROM (SELECT DISTINCT wanted FROM head ORDER BY wanted) AS days
-), posted AS (
-    INSERT INTO ledger_transaction
-        (id, business_key, reference, description, entry_count, reverses_id, happened_at, posted_on)
-    SELECT id, business_key, reference, description, entry_count, reverses_id, happened_at, held.posted_on
-    FROM head JOIN held USING (wanted)
-    WHERE (SELECT count(*) FROM account) = %s AND (head.day IS NULL OR head.day = held.posted_on)
-    ORDER BY business_key, number
-    ON CONFLICT DO NOTHING
-    RETURNING id, posted_on
-), written AS (
-    INSERT INTO ledger_entry (transaction_id, position, account_id, currency, amount, item, posted_on)
-    SELECT posted.id, line.position, account.id, account.currency, line.amount, line.item, posted.posted_on
-    FROM unnest(%s::int[], %s::smallint[], %s::int[], %s::bigint[], %s::text[]) WITH ORDINALITY AS line
-        (head, position, account, amount, item, number)
-    JOIN head ON head.number = line.head
-    JOIN posted ON posted.id = head.id
-    JOIN account ON account.number = line.account
-    ORDER BY line.number
-)
-SELECT (SELECT count(*) FROM account),
-    CASE WHEN (SELECT count(*) FROM posted) < %s THEN ARRAY(SELECT id FROM posted) END
-"""
-
+# Migration 0002 has the functions: one round trip each, the first with a plan that is made once a session.
+_VALUES = ", ".join(["%s"] * 16)
+_APPEND = f"SELECT * FROM ledger_append({_VALUES})"  # noqa: S608 - placeholders only
+_APPEND_MANY = f"SELECT * FROM ledger_append_many({_VALUES})"  # noqa: S608
+_FEW = 8  # postings, for which that plan is as good as one of their own
 
 # The transaction's key and whether it was written just now, or why it was not.
 Answer: TypeAlias = tuple[UUID, bool] | Refusal
@@ -128,16 +93,14 @@ class Batch:
             _plain(draft.reverses for draft in drafts),
             _texts(draft.happened_at.isoformat() if draft.happened_at else None for draft in drafts),
             _plain(draft.on for draft in drafts),
-            len(self.accounts),
             _plain(heads),
             _plain(positions),
             _plain(accounts),
             _plain(amounts),
             _texts(items),
-            len(drafts),
         ]
         with connection.cursor() as cursor:
-            cursor.execute(_WRITE, values)
+            cursor.execute(_APPEND if len(drafts) <= _FEW else _APPEND_MANY, values)
             known, written = cursor.fetchone()
         return known, None if written is None else set(written)
 

@@ -1,31 +1,70 @@
 """The database keeps the books, even against raw SQL."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import IntegrityError, connection, models, transaction
+from django.db import IntegrityError, OperationalError, ProgrammingError, connection, models, transaction
 
 from ledger import audit
+from ledger.facts import Entry as Line
 from ledger.identifiers import decode, new_key
-from ledger.models import Account, AuditEntry, AuditSeal, BalanceSnapshot, Entry, Transaction
+from ledger.models import (
+    Account,
+    AuditEntry,
+    AuditSeal,
+    BalanceSnapshot,
+    DayBalance,
+    DayClose,
+    DayTotal,
+    Entry,
+    FxRate,
+    Transaction,
+    Unfinished,
+)
+from ledger.services.close_day import close_day
+from ledger.services.post import post
+from ledger.services.record_rate import record_rate
 from ledger.services.seal_audit import seal_audit
 from ledger.services.take_snapshots import take_snapshots
-from tests.ledger.books import captured, nothing_moves, run
+from tests.ledger.books import captured, cny, nothing_moves, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-_GUARDED: list[type[models.Model]] = [Account, Transaction, Entry, AuditEntry, AuditSeal]
+_GUARDED: list[type[models.Model]] = [
+    Account,
+    Transaction,
+    Entry,
+    AuditEntry,
+    AuditSeal,
+    DayClose,
+    DayTotal,
+    DayBalance,
+    FxRate,
+]
 
 
 @pytest.fixture(autouse=True)
 def books(empty_audit_journal: None) -> UUID:
-    """One posting, one audit entry, sealed. Returns the transaction's key."""
+    """A posting, a closed day, a rate, audit entries, sealed. Returns the transaction's key."""
     posted = captured()
     with transaction.atomic():
         audit.record(action="test.done", object_id="pay_1")
-    assert seal_audit().sealed == 1
-    assert take_snapshots(at_least=1) == 2
+    noon = datetime(2026, 3, 1, 4, tzinfo=UTC)
+    with transaction.atomic():
+        post(
+            business_key="long ago",
+            reference="ord_1",
+            description="",
+            entries=[Line("receivable:stripe", cny(7)), Line("suspense", cny(-7))],
+            happened_at=noon,
+        )
+    close_day(day=noon.date(), actor="user:1")
+    record_rate(base="EUR", quote="CNY", rate=Decimal("7.85"), source="test", valid_since=noon)
+    assert seal_audit().sealed == 3
+    assert take_snapshots(at_least=1) == 3
     return decode("txn", posted.id)
 
 
@@ -104,13 +143,33 @@ def test_raw_sql_cannot_write_what_does_not_balance(
             run(_LINE, [key, position, "CNY", amount])
 
 
+@pytest.mark.parametrize(
+    "trick",
+    [
+        "DELETE FROM ledger_unfinished",
+        "UPDATE ledger_unfinished SET transaction_id = gen_random_uuid()",
+        "SET CONSTRAINTS ALL IMMEDIATE",
+        "TRUNCATE ledger_unfinished",
+    ],
+)
+def test_the_note_of_what_is_unfinished_can_not_be_taken_away(trick: str) -> None:
+    """It may go; the check at commit stays."""
+    refused = pytest.raises((IntegrityError, OperationalError, ProgrammingError))
+    with nothing_moves(), refused, transaction.atomic():
+        key = new_key()
+        run(_HEAD, [key, 2])
+        run(_LINE, [key, 1, "CNY", 5])
+        assert Unfinished.objects.count() == 1
+        run(trick)
+
+
 def test_raw_sql_that_balances_is_accepted() -> None:
     key = new_key()
     with transaction.atomic():
         run(_HEAD, [key, 2])
         run(_LINE, [key, 1, "CNY", 5])
         run(_LINE, [key, 2, "CNY", -5])
-    assert Transaction.objects.filter(id=key).exists()
+    assert Transaction.objects.filter(id=key).exists() and not Unfinished.objects.exists()
 
 
 def test_a_written_transaction_takes_no_more_entries_even_balanced_ones(books: UUID) -> None:
