@@ -9,17 +9,17 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, BinaryIO, Final
 
+from ledger.money import exponent
 from reconciliation.parsers.contract import Told
 from reconciliation.parsers.fields import (
     BEIJING,
+    Days,
     Unreadable,
     cut,
     decimal,
     identifier,
     malformed,
-    moment,
     require_currency,
-    require_day,
     require_merchant,
 )
 from reconciliation.parsers.texts import positions
@@ -49,6 +49,7 @@ _SUMS: Final[Mapping[str, tuple[str, int]]] = MappingProxyType(
         "申请退款总金额": ("申请退款金额", 2),
     }
 )
+_DIGITS: Final = 2
 _PAID: Final = "SUCCESS"
 _BACK: Final = ("REFUND", "REVOKED")
 # CHANGE: the customer's bank did not take it, and the money waits until we say where it shall go.
@@ -93,17 +94,14 @@ class _Trade:
     def __init__(self, told: Told) -> None:
         self._told = told
         self._known: set[tuple[str, str, str]] = set()
-        self._days: set[str] = set()
+        self._days = Days(told, BEIJING)
 
     def line(self, number: int, cells: Sequence[Any]) -> Line:
         state, theirs, ours, subject, fee, currency, merchant, sub_merchant = cells[:8]
         time, amount, refund, our_refund, refunded, refund_state, asked = cells[8:]
         if (currency, merchant, sub_merchant) not in self._known:
             self._require_ours(currency, merchant, sub_merchant, number)
-        happened = asked or time
-        if happened[:10] not in self._days:
-            self._require_day(happened, number)
-        common = (currency, moment(happened, BEIJING))
+        common = (currency, self._days.moment(asked or time, number))
         if state == _PAID:
             return tuple.__new__(
                 Line,
@@ -114,6 +112,8 @@ class _Trade:
             )
         if state not in _BACK:
             raise Unreadable(state, "a state of a trade")
+        if not (our_refund and refund):
+            raise Unreadable(our_refund, "the number of a refund")
         if refund_state not in _REFUND_STATES:
             raise Unreadable(refund_state, "a state of a refund")
         return tuple.__new__(
@@ -136,11 +136,6 @@ class _Trade:
             merchant = sub_merchant
         require_merchant(self._told, merchant, line=number)
         require_currency(self._told, currency, line=number)
-        if len(currency) != 3 or not currency.isascii() or not currency.isupper():
-            raise Unreadable(currency, "a currency")
+        if exponent(currency) != _DIGITS:
+            raise Unreadable(currency, "a currency with two decimals")
         self._known.add((currency, merchant, sub_merchant))
-
-    def _require_day(self, time: str, number: int) -> None:
-        day = moment(time, BEIJING).date()
-        require_day(self._told, day, line=number, first=not self._days)
-        self._days.add(time[:10])
