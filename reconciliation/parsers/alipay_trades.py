@@ -32,6 +32,7 @@ _SUMMED: Final = (
     ),
 )
 _PAID, _BACK = "交易", "退款"
+_NOTHING: Final = "0.00"
 _CURRENCY: Final = "CNY"
 # A fee comes in fen, ours are thousandths of it.
 _FEN: Final = 1000
@@ -46,14 +47,15 @@ def read(stream: BinaryIO, told: Told) -> Iterator[Line]:
     pick = itemgetter(*positions(header, _COLUMNS, line=detail.number))
     summed = [name for name in _SUMMED if name in header]
     pick_sums = itemgetter(*(header.index(name) for name in summed))
-    sums, digits = [0] * len(summed), [2] * len(summed)
+    sums = [0] * len(summed)
     totals = {_PAYMENT: [0, 0], _REFUND: [0, 0], _OTHER: [0, 0]}
     days = Days(told, BEIJING)
     for cells in detail.rows():
         try:
             line = _line(detail.number, pick(cells), days)
-            amounts = map(loose_decimal, pick_sums(cells), digits)
-            sums = [total + amount for total, amount in zip(sums, amounts, strict=True)]
+            for place, cell in enumerate(pick_sums(cells)):
+                if cell != _NOTHING:
+                    sums[place] += loose_decimal(cell, 2)
         except ValueError as problem:
             raise malformed(problem, line=detail.number, header=header, cells=cells) from problem
         total = totals[line.kind]

@@ -23,6 +23,7 @@ _LONGEST_ID: Final = 64
 _LONGEST_TEXT: Final = 200
 _LONGEST_SEEN: Final = 1000
 _LONGEST_AMOUNT: Final = 16
+_MOST_MOMENTS: Final = 100_000  # a day has fewer seconds
 # Far enough from the ends of the calendar for any change of zone.
 _EARLIEST, _LATEST = 1990, 2200
 _HIDDEN: Final = "[card number]"
@@ -42,17 +43,16 @@ class Unreadable(ValueError):
 @lru_cache(maxsize=1 << 16)
 def decimal(text: str, digits: int) -> int:
     """`decimal("-12.30", 2)` → -1230. Exactly so many digits behind the point, and nothing else."""
-    plain = text.strip()
-    whole, _, rest = plain.removeprefix("-").partition(".")
+    whole, _, rest = text.partition(".")
     both = whole + rest
-    if (
-        len(rest) != digits
-        or not whole
-        or not (both.isascii() and both.isdecimal())
-        or len(both) > _LONGEST_AMOUNT
-    ):
-        raise Unreadable(text, f"an amount with {digits} decimals")
-    return -int(both) if plain[0] == "-" else int(both)
+    if len(rest) == digits and both.isdecimal() and both.isascii() and digits < len(both) <= _LONGEST_AMOUNT:
+        return int(both)
+    plain = text.strip()
+    if plain[:1] == "-" and plain[1:2].isdecimal():
+        return -decimal(plain[1:], digits)
+    if plain != text:
+        return decimal(plain, digits)
+    raise Unreadable(text, f"an amount with {digits} decimals")
 
 
 @lru_cache(maxsize=1 << 16)
@@ -73,7 +73,6 @@ def count(text: str) -> int:
     return int(whole)
 
 
-@lru_cache(maxsize=1 << 17)
 def moment(text: str, zone: tzinfo) -> datetime:
     """`"2026-11-20 10:11:12"`, and nothing else."""
     plain = text.strip()
@@ -179,16 +178,20 @@ class Days:
 
     def __init__(self, told: Told, zone: tzinfo = UTC) -> None:
         self._told = told
-        self._days: set[date] = set()
         self._zone = zone
-        self._known: set[str] = set()
+        self._days: set[date] = set()
+        self._moments: dict[str, datetime] = {}
 
     def moment(self, text: str, line: int) -> datetime:
         """The moment that a row says. Refuses a row of a day that the file is not about."""
+        known = self._moments.get(text)
+        if known is not None:
+            return known
         happened_at = moment(text, self._zone)
-        if text[:10] not in self._known:
-            self.require(happened_at.date(), line)
-            self._known.add(text[:10])
+        self.require(happened_at.date(), line)
+        if len(self._moments) >= _MOST_MOMENTS:
+            self._moments.clear()
+        self._moments[text] = happened_at
         return happened_at
 
     def require(self, day: date, line: int) -> None:

@@ -54,7 +54,10 @@ def _decoded(block: bytes, encoding: str, number: int) -> list[str]:
     if "\0" in text:
         at = number + text.count("\n", 0, text.index("\0"))
         raise StatementDamaged(f"Line {at} holds zero bytes: fetch the file again.", line=at)
-    return text.removesuffix("\r").replace("\r\n", "\n").split("\n")
+    text = text.removesuffix("\r")
+    if text.count("\n") == text.count("\r\n"):
+        return text.split("\r\n")
+    return text.replace("\r\n", "\n").split("\n")
 
 
 class Table:

@@ -12,6 +12,7 @@ from reconciliation.parsers.archives import Content
 _BLOCK: Final = 64 * 1024
 _DEEPEST: Final = 40
 _LARGEST_RECORD: Final = 4 * 1024 * 1024
+_ELEMENT: Final = 100  # about what one takes in memory
 _ENDS_TOO_SOON: Final = frozenset(
     {"no element found", "unclosed token", "unclosed CDATA section", "partial character"}
 )
@@ -74,7 +75,7 @@ class _Reader:
             raise self._damaged("begins an entry inside an entry")
         self._open.append(plain)
         if self._tree is not None:
-            self._grow(len(name) + sum(len(key) + len(value) for key, value in attributes.items()))
+            self._grow(_ELEMENT + sum(len(key) + len(value) for key, value in attributes.items()))
             self._tree.start(plain, dict(attributes))
 
     def _end(self, name: str) -> None:
