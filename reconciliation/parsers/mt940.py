@@ -31,7 +31,7 @@ _FIELD: Final = re.compile(r":(NS|\d{2}[A-Z]?):(.*)", re.DOTALL)
 _BALANCE: Final = re.compile(r"([CD])(\d{6})([A-Z]{3})(\d{1,15},\d{0,3})")
 _ENTRY: Final = re.compile(
     r"(?P<date>\d{6})(?P<entry>\d{4})?(?P<mark>R?[CD])(?P<funds>[A-Z])?(?P<amount>\d{1,15},\d{0,3})"
-    r"(?P<type>[A-Z][A-Z0-9]{3})(?P<ours>[^\n]*?)(?://(?P<theirs>[^\n]{0,16}))?(?:\n(?P<more>.*))?",
+    r"(?P<type>[A-Z][A-Z0-9]{3})(?P<ours>[^\n]*?)(?://(?P<theirs>[^\n]*))?(?:\n(?P<more>.*))?",
     re.DOTALL,
 )
 # A reversal of a credit takes away, one of a debit brings back.

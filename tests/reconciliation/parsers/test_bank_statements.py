@@ -76,7 +76,6 @@ class TestCamt:
             large,
             '<?xml version="1.0" encoding="utf-7"?><Document/>',
             "<Document/>",
-            "\0",
         ):
             with pytest.raises(errors.StatementDamaged):
                 CAMT.read(text.encode())
