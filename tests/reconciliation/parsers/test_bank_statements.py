@@ -1,11 +1,14 @@
 """What banks write: ISO 20022, SWIFT and CSV."""
 
+import io
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+import mt940
 import pytest
 
+from ledger.money import Money
 from reconciliation import errors
 from reconciliation.parsers import Mapping
 from tests.reconciliation.parsers.samples import BANK_MAPPING, IBAN, REF, SAMPLES
@@ -225,3 +228,9 @@ class TestCsv:
         for told in (replace(CSV.told, mapping=None), replace(CSV.told, time_zone="Mars/Base")):
             with pytest.raises(errors.StatementMappingInvalid):
                 CSV.read(told=told)
+
+
+def test_another_reader_of_mt940_finds_the_same() -> None:
+    theirs = mt940.parse(io.BytesIO(MT940.content), options=mt940.Options.all())
+    told = [(entry.data["amount"].amount, entry.data["bank_reference"]) for entry in theirs]
+    assert told == [(Money(line.amount, line.currency).major, line.their_reference) for line in MT940.read()]
