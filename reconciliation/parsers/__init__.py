@@ -3,7 +3,7 @@
 from typing import Final
 
 from reconciliation.errors import StatementFormatUnknown
-from reconciliation.parsers import wechat
+from reconciliation.parsers import alipay, bank, ecny, stripe, unionpay, wechat
 from reconciliation.parsers.archives import first_text
 from reconciliation.parsers.contract import Format as Format
 from reconciliation.parsers.contract import Mapping as Mapping
@@ -11,7 +11,9 @@ from reconciliation.parsers.contract import Told as Told
 
 # Enough of a file to recognise it by.
 HEAD: Final = 16 * 1024
-_CHANNELS: Final = (wechat.FORMATS,)
+_CHANNELS: Final = (
+    *(alipay.FORMATS, wechat.FORMATS, stripe.FORMATS, unionpay.FORMATS, ecny.FORMATS, bank.FORMATS),
+)
 FORMATS: Final = tuple(one for formats in _CHANNELS for one in formats.values())
 _BY_NAME: Final = {(one.channel, one.kind): one for one in FORMATS}
 

@@ -17,7 +17,7 @@ class Mapping:
     """Where a bank's CSV says what, as saved once per bank. Columns are named as in its header.
 
     Either `amount` is signed, or `direction` says whose it is by one of `debit_words`, or `credit` and `debit` are two
-    columns. `date_format` is strptime's ("%d.%m.%Y"); `time_zone` an IANA name.
+    columns. `date_format` is strptime's ("%d.%m.%Y").
     """
 
     date: str
@@ -38,7 +38,6 @@ class Mapping:
     encoding: str = "utf-8"
     decimal_comma: bool = False
     skip_lines: int = 0  # before the header
-    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +51,11 @@ class Told:
     until: date | None = None
     merchant: str = ""
     currency: str = ""
+    time_zone: str = "UTC"  # of a bank's days; every other provider has its own
     mapping: Mapping | None = None  # of a bank's CSV
+    widths: tuple[
+        int, ...
+    ] = ()  # of UnionPay's columns, where the acquirer has others than the published ones
 
     @property
     def last(self) -> date:
@@ -64,7 +67,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One kind of file of one channel. `has_totals`: whether the file itself proves that no row of it changed."""
+    """One kind of file of one channel."""
 
     channel: str
     kind: str
@@ -77,4 +80,3 @@ class Format:
     recognises: Callable[
         [str, str], bool
     ]  # (file name in lower case, first characters of the text) → is it one
-    has_totals: bool = True

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from reconciliation.errors import (
+    StatementMappingInvalid,
     StatementMixedDays,
     StatementOtherCurrency,
     StatementOtherDay,
@@ -21,6 +23,9 @@ _LONGEST_ID: Final = 64
 _LONGEST_TEXT: Final = 200
 _LONGEST_SEEN: Final = 1000
 _LONGEST_AMOUNT: Final = 16
+_MOST_MOMENTS: Final = 100_000  # a day has fewer seconds
+# Far enough from the ends of the calendar for any change of zone.
+_EARLIEST, _LATEST = 1990, 2200
 _HIDDEN: Final = "[card number]"
 # Not inside a longer number or a fraction.
 _CARD_LIKE: Final = re.compile(r"(?<!\d)(?<!\d\.)\d(?:[ -]?\d){12,18}(?!\d)(?!\.\d)")
@@ -38,22 +43,24 @@ class Unreadable(ValueError):
 @lru_cache(maxsize=1 << 16)
 def decimal(text: str, digits: int) -> int:
     """`decimal("-12.30", 2)` → -1230. Exactly so many digits behind the point, and nothing else."""
-    whole, _, rest = text.removeprefix("-").partition(".")
+    whole, _, rest = text.partition(".")
     both = whole + rest
-    if (
-        len(rest) != digits
-        or not whole
-        or not (both.isascii() and both.isdecimal())
-        or len(both) > _LONGEST_AMOUNT
-    ):
-        raise Unreadable(text, f"an amount with {digits} decimals")
-    return -int(both) if text[0] == "-" else int(both)
+    if len(rest) == digits and both.isdecimal() and both.isascii() and digits < len(both) <= _LONGEST_AMOUNT:
+        return int(both)
+    plain = text.strip()
+    if plain[:1] == "-" and plain[1:2].isdecimal():
+        return -decimal(plain[1:], digits)
+    if plain != text:
+        return decimal(plain, digits)
+    raise Unreadable(text, f"an amount with {digits} decimals")
 
 
-@lru_cache(maxsize=1 << 16)
 def loose_decimal(text: str, digits: int) -> int:
-    """The same for writers that leave out zeros: up to so many digits behind the point ("12", "12.5")."""
-    whole, _, rest = text.strip().partition(".")
+    """The same for writers that leave out zeros or write a plus: "12", "+12.5"; an empty cell is nothing."""
+    try:
+        return decimal(text, digits)
+    except Unreadable:
+        whole, _, rest = (text.strip().removeprefix("+") or "0").partition(".")
     if len(rest) > digits and rest[digits:].strip("0") == "":
         rest = rest[:digits]
     return decimal(f"{whole}.{rest.ljust(digits, '0')}" if digits else f"{whole}.{rest}", digits)
@@ -68,15 +75,47 @@ def count(text: str) -> int:
     return int(whole)
 
 
-@lru_cache(maxsize=1 << 17)
 def moment(text: str, zone: tzinfo) -> datetime:
     """`"2026-11-20 10:11:12"`, and nothing else."""
+    plain = text.strip()
     try:
-        if len(text) != 19 or text[10] != " ":
+        if len(plain) != 19 or plain[10] != " ":
             raise Unreadable(text, "a time like 2026-11-20 10:11:12")
-        return datetime.fromisoformat(text).replace(tzinfo=zone)
+        return datetime.fromisoformat(plain).replace(tzinfo=zone)
     except ValueError as problem:
         raise Unreadable(text, "a time like 2026-11-20 10:11:12") from problem
+
+
+def zoned_moment(text: str, zone: tzinfo | None = None) -> datetime:
+    """`"2026-11-20T10:11:12+08:00"`: a time that says its zone, or is in this one."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError as problem:
+        raise Unreadable(text, "a time like 2026-11-20T10:11:12+08:00") from problem
+    if (found.tzinfo is None and zone is None) or not _EARLIEST <= found.year <= _LATEST:
+        raise Unreadable(text, "a time that says its zone")
+    return found if found.tzinfo else found.replace(tzinfo=zone)
+
+
+def day_of(text: str, written: str) -> date:
+    """A date as `written` (strptime's form) has it."""
+    try:
+        found = datetime.strptime(text.strip(), written).date()  # noqa: DTZ007 - a date has no zone
+    except ValueError as problem:
+        raise Unreadable(text, f"a date like {written}") from problem
+    if not _EARLIEST <= found.year <= _LATEST:
+        raise Unreadable(text, "a date of our time")
+    return found
+
+
+def zone_of(told: Told) -> ZoneInfo:
+    """The zone of the bank's days. Raises `StatementMappingInvalid`."""
+    try:
+        return ZoneInfo(told.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as problem:
+        raise StatementMappingInvalid(
+            f"There is no time zone {told.time_zone[:40]!r}: use a name like Europe/Paris."
+        ) from problem
 
 
 def identifier(text: str) -> str:
@@ -85,6 +124,14 @@ def identifier(text: str) -> str:
     if len(found) > _LONGEST_ID or not found.isascii():
         raise Unreadable(text, "an identifier")
     return found
+
+
+def identifiers(first: str, second: str) -> tuple[str, str]:
+    """Two at once, as a million rows a day have two."""
+    both = first + second
+    if len(both) <= _LONGEST_ID and both.isascii() and both.isprintable():
+        return first, second
+    return identifier(first), identifier(second)
 
 
 def cut(text: str) -> str:
@@ -134,6 +181,34 @@ def wrong_width(found: int, wanted: int, *, line: int) -> StatementRefused:
     return StatementRowMalformed(
         f"Line {line} has {found} columns, the header {wanted}: fetch the file again.", line=line
     )
+
+
+class Days:
+    """The days of a file's rows. Each is compared once."""
+
+    def __init__(self, told: Told, zone: tzinfo = UTC) -> None:
+        self._told = told
+        self._zone = zone
+        self._days: set[date] = set()
+        self._moments: dict[str, datetime] = {}
+
+    def moment(self, text: str, line: int) -> datetime:
+        """The moment that a row says. Refuses a row of a day that the file is not about."""
+        known = self._moments.get(text)
+        if known is not None:
+            return known
+        happened_at = moment(text, self._zone)
+        self.require(happened_at.date(), line)
+        if len(self._moments) >= _MOST_MOMENTS:
+            self._moments.clear()
+        self._moments[text] = happened_at
+        return happened_at
+
+    def require(self, day: date, line: int) -> None:
+        """Refuses a row of a day that the file is not about."""
+        if day not in self._days:
+            require_day(self._told, day, line=line, first=not self._days)
+            self._days.add(day)
 
 
 def require_day(told: Told, day: date, *, line: int, first: bool) -> None:

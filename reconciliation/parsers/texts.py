@@ -4,7 +4,12 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from reconciliation.errors import StatementColumnMissing, StatementDamaged, StatementRowMalformed
+from reconciliation.errors import (
+    StatementColumnMissing,
+    StatementDamaged,
+    StatementRowMalformed,
+    StatementTruncated,
+)
 from reconciliation.parsers.archives import Content
 
 _BLOCK: Final = 1 << 20
@@ -13,8 +18,11 @@ _BOM: Final = "\ufeff"
 _WIDTHS: Final = str.maketrans("（）：／", "():/", f"　 \t{_BOM}")
 
 
-def lines_of(content: Content, encoding: str) -> Iterator[str]:
-    """Every line without its end. Refuses what is not in this encoding, and lines longer than a megabyte."""
+def lines_of(content: Content, encoding: str, *, ended: bool = False) -> Iterator[str]:
+    """Every line without its end. Refuses what is not in this encoding, and lines longer than a megabyte.
+
+    `ended`: the last line must have an end, too. In a file without totals, nothing else shows that it was cut off.
+    """
     rest, number = b"", 1
     while block := content.read(_BLOCK):
         head, end, tail = block.rpartition(b"\n")
@@ -28,6 +36,10 @@ def lines_of(content: Content, encoding: str) -> Iterator[str]:
         number += len(lines)
         rest = tail
     if rest:
+        if ended:
+            raise StatementTruncated(
+                f"Line {number} has no end: the file is cut off. Fetch it again.", line=number
+            )
         yield from _decoded(rest, encoding, number)
 
 
@@ -42,15 +54,17 @@ def _decoded(block: bytes, encoding: str, number: int) -> list[str]:
     if "\0" in text:
         at = number + text.count("\n", 0, text.index("\0"))
         raise StatementDamaged(f"Line {at} holds zero bytes: fetch the file again.", line=at)
-    return text.removesuffix("\r").replace("\r\n", "\n").split("\n")
+    text = text.removesuffix("\r")
+    if text.count("\n") == text.count("\r\n"):
+        return text.split("\r\n")
+    return text.replace("\r\n", "\n").split("\n")
 
 
 class Table:
     """Rows of CSV and where in the file they stand."""
 
     def __init__(self, lines: Iterable[str], *, delimiter: str = ",", strict: bool = True) -> None:
-        # The library wants line ends: without them, a quoted cell over two lines would lose its own.
-        self._reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=strict)
+        self._reader = csv.reader(lines, delimiter=delimiter, strict=strict)
 
     @property
     def number(self) -> int:

@@ -15,7 +15,6 @@ from reconciliation.parsers.texts import lines_of, normalised
 
 _TICK: Final = "`"
 _BETWEEN: Final = ",`"
-_CUT_OFF: Final = "The file ends without its summary row: it is cut off. Fetch it again."
 
 
 class Ticked:
@@ -30,7 +29,7 @@ class Ticked:
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """The number and the cells of each row, and one empty cell for columns that this file does not have."""
-        width = len(self.header)
+        width, number = len(self.header), 1
         for number, line in self._lines:
             if line[:1] != _TICK:
                 return self._read_summary(number, line)
@@ -39,15 +38,15 @@ class Ticked:
                 raise wrong_width(len(cells), width, line=number)
             cells.append("")
             yield number, cells
-        raise StatementTruncated(_CUT_OFF)
+        raise _cut_off(number)
 
     def _read_summary(self, number: int, line: str) -> None:
         header = [normalised(name) for name in line.split(",")]
         if not line:
-            raise StatementTruncated(_CUT_OFF, line=number)
+            raise _cut_off(number)
         self._summary_line, row = next(self._lines, (number, ""))
         if not row:
-            raise StatementTruncated(_CUT_OFF, line=number)
+            raise _cut_off(number)
         cells = row.removeprefix(_TICK).split(_BETWEEN)
         if not row.startswith(_TICK) or len(cells) != len(header):
             raise wrong_width(len(cells), len(header), line=self._summary_line)
@@ -73,6 +72,12 @@ class Ticked:
                     raise _differs(line, name, cells[name], _written(total, digits))
         except ValueError as problem:
             raise malformed(problem, line=line, header=[*cells], cells=[*cells.values()]) from problem
+
+
+def _cut_off(line: int) -> StatementTruncated:
+    return StatementTruncated(
+        f"The file ends in line {line}, without a summary row: it is cut off. Fetch it again.", line=line
+    )
 
 
 def _differs(line: int, name: str, told: str, found: str) -> StatementTotalsDiffer:

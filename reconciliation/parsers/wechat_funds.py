@@ -8,13 +8,12 @@ from typing import BinaryIO, Final
 from reconciliation.parsers.contract import Told
 from reconciliation.parsers.fields import (
     BEIJING,
+    Days,
     Unreadable,
     cut,
     decimal,
     identifier,
     malformed,
-    moment,
-    require_day,
 )
 from reconciliation.parsers.texts import positions
 from reconciliation.parsers.ticked import Ticked
@@ -26,6 +25,8 @@ _COLUMNS: Final = (
 )
 _SIGNS: Final[Mapping[str, int]] = MappingProxyType({"收入": 1, "支出": -1})
 _CURRENCY: Final = "CNY"
+# Of these the business number is somebody else's: that of the payment, or of nothing.
+_OWN_ROWS: Final = (LineKind.FEE, LineKind.OTHER)
 # The first of these that the row's type or name contains: "退还交易手续费" is a fee, not a refund.
 _KINDS: Final = (
     ("手续费", LineKind.FEE),
@@ -39,10 +40,11 @@ _KINDS: Final = (
 def read(stream: BinaryIO, told: Told) -> Iterator[Line]:
     bill = Ticked(stream)
     pick = itemgetter(*positions(bill.header, _COLUMNS, line=1))
+    days = Days(told, BEIJING)
     earned, spent = [0, 0], [0, 0]
     for number, cells in bill.rows():
         try:
-            line = _line(number, pick(cells), told, first=earned == spent == [0, 0])
+            line = _line(number, pick(cells), days)
         except ValueError as problem:
             raise malformed(problem, line=number, header=bill.header, cells=cells) from problem
         side = earned if line.amount > 0 else spent
@@ -54,10 +56,8 @@ def read(stream: BinaryIO, told: Told) -> Iterator[Line]:
     )
 
 
-def _line(number: int, cells: Sequence[str], told: Told, *, first: bool) -> Line:
+def _line(number: int, cells: Sequence[str], days: Days) -> Line:
     time, business, flow, name, sort, direction, amount, remark, voucher = cells
-    happened_at = moment(time, BEIJING)
-    require_day(told, happened_at.date(), line=number, first=first)
     if direction not in _SIGNS:
         raise Unreadable(direction, "收入 or 支出")
     kind = _kind(sort, name)
@@ -77,13 +77,10 @@ def _line(number: int, cells: Sequence[str], told: Told, *, first: bool) -> Line
         amount=_SIGNS[direction] * decimal(amount, 2),
         fee=0,
         currency=_CURRENCY,
-        happened_at=happened_at,
+        happened_at=days.moment(time, number),
         state=LineState.SUCCESS.value,
         text=cut(f"{name} {remark}".strip()),
     )
-
-
-_OWN_ROWS: Final = (LineKind.FEE, LineKind.OTHER)
 
 
 def _kind(sort: str, name: str) -> LineKind:

@@ -7,48 +7,45 @@ reach or leave our account: without what coupons of WeChat's paid.
 from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
+from ledger.money import exponent
 from reconciliation.parsers.contract import Told
 from reconciliation.parsers.fields import (
     BEIJING,
+    Days,
     Unreadable,
     cut,
     decimal,
     identifier,
+    identifiers,
+    loose_decimal,
     malformed,
-    moment,
     require_currency,
-    require_day,
     require_merchant,
 )
 from reconciliation.parsers.texts import positions
 from reconciliation.parsers.ticked import Ticked
 from reconciliation.rows import Line, LineKind, LineState
 
+_WHOSE: Final = ("货币种类", "商户号", "特约商户号?")
 _COLUMNS: Final = (
-    *("交易状态", "微信订单号", "商户订单号", "商品名称", "手续费", "货币种类", "商户号", "特约商户号?"),
     *(
+        "交易状态",
+        "微信订单号",
+        "商户订单号",
+        "商品名称",
+        "手续费",
+        "退款申请时间?",
         "交易时间",
         "应结订单金额",
-        "微信退款单号?",
-        "商户退款单号?",
-        "退款金额?",
-        "退款状态?",
-        "退款申请时间?",
     ),
+    # Where a sort of the bill lacks one, its sum is nothing, or that of its twin.
+    *("退款金额?", "订单金额|应结订单金额", "申请退款金额|退款金额?", "充值券退款金额?"),
 )
-# The summary's column → the column that it sums, and its decimals.
-_SUMS: Final[Mapping[str, tuple[str, int]]] = MappingProxyType(
-    {
-        "应结订单总金额": ("应结订单金额", 2),
-        "退款总金额": ("退款金额", 2),
-        "充值券退款总金额": ("充值券退款金额", 2),
-        "手续费总金额": ("手续费", 5),
-        "订单总金额": ("订单金额", 2),
-        "申请退款总金额": ("申请退款金额", 2),
-    }
-)
+_REFUND_COLUMNS: Final = ("微信退款单号?", "商户退款单号?", "退款状态?")
+_DIGITS: Final = 2
+_NOTHING: Final = ("0.00", "")
 _PAID: Final = "SUCCESS"
 _BACK: Final = ("REFUND", "REVOKED")
 # CHANGE: the customer's bank did not take it, and the money waits until we say where it shall go.
@@ -66,81 +63,88 @@ _PAYMENT, _REFUND, _SUCCESS = LineKind.PAYMENT.value, LineKind.REFUND.value, Lin
 
 def read(stream: BinaryIO, told: Told) -> Iterator[Line]:
     bill = Ticked(stream)
-    header = bill.header
-    pick = itemgetter(*positions(header, _COLUMNS, line=1))
-    sums = {name: place for name, place in _SUMS.items() if place[0] in header}
-    pick_sums = itemgetter(*(header.index(column) for column, _ in sums.values()))
-    digits = [digits for _, digits in sums.values()]
-    totals = [0] * len(digits)
-    trade = _Trade(told)
+    trades = _Trades(told, bill.header)
     rows = 0
     for number, cells in bill.rows():
         rows += 1
         try:
-            line = trade.line(number, pick(cells))
-            amounts = map(decimal, pick_sums(cells), digits)
-            totals = [total + amount for total, amount in zip(totals, amounts, strict=True)]
+            line = trades.line(number, cells)
         except ValueError as problem:
-            raise malformed(problem, line=number, header=header, cells=cells) from problem
+            raise malformed(problem, line=number, header=bill.header, cells=cells) from problem
         yield line
-    found = dict(zip(sums, zip(totals, digits, strict=True), strict=True))
-    bill.agree({"总交易单数": rows}, found)
+    bill.agree({"总交易单数": rows}, trades.sums())
 
 
-class _Trade:
-    """What is the same in every row is compared once and remembered."""
+class _Trades:
+    """What is the same in every row is compared once and remembered; what the summary sums is summed."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: Told, header: Sequence[str]) -> None:
         self._told = told
-        self._known: set[tuple[str, str, str]] = set()
-        self._days: set[str] = set()
+        self._pick_whose = itemgetter(*positions(header, _WHOSE, line=1))
+        self._pick = itemgetter(*positions(header, _COLUMNS, line=1))
+        self._pick_refund = itemgetter(*positions(header, _REFUND_COLUMNS, line=1))
+        self._known: set[tuple[str, ...]] = set()
+        self._moment = Days(told, BEIJING).moment
+        self._paid = self._returned = self._fees = 0
+        # What orders and refunds that were asked for are more than those that moved, and refunds of coupons.
+        self._more_ordered = self._more_asked = self._coupons = 0
 
-    def line(self, number: int, cells: Sequence[Any]) -> Line:
-        state, theirs, ours, subject, fee, currency, merchant, sub_merchant = cells[:8]
-        time, amount, refund, our_refund, refunded, refund_state, asked = cells[8:]
-        if (currency, merchant, sub_merchant) not in self._known:
-            self._require_ours(currency, merchant, sub_merchant, number)
-        happened = asked or time
-        if happened[:10] not in self._days:
-            self._require_day(happened, number)
-        common = (currency, moment(happened, BEIJING))
+    def line(self, number: int, cells: Sequence[str]) -> Line:
+        whose = self._pick_whose(cells)
+        if whose not in self._known:
+            self._require_ours(whose, number)
+        picked = self._pick(cells)
+        state, theirs, ours, subject, fee, asked, time, amount, refunded, ordered, asked_back, coupon = picked
+        if ordered != amount or asked_back != refunded or coupon not in _NOTHING:
+            self._add_others(*picked[-5:])
+        kept, paid = decimal(fee, 5), decimal(amount, 2)
+        back = 0 if refunded in _NOTHING else decimal(refunded, 2)
+        self._fees += kept
+        self._paid += paid
+        self._returned += back
+        end = (kept, whose[0], self._moment(asked or time, number))
         if state == _PAID:
-            return tuple.__new__(
-                Line,
-                (
-                    *(number, _PAYMENT, identifier(ours), "", identifier(theirs), ""),
-                    *(decimal(amount, 2), decimal(fee, 5), *common, _SUCCESS, cut(subject)),
-                ),
-            )
-        if state not in _BACK:
+            ours, theirs = identifiers(ours, theirs)
+            fields = (_PAYMENT, ours, "", theirs, "", paid, *end, _SUCCESS, cut(subject))
+        elif state in _BACK:
+            refund, our_refund, result = self._refund(cells)
+            fields = (_REFUND, our_refund, identifier(ours), refund, "", -back, *end, result, cut(subject))
+        else:
             raise Unreadable(state, "a state of a trade")
-        if refund_state not in _REFUND_STATES:
-            raise Unreadable(refund_state, "a state of a refund")
-        return tuple.__new__(
-            Line,
-            (
-                *(number, _REFUND, identifier(our_refund), identifier(ours), identifier(refund), ""),
-                *(
-                    -decimal(refunded, 2),
-                    decimal(fee, 5),
-                    *common,
-                    _REFUND_STATES[refund_state],
-                    cut(subject),
-                ),
-            ),
-        )
+        return tuple.__new__(Line, (number, *fields))
 
-    def _require_ours(self, currency: str, merchant: str, sub_merchant: str, number: int) -> None:
+    def sums(self) -> dict[str, tuple[int, int]]:
+        """What the summary must say, and its decimals."""
+        return {
+            "应结订单总金额": (self._paid, 2),
+            "退款总金额": (self._returned, 2),
+            "充值券退款总金额": (self._coupons, 2),
+            "手续费总金额": (self._fees, 5),
+            "订单总金额": (self._paid + self._more_ordered, 2),
+            "申请退款总金额": (self._returned + self._more_asked, 2),
+        }
+
+    def _add_others(self, amount: str, refunded: str, ordered: str, asked_back: str, coupon: str) -> None:
+        self._more_ordered += decimal(ordered, 2) - decimal(amount, 2)
+        self._more_asked += loose_decimal(asked_back, 2) - loose_decimal(refunded, 2)
+        self._coupons += loose_decimal(coupon, 2)
+
+    def _refund(self, cells: Sequence[str]) -> tuple[str, str, str]:
+        refund, our_refund, state = self._pick_refund(cells)
+        if not (our_refund and refund):
+            raise Unreadable(our_refund, "the number of a refund")
+        if state not in _REFUND_STATES:
+            raise Unreadable(state, "a state of a refund")
+        refund, our_refund = identifiers(refund, our_refund)
+        return refund, our_refund, _REFUND_STATES[state]
+
+    def _require_ours(self, whose: tuple[str, ...], number: int) -> None:
         """A partner's bill names the partner and, beside it, the shop."""
+        currency, merchant, sub_merchant = whose
         if merchant != self._told.merchant and sub_merchant.strip("0"):
             merchant = sub_merchant
         require_merchant(self._told, merchant, line=number)
         require_currency(self._told, currency, line=number)
-        if len(currency) != 3 or not currency.isascii() or not currency.isupper():
-            raise Unreadable(currency, "a currency")
-        self._known.add((currency, merchant, sub_merchant))
-
-    def _require_day(self, time: str, number: int) -> None:
-        day = moment(time, BEIJING).date()
-        require_day(self._told, day, line=number, first=not self._days)
-        self._days.add(time[:10])
+        if exponent(currency) != _DIGITS:
+            raise Unreadable(currency, "a currency with two decimals")
+        self._known.add(whose)

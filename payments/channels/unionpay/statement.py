@@ -72,10 +72,11 @@ def rows(content: bytes, widths: Sequence[int] = WIDTHS) -> Iterator[dict[str, s
     """The named columns of each line. Raises `Unreadable` at a line that the widths do not fit."""
     for number, line in enumerate(content.splitlines(), 1):
         if line:
-            yield _row(line, widths, number)
+            yield row(line, widths, number)
 
 
-def _row(line: bytes, widths: Sequence[int], number: int) -> dict[str, str]:
+def row(line: bytes, widths: Sequence[int], number: int) -> dict[str, str]:
+    """The named columns of one line. Raises `Unreadable`."""
     found: dict[str, str] = {}
     start = 0
     for position, width in enumerate(widths):
