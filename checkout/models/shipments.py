@@ -11,12 +11,14 @@ from django_fsm import FSMField, FSMModelMixin, transition
 from checkout.models.orders import Order, OrderLine
 from checkout.states import ShipmentState
 from ledger.audit import StateAudit
+from ledger.guards import Bell
 from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
 
 PREFIX = "shp"
 _STANDING = [ShipmentState.WAITING_FOR_MONEY, ShipmentState.SENT, ShipmentState.DELIVERED]
 _LEFT = [ShipmentState.SENT, ShipmentState.DELIVERED]
+_HAS_LEFT = "state IN ('SENT', 'DELIVERED')"
 _FIXED = ("order", "business_key", "subtotal", "discount", "tax", "tax_included", "shipping", "amount")
 
 
@@ -102,6 +104,8 @@ class Shipment(FSMModelMixin, models.Model):
         ]
         triggers: ClassVar = [
             StateAudit(PREFIX),
+            Bell("checkout_ring_for_shipment", written=f"NEW.{_HAS_LEFT}"),
+            Bell("checkout_ring_for_shipment", moved=f"NEW.{_HAS_LEFT} AND NOT OLD.{_HAS_LEFT}"),
             pgtrigger.ReadOnly(name="shipment_amounts_stay", fields=list(_FIXED)),
             pgtrigger.Protect(name="shipment_is_kept", operation=pgtrigger.Delete),
         ]

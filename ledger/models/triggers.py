@@ -1,21 +1,8 @@
 """Triggers that keep the books, even against raw SQL. Their functions are in migrations 0001 and 0002."""
 
 import pgtrigger
-from django.db import models
 
-
-class Guard(pgtrigger.Trigger):
-    """A trigger that runs a function of our own.
-
-    The functions that pgtrigger writes can be switched off by anyone with `SET pgtrigger.ignore`. A guard
-    of the books must not be, so the trigger executes `procedure` and pgtrigger's function stays unused.
-    """
-
-    procedure: str
-    func = "RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';"
-
-    def render_execute(self, model: models.Model) -> str:
-        return f"{self.procedure}()"
+from ledger.guards import Guard
 
 
 class AppendOnly(Guard):

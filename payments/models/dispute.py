@@ -12,6 +12,7 @@ from django_fsm import FSMField, FSMModelMixin, transition
 from ledger.audit import StateAudit
 from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
+from payments.models import bells
 from payments.models.attempt import Attempt
 from payments.models.payment import Payment
 from payments.states import OPEN_DISPUTE, DisputeState
@@ -117,7 +118,7 @@ class Dispute(FSMModelMixin, models.Model):
             ("draft_dispute", "Can prepare the answer to a dispute"),
             ("settle_dispute", "Can submit the answer to a dispute, or accept it"),
         ]
-        triggers = [StateAudit("dsp")]
+        triggers = [StateAudit("dsp"), *bells.DISPUTE]
         indexes = [
             models.Index(
                 fields=["due_by"],

@@ -12,6 +12,7 @@ from django_fsm import FSMField, FSMModelMixin, transition
 from ledger.audit import StateAudit
 from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
+from payments.models import bells
 from payments.states import CaptureMode
 from payments.states import PaymentState as S
 
@@ -132,6 +133,7 @@ class Payment(FSMModelMixin, models.Model):
         permissions = [("capture_payment", "Can capture and release what is held")]
         triggers = [
             StateAudit("pay"),
+            *bells.PAYMENT,
             # A dispute may come on top of a refund that is on its way; no refund comes on top of a dispute.
             pgtrigger.Trigger(
                 name="refund_what_is_left",

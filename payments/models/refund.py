@@ -13,6 +13,7 @@ from django_fsm import FSMField, FSMModelMixin, transition
 from ledger.audit import StateAudit
 from ledger.identifiers import MalformedIdentifier, decode, encode, new_key
 from ledger.money import Money
+from payments.models import bells
 from payments.models.payment import Payment
 from payments.states import RefundState as S
 
@@ -122,7 +123,7 @@ class Refund(FSMModelMixin, models.Model):
 
     class Meta:
         ordering = ["created_at"]
-        triggers = [StateAudit("ref")]
+        triggers = [StateAudit("ref"), *bells.REFUND]
         indexes = [
             models.Index(fields=["next_check_at"], condition=Q(state__in=UNDER_WAY), name="refund_due"),
             models.Index(

@@ -306,9 +306,9 @@ def test_nothing_more_goes_out_while_one_is_unclear(provider: Provider, payment:
     assert provider.refunds == [first.id]
 
 
-def test_limits_refuse_before_anything_moves(provider: Provider, payment: Payment) -> None:
-    Payment.objects.update(channel="wechat")
-    Attempt.objects.update(channel="wechat")
+def test_limits_refuse_before_anything_moves(provider: Provider) -> None:
+    tell(opened("wechat_pay"), Outcome.SUCCEEDED)
+    payment = Payment.objects.get()
     assert REFUND_RULES["wechat"].at_most == 50
     with transaction.atomic():
         Payment.objects.update(amount_refunding=50)
