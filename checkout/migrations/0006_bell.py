@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('checkout', '0005_letters'),
-        ('ledger', '0003_posted'),
+        ('ledger', '0003_bell_and_audit'),
     ]
 
     operations = [

@@ -122,7 +122,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('payments', '0008_vault'),
-        ('ledger', '0003_posted'),
+        ('ledger', '0003_bell_and_audit'),
     ]
 
     operations = [
