@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 from django.http import HttpRequest, HttpResponse
 
-from ledger.audit import current_request_id
+from ledger.audit import current_network, current_request_id, network_of
 
 
 class RequestIdMiddleware:
@@ -27,3 +27,18 @@ class RequestIdMiddleware:
         if request_id:
             response["X-Request-ID"] = request_id
         return response
+
+
+class RequestNetworkMiddleware:
+    """Where a request came from, for the audit journal: the network only. Which address counts, gunicorn decides
+    (FORWARDED_ALLOW_IPS)."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        token = current_network.set(network_of(request.META.get("REMOTE_ADDR", "")))
+        try:
+            return self.get_response(request)
+        finally:
+            current_network.reset(token)

@@ -4,6 +4,7 @@
 model's `Meta.triggers` appends one for every change of its `state`, however it is made.
 """
 
+import ipaddress
 import json
 import re
 from contextvars import ContextVar
@@ -15,6 +16,8 @@ from django.db import connection, models
 
 # Set by the middleware for a request and by the worker for a task.
 current_request_id: ContextVar[str] = ContextVar("current_request_id", default="")
+# Where the request came from, as `network_of` tells it; set by the middleware.
+current_network: ContextVar[str] = ContextVar("current_network", default="")
 
 _ACTOR = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 
@@ -23,8 +26,22 @@ class ActorIsNotAReference(ValueError):
     """The actor is not a plain reference ("system", "user:12", "key_…"). Names and addresses stay out."""
 
 
+def network_of(address: str) -> str:
+    """The network of an address, which names a place and no person: /24 of IPv4, /48 of IPv6; "" of neither.
+
+    Not a hash of the address: that could be found again by trying all of them, and tells a reader nothing.
+    """
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    if isinstance(found, ipaddress.IPv6Address):
+        found = found.ipv4_mapped or found
+    return str(ipaddress.ip_network((found.packed, 24 if found.version == 4 else 48), strict=False))
+
+
 def attribute(*, actor: str, reason: str = "", request_id: str = "") -> None:
-    """Say who acts, and why, until the open transaction ends. One statement.
+    """Say who acts, and why, until the open transaction ends; with it, in which request and from where. One statement.
 
     Raises `ActorIsNotAReference`. Without it the actor is "system".
     """
@@ -34,8 +51,8 @@ def attribute(*, actor: str, reason: str = "", request_id: str = "") -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('audit.actor', %s, true), set_config('audit.reason', %s, true),"
-            " set_config('audit.request_id', %s, true)",
-            [actor, reason[:500], (request_id or current_request_id.get())[:80]],
+            " set_config('audit.request_id', %s, true), set_config('audit.network', %s, true)",
+            [actor, reason[:500], (request_id or current_request_id.get())[:80], current_network.get()],
         )
 
 

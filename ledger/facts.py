@@ -134,4 +134,17 @@ class AuditView:
     after: Any
     reason: str
     request_id: str
+    network: str  # that the request came from; "" when none did
     sealed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainState:
+    """How far the audit journal is sealed, and how far that is told outside. Zero and empty before the first."""
+
+    sealed: int
+    hash: str
+    sealed_at: datetime | None
+    unsealed: int  # entries that wait for the sealer
+    anchored: int
+    anchored_at: datetime | None

@@ -3,12 +3,16 @@
 Set-based and read row by row from the server, so that memory stays flat however large the books are.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from django.db import connection, models
 
+from ledger import anchors
+from ledger.anchors import Anchor
 from ledger.errors import UnknownAccount
 from ledger.models import (
     Account,
@@ -189,8 +193,15 @@ def check() -> Iterator[Check]:
     yield _by_sql("ledger.fx_rates", FxRate, _WRONG_RATES)
     yield "ledger.trial_balance", Account.objects.count(), _trial_balance("ledger.trial_balance")
     yield "ledger.chart", Account.objects.count(), _outside_the_chart("ledger.chart")
+    yield from check_audit(anchors.directory())
+
+
+def check_audit(folder: Path) -> Iterator[Check]:
+    """The audit journal alone, against the anchors in `folder`."""
     yield "audit.chain", AuditSeal.objects.count(), _first_broken_seal("audit.chain")
     yield _by_sql("audit.sealed", AuditEntry, _SKIPPED_BY_SEALER)
+    told = sum(1 for _ in anchors.read(folder))
+    yield "audit.anchors", told, _broken_anchors("audit.anchors", folder)
 
 
 def _by_sql(name: str, table: type[models.Model], sql: str) -> Check:
@@ -228,17 +239,38 @@ def _first_broken_seal(name: str) -> Iterator[Finding]:
     """Walk the chain to the first link that does not hold. What comes after it proves nothing."""
     last: AuditSeal | None = None
     for seal in AuditSeal.objects.select_related("entry").order_by("sequence").iterator(_CHUNK):
-        expected = AuditSeal.after(last, seal.entry)
-        if seal.sequence != expected.sequence:
-            yield Finding(
-                name, f"seal {expected.sequence}", "is missing from the chain, or its audit entry is"
-            )
+        expected = last.sequence + 1 if last else 1
+        if seal.sequence != expected:
+            yield Finding(name, f"seal {expected}", "is missing from the chain, or its audit entry is")
             return
-        if (seal.previous_hash, seal.hash) != (expected.previous_hash, expected.hash):
-            yield Finding(
-                name,
-                f"seal {seal.sequence} (audit entry {seal.entry_id})",
-                f"does not match: {seal.entry} was changed, or the seal was",
-            )
+        if fault := seal.fault(last):
+            yield Finding(name, f"seal {seal.sequence} (audit entry {seal.entry_id})", fault)
             return
         last = seal
+
+
+def _broken_anchors(name: str, folder: Path) -> Iterator[Finding]:
+    """The anchors are ours and complete, and the chain still goes through each of them."""
+    lines = anchors.read(folder)
+    before: Anchor | None = None
+    while chunk := list(islice(lines, _CHUNK)):
+        places = [anchor.sequence for _, anchor in chunk if anchor]
+        there = dict(AuditSeal.objects.filter(sequence__in=places).values_list("sequence", "hash"))
+        for number, anchor in chunk:
+            if fault := _fault_of(anchor, before, there):
+                subject = f"anchor of {anchor.day}" if anchor else "anchor"
+                yield Finding(name, f"{subject} (line {number})", fault)
+            before = anchor or before
+
+
+def _fault_of(anchor: Anchor | None, before: Anchor | None, there: Mapping[int, str]) -> str:
+    if anchor is None or not anchor.is_genuine():
+        return "is not what was written: changed, cut, or signed under a key that is not known"
+    if anchor.previous != (before.signature if before else ""):
+        return "does not follow the line before it: one was taken out or changed"
+    found = there.get(anchor.sequence)
+    if found is None:
+        return f"tells of seal {anchor.sequence}, which the chain does not have: it was cut"
+    if found != anchor.hash:
+        return f"tells of seal {anchor.sequence} as {anchor.hash[:16]}…, the chain has {found[:16]}…: it was rewritten"
+    return ""

@@ -3,11 +3,21 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
+from pathlib import Path
 
 from django.db.models import Exists, OuterRef
 
+from ledger import anchors
 from ledger.errors import TransactionNotFound
-from ledger.facts import AccountBalance, AuditView, ClosedDay, DayTotals, TransactionView, TrialBalance
+from ledger.facts import (
+    AccountBalance,
+    AuditView,
+    ChainState,
+    ClosedDay,
+    DayTotals,
+    TransactionView,
+    TrialBalance,
+)
 from ledger.facts import Entry as Line
 from ledger.identifiers import MalformedIdentifier, decode, encode
 from ledger.models import Account, AuditEntry, AuditSeal, DayClose, Transaction
@@ -105,10 +115,25 @@ def audit_trail(object_id: str) -> list[AuditView]:
             after=row.after,
             reason=row.reason,
             request_id=row.request_id,
+            network=row.network,
             sealed=row.sealed,
         )
         for row in AuditEntry.objects.filter(object_id=object_id).annotate(sealed=sealed).order_by("id")
     ]
+
+
+def chain_state(folder: Path | None = None) -> ChainState:
+    """Where the chain's head and the last anchor (of `folder`, else of AUDIT_ANCHOR_DIR) are; proves nothing."""
+    head = AuditSeal.objects.order_by("-sequence").first()
+    anchor = anchors.last(folder or anchors.directory())
+    return ChainState(
+        sealed=head.sequence if head else 0,
+        hash=head.hash if head else "",
+        sealed_at=head.sealed_at if head else None,
+        unsealed=AuditEntry.objects.filter(id__gt=head.entry_id if head else 0).count(),
+        anchored=anchor.sequence if anchor else 0,
+        anchored_at=datetime.fromisoformat(anchor.at) if anchor else None,
+    )
 
 
 def _view(row: Transaction) -> TransactionView:

@@ -4,6 +4,7 @@ import logging
 
 from celery import shared_task
 
+from ledger.services import anchor_audit as anchor
 from ledger.services import seal_audit as seal
 from ledger.services import take_snapshots as snapshots
 
@@ -21,6 +22,13 @@ def seal_audit() -> None:
             logger.info("audit sealed: sequence=%d hash=%s", head.sequence, head.hash)
         if head.sealed < _BATCH:
             return
+
+
+@shared_task
+def anchor_audit() -> None:
+    """Every hour, for one anchor a day: to the file and, as it stands there, to the log."""
+    if written := anchor.anchor_audit():
+        logger.info("audit anchored: %s", written.line)
 
 
 @shared_task

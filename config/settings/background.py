@@ -53,6 +53,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute="43"),
     },
     "ledger: seal the audit journal": {"task": "ledger.tasks.seal_audit", "schedule": 5.0},
+    # Once a day, and soon after a day on which nothing ran.
+    "ledger: anchor the audit journal": {
+        "task": "ledger.tasks.anchor_audit",
+        "schedule": crontab(minute="7"),
+    },
     "ledger: snapshots of balances": {"task": "ledger.tasks.take_snapshots", "schedule": 300.0},
     "payments: forget old idempotency keys": {
         "task": "payments.tasks.forget_old_idempotency_keys",

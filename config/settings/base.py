@@ -17,7 +17,10 @@ if _missing := [name for name in REQUIRED if not env.str(name, default="")]:
     )
 
 SECRET_KEY = env.str("SECRET_KEY")
+# signs seals and anchors of the audit journal; those that it took the place of still verify
 AUDIT_HMAC_KEY = env.str("AUDIT_HMAC_KEY")
+AUDIT_HMAC_OLD_KEYS: list[str] = env.list("AUDIT_HMAC_OLD_KEYS", default=[])
+AUDIT_ANCHOR_DIR = env.str("AUDIT_ANCHOR_DIR", default="") or str(DATA_DIR / "audit")
 # hashes personal entities of risk lists and velocity; another key forgets them all
 RISK_ENTITY_KEY = env.str("RISK_ENTITY_KEY")
 # key id → secret; the first signs, all verify
@@ -68,6 +71,7 @@ MIDDLEWARE = [
     "checkout.middleware.RefusalPageMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "config.middleware.RequestIdMiddleware",
+    "config.middleware.RequestNetworkMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -1,6 +1,6 @@
-"""What other apps' triggers ask of the journal, without knowing its columns."""
+"""What other apps' triggers ask of the journal, without knowing its columns; and where audited requests come from."""
 
-from django.db import migrations
+from django.db import migrations, models
 
 # One plan, by the business key and then the transaction, however small the tables were when it was made: subqueries
 # and not joins, because a join may begin at the account, and a hot account has every entry there is.
@@ -39,7 +39,46 @@ DROP FUNCTION ledger_posted(text[], text, text);
 """
 
 
+RECORD_AUDIT = """
+CREATE OR REPLACE FUNCTION ledger_record_audit(
+    action text, object_id text, before jsonb, after jsonb, reason text
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO ledger_auditentry (actor, action, object_id, before, after, reason, request_id{column})
+    VALUES (
+        coalesce(nullif(current_setting('audit.actor', true), ''), 'system'),
+        action, object_id, before, after,
+        coalesce(nullif(reason, ''), current_setting('audit.reason', true), ''),
+        coalesce(current_setting('audit.request_id', true), ''){value}
+    );
+END $$;
+"""
+WITH_NETWORK = RECORD_AUDIT.format(
+    column=", network", value=",\n        coalesce(current_setting('audit.network', true), '')"
+)
+WITHOUT_NETWORK = RECORD_AUDIT.format(column="", value="")
+
+
 class Migration(migrations.Migration):
     dependencies = [("ledger", "0001_initial")]
 
-    operations = [migrations.RunSQL(FUNCTIONS, DROP_FUNCTIONS)]
+    operations = [
+        migrations.RunSQL(FUNCTIONS, DROP_FUNCTIONS),
+        migrations.AddField(
+            model_name="auditentry",
+            name="network",
+            field=models.CharField(blank=True, db_default="", default="", max_length=43),
+        ),
+        # What is sealed so far is in the first form, under a key that the seal does not name.
+        migrations.AddField(
+            model_name="auditseal",
+            name="form",
+            field=models.SmallIntegerField(db_default=1, default=2),
+        ),
+        migrations.AddField(
+            model_name="auditseal",
+            name="key",
+            field=models.CharField(blank=True, db_default="", default="", max_length=8),
+        ),
+        migrations.RunSQL(WITH_NETWORK, WITHOUT_NETWORK),
+    ]

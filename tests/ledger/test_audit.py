@@ -40,6 +40,7 @@ def test_an_entry_says_who_what_and_why() -> None:
         after="gone",
         reason="customer called",
         request_id="req-1",
+        network="",
         sealed=False,
     )
     assert (second.reason, second.before, second.actor) == ("a better reason", None, "user:7")
