@@ -1,5 +1,8 @@
 """The console shows the books and changes nothing."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import transaction
@@ -8,7 +11,8 @@ from django.urls import reverse as url_of
 
 from ledger import audit
 from ledger.identifiers import decode
-from ledger.models import Account, AuditEntry
+from ledger.models import Account, AuditEntry, AuditSeal
+from ledger.services.anchor_audit import anchor_audit
 from tests.ledger.books import captured
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +51,33 @@ def test_the_audit_journal_is_listed(console: Client) -> None:
         audit.record(action="order.cancel", object_id="ord_1")
     assert "order.cancel" in _page(console, "auditentry_changelist")
     assert "user:7" in _page(console, "auditentry_change", AuditEntry.objects.get(action="order.cancel").pk)
+
+
+def _did(actor: str, object_id: str) -> None:
+    with transaction.atomic():
+        audit.attribute(actor=actor, reason=f"of {actor}")
+        audit.record(action="test.done", object_id=object_id, before="OLD", after="NEW")
+
+
+def test_the_audit_journal_is_narrowed_to_an_object_or_a_person(console: Client) -> None:
+    _did("user:7", "ord_1")
+    _did("user:8", "ord_2")
+    for narrowed in ({"actor": "user:7"}, {"object_id": "ord_1"}, {"q": "ord_1"}):
+        page = console.get(url_of("admin:ledger_auditentry_changelist"), narrowed).content.decode()
+        assert "of user:7" in page and "OLD → NEW" in page and "of user:8" not in page
+
+
+def test_the_audit_journal_tells_of_its_chain(console: Client, settings: Any, tmp_path: Path) -> None:
+    settings.AUDIT_ANCHOR_DIR = str(tmp_path)
+    _did("user:7", "ord_1")
+    page = _page(console, "auditentry_changelist")
+    assert "nothing yet" in page and "never" in page and ">late<" not in page
+    head = AuditSeal.after(None, AuditEntry.objects.get(object_id="ord_1"))
+    head.save(force_insert=True)
+    assert "late" in _page(console, "auditentry_changelist")
+    anchor_audit()
+    page = _page(console, "auditentry_changelist")
+    assert page.count("through seal 1") == 2 and head.hash in page and "never" not in page
 
 
 @pytest.mark.parametrize("model", ["transaction", "account", "auditentry"])
