@@ -60,7 +60,7 @@ WITHOUT_NETWORK = RECORD_AUDIT.format(column="", value="")
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0001_initial")]
+    dependencies = [("ledger", "0002_days")]
 
     operations = [
         migrations.RunSQL(FUNCTIONS, DROP_FUNCTIONS),

@@ -65,7 +65,7 @@ UNION ALL
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payments", "0008_vault")]
+    dependencies = [("payments", "0009_bell")]
 
     operations = [
         migrations.AddField("attempt", "brought_at", models.DateTimeField(null=True)),
