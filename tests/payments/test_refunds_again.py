@@ -24,7 +24,7 @@ from payments.errors import (
     RefundWindowOver,
     SecondPersonNeeded,
 )
-from payments.models import Attempt, InboxEvent, OutboxEvent, Payment, Refund
+from payments.models import InboxEvent, OutboxEvent, Payment, Refund
 from payments.models.refund import movement_of
 from payments.rules import REFUND_RULES, RefundRules
 from payments.selectors import RefundView
