@@ -109,10 +109,12 @@ def _read(lines: BinaryIO) -> Iterator[tuple[int, Anchor | None]]:
 
 def _parsed(line: bytes) -> Anchor | None:
     try:
-        anchor = Anchor(**json.loads(line))
+        told: dict[str, Any] = json.loads(line)
+        anchor = Anchor(**told)
     except (ValueError, TypeError):
         return None
-    return anchor if isinstance(anchor.sequence, int) else None
+    kinds = {name: int if name == "sequence" else str for name in told}
+    return anchor if all(type(told[name]) is kind for name, kind in kinds.items()) else None
 
 
 def _as_json(values: dict[str, Any]) -> str:

@@ -49,9 +49,7 @@ def test_no_personal_data_is_in_the_audit_journal(bought: str) -> None:
     assert {"order.state", "payment.state", "attempt.state", "shipment.state", "refund.state"} <= set(actions)
     for secret in PERSONAL:
         assert not [text for text in entries if secret.lower() in text.lower()], secret
-
-
-def test_who_from_where_and_why_are_there_all_the_same(bought: str) -> None:
+    # Who, from where and why are there all the same.
     placed = audit_trail(bought)[0]
     assert placed.actor.startswith("user:") and placed.reason == "placing an order"
     assert placed.network == "203.0.113.0/24"
