@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -105,9 +106,10 @@ def _done(example: Example) -> Iterator[None]:
 
 def test_the_code_on_the_page_runs() -> None:
     code = "".join(re.findall(r"```python\n(.*?)```", _page(), flags=re.DOTALL))
-    uses = [post, post_many, exchange, record_rate, close_day]
-    names = [Entry, Posting, Money, Refusal, Decimal, date, datetime]
-    ran = {each.__name__: each for each in [*uses, *names]} | {"transaction": transaction, "UTC": UTC}
+    ran: dict[str, Any] = {"transaction": transaction, "UTC": UTC, "Decimal": Decimal, "date": date}
+    ran |= {"post": post, "post_many": post_many, "exchange": exchange, "record_rate": record_rate}
+    ran |= {"close_day": close_day, "Entry": Entry, "Posting": Posting, "Money": Money}
+    ran |= {"Refusal": Refusal, "datetime": datetime}
     exec(code, ran)
     assert (ran["refused"], ran["closed"]) == ([], [])
     assert selectors.balance("receivable:stripe", "CNY") == Money(10000 - 3 * 29, "CNY")
