@@ -1,6 +1,7 @@
 """A bank's CSV, read as a saved mapping says: no two banks write the same columns. Pure."""
 
 import codecs
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, time, tzinfo
 from itertools import islice
@@ -40,7 +41,7 @@ def read(stream: BinaryIO, told: Told) -> Iterator[Line]:
     rows = table.rows()
     header = [normalised(name) for name in next(rows, [])]
     columns = _Columns(mapping, header, told, line=skipped + 1)
-    days, chain = Days(told), Chain()
+    days, chains = Days(told), defaultdict[str, Chain](Chain)
     for cells in rows:
         number = skipped + table.number
         if not any(cells):
@@ -50,7 +51,7 @@ def read(stream: BinaryIO, told: Told) -> Iterator[Line]:
         try:
             line = columns.line(number, cells)
             if mapping.balance:
-                chain.add(line.amount, columns.balance(cells), line=number)
+                chains[line.currency].add(line.amount, columns.balance(cells), line=number)
         except ValueError as problem:
             raise malformed(problem, line=number, header=header, cells=cells) from problem
         days.require(line.happened_at.date(), number)

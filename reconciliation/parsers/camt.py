@@ -4,7 +4,8 @@ Balances and the summary of a statement are optional there; where they are, the 
 that books several transfers at once stays one line: it is what the bank booked.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, tzinfo
 from typing import BinaryIO, Final
@@ -35,26 +36,31 @@ _PARENTS: Final = ("Stmt", "Rpt")
 _SIGNS: Final = {"CRDT": 1, "DBIT": -1}
 _STATES: Final = {"BOOK": LineState.SUCCESS, "PDNG": LineState.PROCESSING}
 _OPENING, _CLOSING = ("OPBD", "PRCD"), ("CLBD",)
+# What a total of the summary counts: what came, what went.
+_SIDES: Final = {"TtlNtries": (1, -1), "TtlCdtNtries": (1,), "TtlDbtNtries": (-1,)}
 _NAMELESS: Final = ("NOTPROVIDED", "NONREF")
 
 
 @dataclass(slots=True)
 class _Statement:
-    """What one statement of the file says of itself, and what its entries came to."""
+    """What one statement of the file says of itself, and what its entries came to, by currency and direction."""
 
-    balances: dict[str, int] = field(default_factory=dict)
+    balances: dict[tuple[str, str], int] = field(default_factory=dict)
     summary: dict[str, str] = field(default_factory=dict)
-    counts: dict[int, int] = field(default_factory=lambda: {1: 0, -1: 0})
-    sums: dict[int, int] = field(default_factory=lambda: {1: 0, -1: 0})
-    digits: int = 2
+    counts: Counter[int] = field(default_factory=Counter)
+    sums: Counter[tuple[str, int]] = field(default_factory=Counter)
     is_named: bool = False
 
     def add(self, line: Line) -> None:
         if line.state == LineState.SUCCESS:
             side = 1 if line.amount > 0 else -1
             self.counts[side] += 1
-            self.sums[side] += line.amount
-            self.digits = exponent(line.currency)
+            self.sums[line.currency, side] += line.amount
+
+    def balance(self, codes: Sequence[str], currency: str) -> int | None:
+        return next(
+            (self.balances[code, currency] for code in codes if (code, currency) in self.balances), None
+        )
 
 
 def read(stream: BinaryIO, told: Told) -> Iterator[Line]:
@@ -98,34 +104,45 @@ def _note(record: Element, number: int, statement: _Statement, told: Told) -> No
 def _note_balance(record: Element, statement: _Statement) -> None:
     code = _text(record, "Tp/CdOrPrtry/Cd")
     if code in (*_OPENING, *_CLOSING):
-        statement.balances[code] = _money(record)[0]
+        balance, currency = _money(record)
+        statement.balances[code, currency] = balance
 
 
 def _note_summary(record: Element, statement: _Statement) -> None:
-    for name in ("TtlNtries", "TtlCdtNtries", "TtlDbtNtries"):
+    for name in _SIDES:
         for value in ("NbOfNtries", "Sum"):
             if text := _text(record, f"{name}/{value}"):
                 statement.summary[f"{name}/{value}"] = text
 
 
 def _check_totals(statement: _Statement, number: int, *, is_whole_day: bool) -> None:
-    earned, spent = statement.sums[1], -statement.sums[-1]
-    opening = next((statement.balances[code] for code in _OPENING if code in statement.balances), None)
-    closing = next((statement.balances[code] for code in _CLOSING if code in statement.balances), None)
-    if is_whole_day and (opening is None) is not (closing is None):
-        raise StatementTotalsDiffer(
-            f"The statement that ends in line {number} has only one of its two balances: fetch the file again.",
-            line=number,
-        )
-    if opening is not None and closing is not None and opening + earned - spent != closing:
-        raise _differs("The closing balance", closing, opening + earned - spent, number)
-    counts = {"TtlNtries": sum(statement.counts.values()), "TtlCdtNtries": statement.counts[1]}
-    counts["TtlDbtNtries"] = statement.counts[-1]
-    sums = {"TtlNtries": earned + spent, "TtlCdtNtries": earned, "TtlDbtNtries": spent}
+    for currency in {currency for _, currency in statement.balances}:
+        opening, closing = statement.balance(_OPENING, currency), statement.balance(_CLOSING, currency)
+        if opening is not None and closing is not None:
+            found = opening + statement.sums[currency, 1] + statement.sums[currency, -1]
+            if found != closing:
+                raise _differs("The closing balance", closing, found, number)
+        elif is_whole_day:
+            raise StatementTotalsDiffer(
+                f"The statement that ends in line {number} has only one of its two balances: fetch the file again.",
+                line=number,
+            )
+    _check_summary(statement, number)
+
+
+def _check_summary(statement: _Statement, number: int) -> None:
+    currencies = {currency for currency, _ in statement.sums}
     for name, text in statement.summary.items():
         total, _, value = name.partition("/")
-        found = counts[total] if value == "NbOfNtries" else sums[total]
-        said = count(text) if value == "NbOfNtries" else loose_decimal(text, statement.digits)
+        sides = _SIDES[total]
+        if value == "NbOfNtries":
+            said, found = count(text), sum(statement.counts[side] for side in sides)
+        elif len(currencies) == 1:  # sums of several currencies say nothing
+            [currency] = currencies
+            said = loose_decimal(text, exponent(currency))
+            found = sum(abs(statement.sums[currency, side]) for side in sides)
+        else:
+            continue
         if said != found:
             raise _differs(name, said, found, number)
 

@@ -40,9 +40,11 @@ class Unreadable(ValueError):
         self.cell = cell
 
 
-@lru_cache(maxsize=1 << 16)
 def decimal(text: str, digits: int) -> int:
-    """`decimal("-12.30", 2)` → -1230. Exactly so many digits behind the point, and nothing else."""
+    """`decimal("-12.30", 2)` → -1230. Exactly so many digits behind the point, and nothing else.
+
+    Not cached: a day has so many different amounts that keeping them takes longer than reading them.
+    """
     whole, _, rest = text.partition(".")
     both = whole + rest
     if len(rest) == digits and both.isdecimal() and both.isascii() and digits < len(both) <= _LONGEST_AMOUNT:
@@ -66,7 +68,6 @@ def loose_decimal(text: str, digits: int) -> int:
     return decimal(f"{whole}.{rest.ljust(digits, '0')}" if digits else f"{whole}.{rest}", digits)
 
 
-@lru_cache(maxsize=1 << 16)
 def count(text: str) -> int:
     """`"20"`, and `"20.0"` as some bills write it."""
     whole = text.strip().removesuffix(".0")

@@ -68,8 +68,9 @@ class _Pages:
         self._days, self._zone = Days(told), zone_of(told)
         self._currency = ""
         self._balance = 0
-        self._account = self._account_before = ""
-        self._is_open = self._was_closed = False
+        self._account = ""
+        self._closed: dict[tuple[str, str], int] = {}
+        self._is_open = False
         self._entry: Line | None = None
         self._number = 0
 
@@ -96,7 +97,7 @@ class _Pages:
 
     def finish(self) -> Line | None:
         self._require_closed(self._number)
-        if not self._was_closed:
+        if not self._closed:
             raise StatementDamaged("The file has no closing balance (:62F:): it is no MT940 statement.")
         return self._entry
 
@@ -120,19 +121,13 @@ class _Pages:
         self._require_closed(number)
         if not self._account:
             require_merchant(self._told, "", line=number)
-        before = (self._balance, self._currency)
         self._balance, self._currency = _balance(value)
-        if (
-            self._was_closed
-            and self._account == self._account_before
-            and before != (self._balance, self._currency)
-        ):
+        if self._closed.get((self._account, self._currency), self._balance) != self._balance:
             raise StatementTotalsDiffer(
                 f"Line {number}: the opening balance is not the closing one of the page before. A page is missing, "
                 "doubled or out of order: fetch the file again.",
                 line=number,
             )
-        self._account_before = self._account
         require_currency(self._told, self._currency, line=number)
         self._is_open = True
 
@@ -144,7 +139,8 @@ class _Pages:
                 f"{self._currency or 'without an opening balance'} (minor units): fetch the file again.",
                 line=number,
             )
-        self._is_open, self._was_closed = False, True
+        self._is_open = False
+        self._closed[self._account, self._currency] = balance
 
     def _read_entry(self, value: str, number: int) -> Line:
         found = _ENTRY.fullmatch(value)

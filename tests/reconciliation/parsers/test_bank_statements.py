@@ -38,6 +38,16 @@ class TestCamt:
         states = [line.state for line in replace(report, kind="camt.052").read()]
         assert states == ["success", "processing", "success"]
 
+    def test_each_currency_has_balances_of_its_own(self) -> None:
+        start, end = CAMT.content.index(b"<Bal>"), CAMT.content.index(b"</Stmt>")
+        once = CAMT.content[start:end].replace(b"<NbOfNtries>3</NbOfNtries><Sum>196.50</Sum>", b"")
+        both = CAMT.content[:start] + once + once.replace(b'"EUR"', b'"USD"') + CAMT.content[end:]
+        told = replace(CAMT.told, currency="")
+        content = both.replace(b"<Ccy>EUR</Ccy>", b"")
+        assert sum(line.amount for line in CAMT.read(content, told) if line.currency == "USD") == 14_550
+        with pytest.raises(errors.StatementTotalsDiffer):
+            CAMT.read(content.replace(b'"USD">99.70', b'"USD">99.71'), told)
+
     def test_what_is_for_information_only_is_no_line(self) -> None:
         told = CAMT.text("<Sts>BOOK</Sts>", "<Sts>INFO</Sts>").text("1145.50", "1171.00")
         told = told.text("<NbOfNtries>3</NbOfNtries><Sum>196.50</Sum>", "")
@@ -105,6 +115,12 @@ class TestMt940:
         with pytest.raises(errors.StatementTotalsDiffer) as refused:
             MT940.read(text + text)
         assert refused.value.context["line"] == 18
+
+    def test_an_account_of_several_currencies(self) -> None:
+        [(_, text)] = MT940.members
+        both = text + text.replace(b"EUR1", b"USD1")
+        lines = MT940.read(both, replace(MT940.told, currency=""))
+        assert [line.currency for line in lines] == ["EUR"] * 3 + ["USD"] * 3
 
     def test_an_empty_day(self) -> None:
         text = f":20:X\r\n:25:{IBAN}\r\n:28C:1\r\n:60F:C261120EUR1,00\r\n:62F:C261120EUR1,00\r\n"
