@@ -44,7 +44,7 @@ class ReadOnlyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
 class EntryInline(ReadOnly, TabularInline):  # type: ignore[misc]
     model = Entry
-    fields = ("position", "account", "debit", "credit")
+    fields = ("position", "account", "item", "debit", "credit")
     readonly_fields = fields
     ordering = ("position",)
     extra = 0
@@ -72,6 +72,7 @@ class TransactionAdmin(ReadOnlyAdmin):
         "reference",
         "business_key",
         "happened_at",
+        "posted_on",
         "created_at",
         "reverses",
     )

@@ -83,3 +83,10 @@ class AlreadyReversed(Refusal):
 
     code = "already_reversed"
     status = 409
+
+
+class UnknownReport(Refusal):
+    """No report has such a number: its account, period, currency or key is none."""
+
+    code = "unknown_report"
+    status = 404

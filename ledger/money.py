@@ -76,6 +76,10 @@ class Money:
         """The amount as a reader of `locale` writes it ("CN¥123.45", "¥123.45")."""
         return format_currency(self.major, self.currency, locale=locale)
 
+    def grouped(self, locale: str = "en") -> str:
+        """The same without the currency ("1,234.50"), for tables that name it once."""
+        return format_currency(self.major, self.currency, format="#,##0.00", locale=locale)
+
 
 def converted(money: Money, to: str, rate: Fraction) -> Money:
     """`money` in the currency `to`, of which one major unit of its own is worth `rate`; rounded half to even."""

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django_fsm import FSMField, FSMModelMixin, transition
 
 from checkout.models.goods import Sku
+from checkout.sharing import LinePart
 from checkout.states import PAID, OrderState
 from ledger.audit import StateAudit
 from ledger.identifiers import decode, encode, new_key
@@ -222,3 +223,15 @@ class OrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} x {self.code}"
+
+    def part(self, *, sent: int, now: int) -> LinePart:
+        """`now` of its units, `sent` having left before."""
+        return LinePart(
+            quantity=self.quantity,
+            sent=sent,
+            now=now,
+            unit_price=self.unit_price,
+            discount=self.discount,
+            tax=self.tax,
+            tax_included=self.tax_included,
+        )

@@ -1,5 +1,6 @@
 """Parcels, what is left to ship, and whose money is there for it."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,7 @@ from django.db.models import Sum
 
 from checkout.errors import ShipmentNotFound
 from checkout.models import Order, OrderLine, RefundLine, Shipment, ShipmentLine
+from checkout.sharing import Share, share
 from checkout.states import ShipmentState
 from ledger.identifiers import MalformedIdentifier
 from ledger.money import Money
@@ -112,6 +114,40 @@ def nothing_to_send(order: Order) -> bool:
     )
     open_ = {refund.id for refund in refunds_of(order.paid_by) if refund.state != RefundState.SUCCEEDED}
     return not kept & open_
+
+
+def cost_by_sku(parcel: Shipment) -> dict[str, Share]:
+    """What each article in a parcel that has just left costs; with the parcel's shipping they make its amounts.
+
+    Exact for a caller who holds the order locked: all that left earlier left before this was packed.
+    """
+    earlier = ShipmentLine.objects.filter(shipment__in=Shipment.objects.left().filter(order=parcel.order))
+    sent = dict(earlier.exclude(shipment=parcel).values_list("line__code").annotate(units=Sum("quantity")))
+    return {
+        part.line.code: share(
+            [part.line.part(sent=sent.get(part.line.code, 0), now=part.quantity)], shipping=0
+        )
+        for part in parcel.lines.select_related("line").order_by("line__code")
+    }
+
+
+def named_by_refunds(order: Order, returned: int) -> dict[str, int]:
+    """What the order's refunds were for, of goods that had left: article code ("" for what is no article) to minor
+    units, in proportion to which `returned` is to be dealt out.
+
+    They name goods that had not left, too, whose money was never a sale: together they can be more than `returned`.
+    They are less where an amount was refunded as such; the rest is no article's then.
+    """
+    named: dict[str, int] = defaultdict(int)
+    done = [refund.id for refund in refunds_of(order.paid_by) if refund.state == RefundState.SUCCEEDED]
+    parts = RefundLine.objects.filter(order=order, released=False, refund__in=done)
+    for part in parts.select_related("line").order_by("line__code", "pk"):
+        if part.line:
+            named[part.line.code] += part.amount * (part.quantity - part.unsent) // part.quantity
+        else:
+            named[""] += part.amount
+    named[""] += max(0, returned - sum(named.values()))
+    return dict(named)
 
 
 def left_of(order_id: str) -> dict[str, int]:

@@ -3,7 +3,7 @@ from django.utils import timezone
 
 from checkout.events import OrderShipped
 from checkout.models import Shipment
-from checkout.selectors.shipments import nothing_to_send
+from checkout.selectors.shipments import cost_by_sku, nothing_to_send
 from checkout.services.book_returns import book_returns
 from checkout.services.close_rest import close_rest
 from checkout.states import OrderState
@@ -46,14 +46,17 @@ def send_shipment(*, shipment: Shipment) -> None:
 
 def _book(shipment: Shipment) -> None:
     order = shipment.order
-    tax = shipment.tax + shipment.tax_included
-    amounts = {
-        "customer_prepayments": shipment.amount,
-        "discounts": shipment.discount,
-        "sales": -(shipment.subtotal - shipment.tax_included + shipment.shipping),
-        f"tax_payable:{order.country}": -tax,
-    }
-    entries = [Entry(account, Money(minor, order.currency)) for account, minor in amounts.items() if minor]
+    entries = [
+        Entry("customer_prepayments", Money(shipment.amount, order.currency)),
+        Entry(f"tax_payable:{order.country}", Money(-shipment.tax - shipment.tax_included, order.currency)),
+        Entry("sales", Money(-shipment.shipping, order.currency)),
+    ]
+    for sku, part in cost_by_sku(shipment).items():
+        entries += [
+            Entry("sales", Money(part.tax_included - part.subtotal, order.currency), item=sku),
+            Entry("discounts", Money(part.discount, order.currency), item=sku),
+        ]
+    entries = [entry for entry in entries if entry.amount.minor]
     if entries:
         post(
             business_key=f"{shipment.public_id}:shipped",

@@ -7,11 +7,11 @@ from django.db import transaction
 
 from checkout.errors import OrderNotShippable, ShipmentKeyReused, ShipmentLinesInvalid, ShipmentWaiting
 from checkout.facts import Viewer
-from checkout.models import Order, OrderLine, Shipment, ShipmentLine
+from checkout.models import Order, Shipment, ShipmentLine
 from checkout.selectors.orders import find_for_merchant
 from checkout.selectors.shipments import ShipmentView, is_taken_back, packed_units, shipment, units_left
 from checkout.services.take_shipment_money import take_shipment_money
-from checkout.sharing import LinePart, share
+from checkout.sharing import share
 from checkout.states import OrderState
 from ledger.audit import attribute
 
@@ -75,7 +75,7 @@ def _pack(
             )
     ordered, packed = {line.code: line for line in row.lines.all()}, packed_units(row)
     cost = share(
-        (_part(ordered[code], packed.get(code, 0), units) for code, units in wanted.items()),
+        (ordered[code].part(sent=packed.get(code, 0), now=units) for code, units in wanted.items()),
         shipping=0 if Shipment.objects.standing().filter(order=row).exists() else row.shipping,
     )
     parcel = Shipment.objects.create(
@@ -103,15 +103,3 @@ def _check_shippable(row: Order) -> None:
         raise ShipmentWaiting("Another shipment of this order waits for its money; ship when it has left.")
     if is_taken_back(row):
         raise OrderNotShippable("The money of this order is on its way back, or disputed: nothing may leave.")
-
-
-def _part(line: OrderLine, sent: int, units: int) -> LinePart:
-    return LinePart(
-        quantity=line.quantity,
-        sent=sent,
-        now=units,
-        unit_price=line.unit_price,
-        discount=line.discount,
-        tax=line.tax,
-        tax_included=line.tax_included,
-    )

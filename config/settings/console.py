@@ -96,6 +96,10 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Books"),
                 "separator": True,
                 "items": [
+                    _page(_("Trial balance"), "calculate", "books-trial", "ledger.view_transaction"),
+                    _page(_("Profit and loss"), "trending_up", "books-profit", "ledger.view_transaction"),
+                    _page(_("Unsettled"), "hourglass_top", "books-unsettled", "ledger.view_transaction"),
+                    _page(_("Days"), "event_available", "books-days", "ledger.view_transaction"),
                     _rows(_("Journal"), "menu_book", "ledger", "transaction"),
                     _rows(_("Accounts"), "account_balance", "ledger", "account"),
                     _rows(_("Audit"), "history", "ledger", "auditentry"),

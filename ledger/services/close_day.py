@@ -11,6 +11,7 @@ from ledger import audit
 from ledger.errors import DayBusy, DayNotEnded, DayOutOfBalance
 from ledger.models import DayBalance, DayClose, DayTotal
 from ledger.models.days import today
+from ledger.reports.days import first_open_day
 
 _PATIENCE = "10s"
 _MOVED = """
@@ -32,12 +33,6 @@ CROSS JOIN LATERAL (
     SELECT balance FROM ledger_daybalance WHERE account_id = account.id ORDER BY posted_on DESC LIMIT 1
 ) AS latest
 GROUP BY account.currency ORDER BY account.currency
-"""
-_FIRST = """
-SELECT min(first.posted_on) FROM ledger_account AS account
-CROSS JOIN LATERAL (
-    SELECT posted_on FROM ledger_entry WHERE account_id = account.id ORDER BY posted_on LIMIT 1
-) AS first
 """
 
 
@@ -65,18 +60,10 @@ def close_day(*, day: date, actor: str) -> list[date]:
 
 def _open_until(day: date) -> Iterator[date]:
     """Days without postings, too: nothing may be posted into them later."""
-    last = DayClose.objects.order_by("posted_on").last()
-    first = last.posted_on + timedelta(days=1) if last else _first_posting()
+    first = first_open_day()
     while first and first <= day:
         yield first
         first += timedelta(days=1)
-
-
-def _first_posting() -> date | None:
-    with connection.cursor() as cursor:
-        cursor.execute(_FIRST)
-        (first,) = cursor.fetchone()
-    return first if isinstance(first, date) else None
 
 
 def _close(day: date, actor: str) -> bool:

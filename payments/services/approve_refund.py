@@ -38,7 +38,7 @@ def approve_refund(*, refund: str, actor: str, reason: str = "") -> RefundView:
             outbox.publish(
                 RefundRequested(**payment.told(), refund=row.public_id, requested=row.amount),
             )
-        row.store()
+            row.store()
     if not row.by_hand:
         carry_out_refund(refund=found.id)
     return selectors.refund(found.id)
@@ -46,6 +46,7 @@ def approve_refund(*, refund: str, actor: str, reason: str = "") -> RefundView:
 
 def _settle(payment: Payment, row: Refund, actor: str) -> None:
     row.settle_by_hand(actor)
+    row.store()  # handlers look at which refunds are done
     payment.amount_refunding -= row.amount
     payment.amount_refunded += row.amount
     payment.store()
