@@ -93,12 +93,13 @@ def cost_of(stack: Stack) -> Cost:
     """BEGIN and COMMIT are not statements here. A process that has ended no longer counts."""
     pids = {part: processes.of(stack.data, *words) for part, words in _PARTS.items()}
     return Cost(
-        {part: sum(map(_cpu_ms, found)) for part, found in pids.items()},
+        {part: sum(map(cpu_ms, found)) for part, found in pids.items()},
         {part: sum(_statements(stack.data, pid) for pid in found) for part, found in pids.items()},
     )
 
 
-def _cpu_ms(pid: int) -> float:
+def cpu_ms(pid: int) -> float:
+    """What a process has used so far."""
     lines = _lines(f"/proc/{pid}/stat")
     fields = lines[0].rpartition(")")[2].split() if lines else ["0"] * 13
     return 1000 * (int(fields[11]) + int(fields[12])) / _TICKS

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from bench.frame import median, percentile
+from bench.frame import cpu_ms, median, percentile
 from ledger.facts import Entry, Posting
 from ledger.identifiers import new_key
 from ledger.invariants import check
@@ -223,8 +223,24 @@ def prepare() -> None:
     in_batches(1000, hot=False)
 
 
+def _cpu_ms() -> float:
+    """Of this process and of its connection's, so far."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    return 1000 * time.process_time() + cpu_ms(pid)
+
+
 def one_round() -> dict[str, float]:
-    figures: dict[str, float] = {}
+    before = _cpu_ms()
+    one_by_one(1, hot=False)
+    between = _cpu_ms()
+    in_batches(1000, hot=False)
+    figures = {
+        "cpu_ms_post": (between - before) / ONE_BY_ONE,
+        "cpu_ms_post_many": (_cpu_ms() - between) / IN_BATCHES,
+        "sql_post": 1.0,  # tests/ledger/test_post.py counts them
+    }
     for in_flight in IN_FLIGHT:
         spread, hot = one_by_one(in_flight, hot=False), one_by_one(in_flight, hot=True)
         figures |= {f"post_{in_flight}": spread, f"post_{in_flight}_hot_of_spread": hot / spread}
@@ -236,7 +252,7 @@ def one_round() -> dict[str, float]:
             f"post_many_{size}_of_raw": spread / plain,
             f"post_many_{size}_hot_of_spread": hot / spread,
         }
-    return {name: round(value, 2) for name, value in figures.items()}
+    return {name: round(value, 3) for name, value in figures.items()}
 
 
 def prove() -> None:

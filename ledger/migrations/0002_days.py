@@ -100,7 +100,7 @@ CREATE FUNCTION {name}(
     happened timestamptz[], days date[],
     heads int[], positions smallint[], accounts int[], amounts bigint[], items text[],
     OUT known bigint, OUT written uuid[]
-) LANGUAGE plpgsql SET plan_cache_mode = {plans} AS $$
+) LANGUAGE plpgsql {plans} AS $$
 BEGIN
     WITH account AS (
         SELECT given.number, given.currency, ledger_account.id
@@ -145,9 +145,9 @@ _ARRAYS = (
     "text[], text[], text, uuid[], text[], text[], text[], smallint[], uuid[], timestamptz[], date[], int[], smallint[],"
     " int[], bigint[], text[]"
 )
-APPENDS = APPEND.format(name="ledger_append", plans="force_generic_plan") + APPEND.format(
-    name="ledger_append_many", plans="force_custom_plan"
-)
+APPENDS = APPEND.format(
+    name="ledger_append", plans="SET plan_cache_mode = force_generic_plan SET enable_seqscan = off"
+) + APPEND.format(name="ledger_append_many", plans="SET plan_cache_mode = force_custom_plan")
 DROP_APPENDS = f"DROP FUNCTION ledger_append({_ARRAYS}); DROP FUNCTION ledger_append_many({_ARRAYS});"
 # Plans are kept for as long as a session lasts: one made for a large batch and small tables would read whole
 # tables for a single posting later.

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
+from psycopg.errors import LockNotAvailable
 
 from ledger import audit
 from ledger.errors import DayBusy, DayNotEnded, DayOutOfBalance
@@ -94,6 +95,8 @@ def _hold(day: date) -> None:
         try:
             cursor.execute("SELECT ledger_take_day(%s)", [day])
         except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
             raise DayBusy(
                 f"a posting into {day} is not committed yet: try again in a minute", param="day"
             ) from error
