@@ -174,11 +174,12 @@ def test_pages_ask_as_often_however_much_was_posted(finance: Client) -> None:
     def statements(address: str) -> int:
         with CaptureQueriesContext(connection) as queries:
             assert finance.get(BOOKS + address).status_code == 200
-        return len(queries)
+        # The sidebar counts other apps' work now and then.
+        return sum("ledger_" in query["sql"] for query in queries.captured_queries)
 
     few = [statements(address) for address in PAGES]
     history.write([Step("shipped", f"ord_{n}", "stripe", f"sku-{n}", 100, n % 9) for n in range(60)], "more")
-    assert [statements(address) for address in PAGES] == few
+    assert [statements(address) for address in PAGES] == few and all(few)
 
 
 @pytest.mark.django_db(transaction=True)
