@@ -154,3 +154,15 @@ class StatementMappingInvalid(StatementRefused):
     """What was saved of a bank's columns can not be used."""
 
     code = "statement_mapping_invalid"
+
+
+class StatementOutdated(StatementRefused):
+    """A newer file of the same day was matched before this one."""
+
+    code = "statement_outdated"
+
+
+class StatementAboutTomorrow(StatementRefused):
+    """Its day is not over."""
+
+    code = "statement_not_due"

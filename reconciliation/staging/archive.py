@@ -1,0 +1,40 @@
+"""The bytes of a statement: kept as they came, in pieces, and read again from there."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from reconciliation.models import StatementChunk, StatementFile
+
+_PIECE = 1024 * 1024
+
+
+def digest(content: BinaryIO) -> tuple[str, int]:
+    """SHA-256 and size of a seekable stream, which is at its beginning again afterwards."""
+    known, size = hashlib.sha256(), 0
+    while piece := content.read(_PIECE):
+        known.update(piece)
+        size += len(piece)
+    content.seek(0)
+    return known.hexdigest(), size
+
+
+def keep(file: StatementFile, content: BinaryIO) -> None:
+    """This will write the whole stream beside the file, unchanged."""
+    number = 0
+    while piece := content.read(_PIECE):
+        StatementChunk.objects.create(file=file, number=number, content=piece)
+        number += 1
+
+
+@contextmanager
+def opened(file: StatementFile) -> Iterator[BinaryIO]:
+    """The archive as a seekable stream: on disk, for while it is read the connection is busy with what comes of it."""
+    with tempfile.TemporaryFile() as stream:
+        pieces = StatementChunk.objects.filter(file=file).order_by("number")
+        for number in range(pieces.count()):
+            stream.write(pieces.get(number=number).content)
+        stream.seek(0)
+        yield stream

@@ -1,0 +1,253 @@
+"""What happened at WeChat Pay and in our books, row by row, and the trade bill that WeChat writes of it."""
+
+import gzip
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from ledger.identifiers import encode, new_key
+from reconciliation.facts import StatementView
+from reconciliation.services.match_statement import match_statement
+from reconciliation.services.receive_statement import receive_statement
+from reconciliation.states import StatementSource
+from tests.ledger.books import tamper
+
+BEIJING = timezone(timedelta(hours=8))
+DAY = date(2026, 3, 2)
+NOON = datetime(2026, 3, 2, 12, tzinfo=BEIJING)
+_HEADER = (
+    "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,应结订单金额,"
+    "代金券金额,微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态,商品名称,商户数据包,手续费,费率,订单金额,申请退款金额,费率备注"
+)
+_SUMMARY = "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A payment (`refund` empty) or a refund, as WeChat lists it. Amounts are fen and positive, fees thousandths."""
+
+    order: str  # att_…
+    amount: int
+    fee: int = 0
+    at: datetime = NOON
+    theirs: str = ""
+    refund: str = ""  # ref_…
+    state: str = "SUCCESS"
+    currency: str = "CNY"
+    text: str = "Tea"
+
+
+def paid(order: str, amount: int = 10_000, **more: Any) -> Row:
+    return Row(
+        order=order,
+        amount=amount,
+        **{"fee": fee_of(amount), "theirs": f"4200{order[-20:]}", **more},
+    )
+
+
+def sent_back(refund: str, order: str, amount: int = 1_000, **more: Any) -> Row:
+    return Row(
+        order=order,
+        refund=refund,
+        amount=amount,
+        **{"fee": -fee_of(amount), "theirs": f"5030{refund[-20:]}", **more},
+    )
+
+
+def fee_of(amount: int) -> int:
+    return (amount * 54 + 5000) // 10_000 * 1000
+
+
+def bill(rows: Iterable[Row]) -> bytes:
+    """As WeChat writes it: a mark of order, ticks, a summary."""
+    listed = list(rows)
+    pays = [row for row in listed if not row.refund]
+    backs = [row for row in listed if row.refund]
+    sums = [
+        *(sum(row.amount for row in pays), sum(row.amount for row in backs), 0),
+        sum(row.fee for row in listed),
+        *(sum(row.amount for row in pays), sum(row.amount for row in backs)),
+    ]
+    summary = [str(len(listed)), *(_fen(total) for total in sums)]
+    summary[4] = _thousandths(sums[3])
+    text = "\r\n".join([_HEADER, *map(_line, listed), _SUMMARY, _ticked(summary), ""])
+    return b"\xef\xbb\xbf" + text.encode()
+
+
+def _line(row: Row) -> str:
+    back = bool(row.refund)
+    at = row.at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+    amount, zero = _fen(row.amount), "0.00"
+    return _ticked(
+        [
+            *(at, "wx1", settings.WECHAT["mchid"], "0", "", f"4200{row.order[-20:]}" if back else row.theirs),
+            *(row.order, "payer", "NATIVE", "REFUND" if back else "SUCCESS", "OTHERS", row.currency),
+            *(zero if back else amount, zero, row.theirs if back else "0", row.refund or "0"),
+            *(amount if back else zero, zero, "ORIGINAL" if back else "", row.state if back else ""),
+            *(row.text, "", _thousandths(row.fee), "0.54%", zero if back else amount),
+            *(amount if back else zero, ""),
+        ]
+    )
+
+
+def _ticked(cells: list[str]) -> str:
+    return ",".join(f"`{cell}" for cell in cells)
+
+
+def _fen(amount: int) -> str:
+    return f"{amount // 100}.{amount % 100:02d}"
+
+
+def _thousandths(fee: int) -> str:
+    sign = "-" if fee < 0 else ""
+    return f"{sign}{abs(fee) // 100_000}.{abs(fee) % 100_000:05d}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ours:
+    """A payment in our books, of which `parts` were captured; or one that brought nothing."""
+
+    key: UUID
+    amount: int
+    at: datetime = NOON
+    parts: tuple[int, ...] = ()
+    state: str = "SUCCEEDED"
+    currency: str = "CNY"
+    theirs: str = ""
+
+    @property
+    def att(self) -> str:
+        return encode("att", self.key)
+
+
+def pay(amount: int = 10_000, **more: Any) -> Ours:
+    """It is in our books from now on."""
+    ours = Ours(key=new_key(), amount=amount, **more)
+    if not ours.theirs:
+        ours = replace(ours, theirs=f"4200{ours.att[-20:]}")
+    taken = ours.state == "SUCCEEDED"
+    _insert(
+        "payments_payment",
+        id=ours.key,
+        reference=f"ord_{ours.key.hex[-20:]}",
+        business_key=ours.key.hex,
+        state=ours.state,
+        method="wechat_pay",
+        channel="wechat",
+        currency=ours.currency,
+        amount=amount,
+        amount_captured=amount if taken else 0,
+        amount_authorized=0,
+        amount_refunding=0,
+        amount_refunded=0,
+        description="",
+        decision="",
+        risk_level="",
+        **{"case": "", "surplus": False, "review_pending": False, "failure_code": "", "failure_message": ""},
+        **{"advice": "", "instrument": "{}", "return_url": "", "device": "phone", "client_ip": ""},
+        expires_at=ours.at,
+        created_at=ours.at,
+        updated_at=ours.at,
+    )
+    whole = taken and not ours.parts
+    _attempt(ours, ours.key, "START", 1, amount, amount if whole else 0, ours.theirs)
+    for number, part in enumerate(ours.parts, 1):
+        _attempt(ours, new_key(), "CAPTURE", number, part, part, "")
+    return ours
+
+
+def _attempt(ours: Ours, key: UUID, kind: str, number: int, amount: int, brought: int, theirs: str) -> None:
+    _insert(
+        "payments_attempt",
+        id=key,
+        payment_id=ours.key,
+        kind=kind,
+        sequence=number,
+        state=ours.state,
+        channel="wechat",
+        channel_reference=theirs,
+        currency=ours.currency,
+        amount=amount,
+        brought=brought,
+        brought_at=ours.at if brought else None,
+        booked_at=ours.at if brought else None,
+        **{"request": "{}", "route": "{}", "answer": "{}", "three_d_secure": "{}", "action_kind": ""},
+        **{"action_value": "", "code": "", "message": "", "checks": 0},
+        created_at=ours.at,
+        answered_at=ours.at,
+    )
+
+
+def refund(of: Ours, amount: int = 1_000, **more: Any) -> str:
+    """ref_…"""
+    key, at = new_key(), more.pop("at", of.at)
+    row = {"state": "SUCCEEDED", "movement": 1, "came_back": "[]", **more}
+    _insert(
+        "payments_refund",
+        id=key,
+        payment_id=of.key,
+        business_key=key.hex,
+        currency=of.currency,
+        amount=amount,
+        reason="",
+        requested_by="test",
+        channel_reference=f"5030{encode('ref', key)[-20:]}",
+        returned_at=at,
+        booked_at=at,
+        **{"answer": "{}", "code": "", "message": "", "checks": 0, "created_at": at, "updated_at": at},
+        **row,
+    )
+    return encode("ref", key)
+
+
+def _insert(table: str, **row: Any) -> None:
+    columns, places = ", ".join(f'"{name}"' for name in row), ", ".join(["%s"] * len(row))
+    tamper(f"INSERT INTO {table} ({columns}) VALUES ({places})", list(row.values()))
+
+
+def bring(rows: Iterable[Row], day: date = DAY, *, packed: bool = False) -> StatementView:
+    """The bill of these rows is received."""
+    content = bill(rows)
+    return receive_statement(
+        channel="wechat",
+        kind="trade",
+        day=day,
+        name=f"wechat_trade_{day:%Y%m%d}.csv",
+        content=io.BytesIO(gzip.compress(content, mtime=0) if packed else content),
+        source=StatementSource.UPLOADED,
+        actor="user:1",
+    )
+
+
+def match(rows: Iterable[Row], day: date = DAY) -> StatementView:
+    return match_statement(file=bring(rows, day).id, actor="user:1")
+
+
+def discrepancies() -> list[tuple[str, str, str]]:
+    """(kind, subject, state), the oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT kind, subject, state FROM reconciliation_discrepancy ORDER BY id")
+        return cursor.fetchall()
+
+
+def totals(file: str) -> dict[tuple[str, str], tuple[int, int, int]]:
+    """(kind, currency) → what lies between theirs and all that explains it: count, amount, fee."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT t.kind, t.currency, sum(CASE part WHEN 'theirs' THEN count ELSE -count END),"
+            " sum(CASE part WHEN 'theirs' THEN amount ELSE -amount END),"
+            " sum(CASE part WHEN 'theirs' THEN fee ELSE -fee END) FROM reconciliation_statementtotal t"
+            " WHERE ledger_public_id('stm', file_id) = %s GROUP BY 1, 2",
+            [file],
+        )
+        return {(kind, currency): (count, amount, fee) for kind, currency, count, amount, fee in cursor}
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
