@@ -45,6 +45,8 @@ def named(reference: str) -> tuple[bytes, int]:
         if len(body) != _LENGTH - 4:
             return NOBODY, 1
         key = int(body.translate(_DIGITS), 32).to_bytes(16, "big")
+        if key == NOBODY:
+            return NOBODY, 1
     except (ValueError, OverflowError):
         return NOBODY, 1
     if not rest:

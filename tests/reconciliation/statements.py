@@ -1,10 +1,10 @@
-"""What happened at WeChat Pay and in our books, row by row, and the trade bill that WeChat writes of it."""
+"""What is in our books, row by row, and WeChat's bills about it brought in."""
 
 import gzip
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,96 +17,14 @@ from reconciliation.services.match_statement import match_statement
 from reconciliation.services.receive_statement import receive_statement
 from reconciliation.states import StatementSource
 from tests.ledger.books import tamper
+from tests.reconciliation.wechat_bill import BEIJING, NOON, Row, bill_pieces
 
-BEIJING = timezone(timedelta(hours=8))
 DAY = date(2026, 3, 2)
-NOON = datetime(2026, 3, 2, 12, tzinfo=BEIJING)
-_HEADER = (
-    "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,应结订单金额,"
-    "代金券金额,微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态,商品名称,商户数据包,手续费,费率,订单金额,申请退款金额,费率备注"
-)
-_SUMMARY = "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A payment (`refund` empty) or a refund, as WeChat lists it. Amounts are fen and positive, fees thousandths."""
-
-    order: str  # att_…
-    amount: int
-    fee: int = 0
-    at: datetime = NOON
-    theirs: str = ""
-    refund: str = ""  # ref_…
-    state: str = "SUCCESS"
-    currency: str = "CNY"
-    text: str = "Tea"
-
-
-def paid(order: str, amount: int = 10_000, **more: Any) -> Row:
-    return Row(
-        order=order,
-        amount=amount,
-        **{"fee": fee_of(amount), "theirs": f"4200{order[-20:]}", **more},
-    )
-
-
-def sent_back(refund: str, order: str, amount: int = 1_000, **more: Any) -> Row:
-    return Row(
-        order=order,
-        refund=refund,
-        amount=amount,
-        **{"fee": -fee_of(amount), "theirs": f"5030{refund[-20:]}", **more},
-    )
-
-
-def fee_of(amount: int) -> int:
-    return (amount * 54 + 5000) // 10_000 * 1000
 
 
 def bill(rows: Iterable[Row]) -> bytes:
     """As WeChat writes it: a mark of order, ticks, a summary."""
-    listed = list(rows)
-    pays = [row for row in listed if not row.refund]
-    backs = [row for row in listed if row.refund]
-    sums = [
-        *(sum(row.amount for row in pays), sum(row.amount for row in backs), 0),
-        sum(row.fee for row in listed),
-        *(sum(row.amount for row in pays), sum(row.amount for row in backs)),
-    ]
-    summary = [str(len(listed)), *(_fen(total) for total in sums)]
-    summary[4] = _thousandths(sums[3])
-    text = "\r\n".join([_HEADER, *map(_line, listed), _SUMMARY, _ticked(summary), ""])
-    return b"\xef\xbb\xbf" + text.encode()
-
-
-def _line(row: Row) -> str:
-    back = bool(row.refund)
-    at = row.at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
-    amount, zero = _fen(row.amount), "0.00"
-    return _ticked(
-        [
-            *(at, "wx1", settings.WECHAT["mchid"], "0", "", f"4200{row.order[-20:]}" if back else row.theirs),
-            *(row.order, "payer", "NATIVE", "REFUND" if back else "SUCCESS", "OTHERS", row.currency),
-            *(zero if back else amount, zero, row.theirs if back else "0", row.refund or "0"),
-            *(amount if back else zero, zero, "ORIGINAL" if back else "", row.state if back else ""),
-            *(row.text, "", _thousandths(row.fee), "0.54%", zero if back else amount),
-            *(amount if back else zero, ""),
-        ]
-    )
-
-
-def _ticked(cells: list[str]) -> str:
-    return ",".join(f"`{cell}" for cell in cells)
-
-
-def _fen(amount: int) -> str:
-    return f"{amount // 100}.{amount % 100:02d}"
-
-
-def _thousandths(fee: int) -> str:
-    sign = "-" if fee < 0 else ""
-    return f"{sign}{abs(fee) // 100_000}.{abs(fee) % 100_000:05d}"
+    return b"".join(bill_pieces(rows, settings.WECHAT["mchid"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,8 +67,16 @@ def pay(amount: int = 10_000, **more: Any) -> Ours:
         description="",
         decision="",
         risk_level="",
-        **{"case": "", "surplus": False, "review_pending": False, "failure_code": "", "failure_message": ""},
-        **{"advice": "", "instrument": "{}", "return_url": "", "device": "phone", "client_ip": ""},
+        case="",
+        surplus=False,
+        review_pending=False,
+        failure_code="",
+        failure_message="",
+        advice="",
+        instrument="{}",
+        return_url="",
+        device="phone",
+        client_ip="",
         expires_at=ours.at,
         created_at=ours.at,
         updated_at=ours.at,
@@ -177,8 +103,15 @@ def _attempt(ours: Ours, key: UUID, kind: str, number: int, amount: int, brought
         brought=brought,
         brought_at=ours.at if brought else None,
         booked_at=ours.at if brought else None,
-        **{"request": "{}", "route": "{}", "answer": "{}", "three_d_secure": "{}", "action_kind": ""},
-        **{"action_value": "", "code": "", "message": "", "checks": 0},
+        request="{}",
+        route="{}",
+        answer="{}",
+        three_d_secure="{}",
+        action_kind="",
+        action_value="",
+        code="",
+        message="",
+        checks=0,
         created_at=ours.at,
         answered_at=ours.at,
     )
@@ -200,7 +133,12 @@ def refund(of: Ours, amount: int = 1_000, **more: Any) -> str:
         channel_reference=f"5030{encode('ref', key)[-20:]}",
         returned_at=at,
         booked_at=at,
-        **{"answer": "{}", "code": "", "message": "", "checks": 0, "created_at": at, "updated_at": at},
+        answer="{}",
+        code="",
+        message="",
+        checks=0,
+        created_at=at,
+        updated_at=at,
         **row,
     )
     return encode("ref", key)
@@ -212,8 +150,8 @@ def _insert(table: str, **row: Any) -> None:
 
 
 def bring(rows: Iterable[Row], day: date = DAY, *, packed: bool = False) -> StatementView:
-    """The bill of these rows is received."""
-    content = bill(rows)
+    """The bill of these rows is received; WeChat dates each within the day."""
+    content = bill(replace(row, at=_within(row.at, day)) for row in rows)
     return receive_statement(
         channel="wechat",
         kind="trade",
@@ -223,6 +161,10 @@ def bring(rows: Iterable[Row], day: date = DAY, *, packed: bool = False) -> Stat
         source=StatementSource.UPLOADED,
         actor="user:1",
     )
+
+
+def _within(moment: datetime, day: date) -> datetime:
+    return datetime.combine(day, moment.astimezone(BEIJING).timetz())
 
 
 def match(rows: Iterable[Row], day: date = DAY) -> StatementView:
