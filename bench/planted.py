@@ -23,7 +23,7 @@ _KEY = """(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7'
 # and what is in another state brought nothing here.
 _ROWS = f"""
 CREATE UNLOGGED TABLE bench_rows AS
-SELECT n, {_KEY} AS id, at, 1000 + (n * 7919) %% 90000 AS amount, plant FROM (
+SELECT n, {_KEY} AS id, at, 1000 + (n::bigint * 7919) %% 90000 AS amount, plant FROM (
     SELECT n, CASE WHEN n %% %(step)s = 0 AND n / %(step)s < 1000 THEN n / %(step)s %% 8 END AS plant,
         %(begin)s::timestamptz + (n::float8 / %(rows)s) * interval '86399 seconds'
             - CASE WHEN n %% %(step)s = 0 AND n / %(step)s < 1000 AND n / %(step)s %% 8 = 7 THEN interval '5 days'

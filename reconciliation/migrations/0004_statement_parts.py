@@ -27,4 +27,9 @@ class Migration(migrations.Migration):
             model_name='discrepancy',
             constraint=models.UniqueConstraint(condition=models.Q(('file__isnull', False)), fields=('file', 'line', 'kind', 'line_kind', 'subject'), name='reconciliation_once_per_line'),
         ),
+        # Statements come packed: to try to press them smaller costs time and gains nothing.
+        migrations.RunSQL(
+            'ALTER TABLE reconciliation_statementchunk ALTER COLUMN content SET STORAGE EXTERNAL',
+            'ALTER TABLE reconciliation_statementchunk ALTER COLUMN content SET STORAGE EXTENDED',
+        ),
     ]

@@ -34,7 +34,7 @@ def match_statement(*, file: str, actor: str = "system") -> StatementView:
     """
     row = StatementFile.objects.by_public_id(file)
     with _alone(f"statement {row.channel} {row.kind}"):
-        row.refresh_from_db()
+        row = StatementFile.objects.get(pk=row.pk)
         if row.state != StatementState.RECEIVED:
             return statement_view(row)
         terms, staged = terms_of(row.channel), StagedLines(row)
@@ -48,8 +48,7 @@ def match_statement(*, file: str, actor: str = "system") -> StatementView:
             raise
         finally:
             staged.drop()
-    row.refresh_from_db()
-    return statement_view(row)
+    return statement_view(StatementFile.objects.get(pk=row.pk))
 
 
 def _load(row: StatementFile, terms: Terms, staged: StagedLines) -> int:

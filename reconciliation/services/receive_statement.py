@@ -52,7 +52,5 @@ def receive_statement(
         )
         if StatementFile.objects.take_in(row):
             archive.keep(row, content)
-        else:
-            row = StatementFile.objects.of_day(channel, kind, day).get(sha256=sha256)
-    row.refresh_from_db()
+        row = StatementFile.objects.of_day(channel, kind, day).get(sha256=sha256)
     return statement_view(row)

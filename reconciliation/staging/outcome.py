@@ -64,49 +64,51 @@ SELECT uuidv7(), 'theirs', %(channel)s, %(statement)s, l.kind, left({LINE_NAME},
     %(day)s + CASE WHEN l.ref = {NO_ONE} AND l.reference = '' THEN %(late_days)s ELSE 0 END, ''
 FROM pool_lines l WHERE l.item IS NULL AND l.verdict IN ('missing_here', 'state') AND l.mate IS NULL
 """
-_TOTALS: Final = f"""
+# Tables of their own, for only so does PostgreSQL scan all lines and movements with several processes.
+_THEIR_SUMS: Final = """
+CREATE TEMPORARY TABLE their_sums ON COMMIT DROP AS
+SELECT left(grp, 100) AS grp, kind, currency, count(*) AS count,
+    coalesce(sum(amount) FILTER (WHERE state <> 'failed'), 0) AS amount,
+    coalesce(sum(fee) FILTER (WHERE state <> 'failed'), 0) AS fee
+FROM {table} GROUP BY left(grp, 100), kind, currency
+"""
+_OUR_SUMS: Final = f"""
+CREATE TEMPORARY TABLE our_sums ON COMMIT DROP AS
+SELECT kind, currency, count(*) AS count, sum(amount) AS amount FROM {MOVEMENTS}
+WHERE channel = %(channel)s AND happened_at >= %(begin)s AND happened_at < %(end)s GROUP BY kind, currency
+"""
+_ADD: Final = """
 INSERT INTO reconciliation_statementtotal (file_id, part, grp, kind, currency, count, amount, fee)
-SELECT %(file)s, part, left(grp, 100), kind, currency, sum(count), sum(amount), sum(fee) FROM (
-    SELECT 'theirs' AS part, grp, kind, currency, count(*) AS count,
-        coalesce(sum(amount) FILTER (WHERE state <> 'failed'), 0) AS amount,
-        coalesce(sum(fee) FILTER (WHERE state <> 'failed'), 0) AS fee
-    FROM {{table}} GROUP BY grp, kind, currency
-    UNION ALL
-    SELECT 'apart', grp, kind, currency, count(*), coalesce(sum(amount) FILTER (WHERE state <> 'failed'), 0),
-        coalesce(sum(fee) FILTER (WHERE state <> 'failed'), 0)
-    FROM {{table}} WHERE kind IN {APART} GROUP BY grp, kind, currency
-    UNION ALL
-    SELECT 'ours', '', kind, currency, count(*), sum(amount), 0 FROM {MOVEMENTS}
-    WHERE channel = %(channel)s AND happened_at >= %(begin)s AND happened_at < %(end)s GROUP BY kind, currency
-    UNION ALL
-    SELECT 'ours', '', kind, currency, 0, 0, sum(fee) FROM (
-        SELECT kind, currency, fee FROM {{table}} WHERE kind NOT IN {APART} AND state <> 'failed'
-        UNION ALL SELECT kind, currency, -fee FROM pool_lines WHERE item IS NULL AND state <> 'failed'
-        UNION ALL SELECT o.kind, o.currency, coalesce({{fee}}, 0) FROM pool_ours o WHERE o.in_window
-    ) fees GROUP BY kind, currency
-    UNION ALL
-    SELECT CASE WHEN mate IS NULL THEN 'only_theirs' ELSE 'differs' END, grp, kind, currency, 1,
-        CASE state WHEN 'failed' THEN 0 ELSE amount END, CASE state WHEN 'failed' THEN 0 ELSE fee END
-    FROM pool_lines WHERE item IS NULL
-    UNION ALL
-    SELECT 'differs', '', o.kind, o.currency, -1, -o.amount, -coalesce({{fee}}, 0)
-    FROM pool_ours o JOIN pool_lines l ON l.id = o.mate WHERE l.item IS NULL
-    UNION ALL
-    SELECT 'other_day', '', o.kind, o.currency, 1, o.amount, coalesce({{fee}}, 0)
-    FROM pool_ours o JOIN pool_lines l ON l.id = o.mate WHERE l.item IS NULL AND NOT o.in_window
-    UNION ALL
-    SELECT CASE WHEN o.mate IS NULL AND NOT taken THEN 'only_ours' ELSE 'elsewhere' END, '', o.kind, o.currency, -1, -o.amount,
-        -coalesce({{fee}}, 0)
-    FROM pool_ours o LEFT JOIN pool_lines l ON l.id = o.mate
-    WHERE o.in_window AND (o.mate IS NULL OR l.item IS NOT NULL)
-) parts GROUP BY part, grp, kind, currency
+SELECT %(file)s, part, left(grp, 100), kind, currency, sum(count), sum(amount), sum(fee) FROM ({parts}) parts
+GROUP BY part, left(grp, 100), kind, currency
 HAVING sum(count) <> 0 OR sum(amount) <> 0 OR sum(fee) <> 0
 """
-_SUMS: Final = """
-INSERT INTO reconciliation_statementtotal (file_id, part, grp, kind, currency, count, amount, fee)
-SELECT %(file)s, part, left(grp, 100), kind, currency, count(*),
-    coalesce(sum(amount) FILTER (WHERE state <> 'failed'), 0), coalesce(sum(fee) FILTER (WHERE state <> 'failed'), 0)
-FROM {table} CROSS JOIN (VALUES ('theirs'), ('apart')) AS parts (part) GROUP BY part, left(grp, 100), kind, currency
+_SAID: Final = "SELECT 'theirs' AS part, grp, kind, currency, count, amount, fee FROM their_sums"
+_ALL_APART: Final = "SELECT 'apart', grp, kind, currency, count, amount, fee FROM their_sums"
+# What is not in the pool agrees: its fee is the one that is agreed with the channel.
+_BETWEEN: Final = """
+SELECT 'ours', '', kind, currency, count, amount, 0 FROM our_sums
+UNION ALL
+SELECT 'ours', '', kind, currency, 0, 0, sum(fee) FROM (
+    SELECT kind, currency, fee FROM their_sums WHERE kind NOT IN {apart}
+    UNION ALL SELECT kind, currency, -fee FROM pool_lines WHERE item IS NULL AND state <> 'failed'
+    UNION ALL SELECT o.kind, o.currency, coalesce({fee}, 0) FROM pool_ours o WHERE o.in_window
+) fees GROUP BY kind, currency
+UNION ALL
+SELECT CASE WHEN mate IS NULL THEN 'only_theirs' ELSE 'differs' END, grp, kind, currency, 1,
+    CASE state WHEN 'failed' THEN 0 ELSE amount END, CASE state WHEN 'failed' THEN 0 ELSE fee END
+FROM pool_lines WHERE item IS NULL
+UNION ALL
+SELECT 'differs', '', o.kind, o.currency, -1, -o.amount, -coalesce({fee}, 0)
+FROM pool_ours o JOIN pool_lines l ON l.id = o.mate WHERE l.item IS NULL
+UNION ALL
+SELECT 'other_day', '', o.kind, o.currency, 1, o.amount, coalesce({fee}, 0)
+FROM pool_ours o JOIN pool_lines l ON l.id = o.mate WHERE l.item IS NULL AND NOT o.in_window
+UNION ALL
+SELECT CASE WHEN o.mate IS NULL AND NOT taken THEN 'only_ours' ELSE 'elsewhere' END, '', o.kind, o.currency,
+    -1, -o.amount, -coalesce({fee}, 0)
+FROM pool_ours o LEFT JOIN pool_lines l ON l.id = o.mate
+WHERE o.in_window AND (o.mate IS NULL OR l.item IS NOT NULL)
 """
 _UNMATCHED: Final = (
     "SELECT count(*) FROM pool_lines WHERE item IS NULL AND mate IS NULL AND verdict <> 'nothing'"
@@ -132,8 +134,17 @@ def unmatched() -> int:
 
 def write_totals(table: str, file: StatementFile, terms: Terms, *, compared: bool) -> None:
     """This will add up both sides and everything between them; or what theirs says, where it is not compared."""
-    sql = _TOTALS.format(table=table, fee=_fee(terms)) if compared else _SUMS.format(table=table)
-    run(sql, _values(file, terms))
+    values = _values(file, terms)
+    run(_THEIR_SUMS.format(table=table))
+    if not compared:
+        return _add(f"{_SAID} UNION ALL {_ALL_APART}", values)
+    run(_OUR_SUMS, values)
+    between = _BETWEEN.format(apart=APART, fee=_fee(terms))
+    return _add(f"{_SAID} UNION ALL {_ALL_APART} WHERE kind IN {APART} UNION ALL {between}", values)
+
+
+def _add(parts: str, values: dict[str, Any]) -> None:
+    run(_ADD.format(parts=parts), values)
 
 
 def _fee(terms: Terms) -> str:

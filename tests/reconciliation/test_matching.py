@@ -121,7 +121,7 @@ def test_parts_and_sums_agree() -> None:
 
 
 def test_without_our_reference_it_goes_by_theirs_then_by_sum_and_time() -> None:
-    known, similar, one, other = pay(100), pay(200), pay(300), pay(300)
+    known, _, one, other = pay(100), pay(200), pay(300), pay(300)
     done = match(
         [
             paid("", 100, theirs=known.theirs),

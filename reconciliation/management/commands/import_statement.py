@@ -37,25 +37,24 @@ class Command(BaseCommand):
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="as it came, or gzipped")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        told: dict[str, Any] = {"rows": 0, "matched": 0, "discrepancies": {}, "files": []}
         try:
             files = [self._receive(path, options) for path in options["files"]]
-            done = [
-                match_statement(file=one.id, actor=_ACTOR) for one in sorted(files, key=lambda one: one.day)
-            ]
-            for one in done:
-                _require_loaded(one)
+            done = [self._match(one) for one in sorted(files, key=lambda one: one.day)]
             revisit_open_items(channel=options["channel"], now=timezone.now(), actor=_ACTOR)
         except Refusal as refusal:
-            self.stdout.write(json.dumps({"refused": refusal.code, "reason": str(refusal), **refusal.context}))
-            raise CommandError(f"{refusal.code}: {refusal}") from refusal
+            line = refusal.context.get("line")
+            raise self._refused(refusal.code, str(refusal), line) from refusal
         except OSError as problem:
             raise CommandError(f"The file can not be read: {problem}") from problem
         counted: Counter[str] = Counter()
         for one in done:
             counted.update(differences_of(one.id))
-        told["rows"], told["matched"] = sum(one.rows for one in done), sum(one.matched for one in done)
-        told["discrepancies"], told["files"] = dict(sorted(counted.items())), [one.id for one in done]
+        told = {
+            "rows": sum(one.rows for one in done),
+            "matched": sum(one.matched for one in done),
+            "discrepancies": dict(sorted(counted.items())),
+            "files": [one.id for one in done],
+        }
         self.stdout.write(json.dumps(told))
 
     def _receive(self, path: Path, options: dict[str, Any]) -> StatementView:
@@ -70,6 +69,17 @@ class Command(BaseCommand):
                 source=StatementSource.COMMAND,
                 actor=_ACTOR,
             )
+
+    def _match(self, file: StatementView) -> StatementView:
+        """One that was refused before is refused again, in the same words."""
+        done = match_statement(file=file.id, actor=_ACTOR)
+        if done.refusal_code:
+            raise self._refused(done.refusal_code, done.refusal_detail, done.refusal_line)
+        return done
+
+    def _refused(self, code: str, reason: str, line: int | None) -> CommandError:
+        self.stdout.write(json.dumps({"refused": code, "line": line, "reason": reason}))
+        return CommandError(f"{code}: {reason}")
 
 
 def _kind(path: Path, content: BinaryIO, channel: str) -> str:
@@ -86,9 +96,3 @@ def _day(path: Path) -> date:
     if found is None:
         raise CommandError(f"{path.name} does not name its day: say --day.")
     return date(*map(int, found.groups()))
-
-
-def _require_loaded(one: StatementView) -> None:
-    """A file that was refused before is refused again, in the same words."""
-    if one.refusal_code:
-        raise CommandError(f"{one.refusal_code}: {one.refusal_detail}")
