@@ -19,8 +19,8 @@ EACH = 125
 _BEGIN = datetime(2026, 3, 2, tzinfo=BEIJING)
 _KEY = """(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(md5(n::text), 1, 3) || '8'
     || substr(md5(n::text), 4, 15))::uuid"""
-# One payment and its try a row: every `step`th is planted with something, by turns. What is late happened days before,
-# and what is in another state brought nothing here.
+# One payment and its try a row: every `step`th is planted with something, by turns. What is late happened days
+# before, and what is in another state brought nothing here.
 _ROWS = f"""
 CREATE UNLOGGED TABLE bench_rows AS
 SELECT n, {_KEY} AS id, at, 1000 + (n::bigint * 7919) %% 90000 AS amount, plant FROM (
@@ -32,21 +32,29 @@ SELECT n, {_KEY} AS id, at, 1000 + (n::bigint * 7919) %% 90000 AS amount, plant 
 ) rows
 """
 _PAYMENTS = """
-INSERT INTO payments_payment (id, reference, business_key, state, method, channel, currency, amount, amount_authorized,
-    amount_captured, amount_refunding, amount_refunded, surplus, description, decision, risk_level, "case", review_pending,
-    failure_code, failure_message, advice, instrument, return_url, device, client_ip, expires_at, created_at, updated_at)
-SELECT id, 'ord_' || n, 'ord_' || n || ':pay', CASE WHEN plant = 4 THEN 'FAILED' ELSE 'SUCCEEDED' END, 'wechat_pay', 'wechat',
+INSERT INTO payments_payment (id, reference, business_key, state, method, channel, currency, amount,
+    amount_authorized,
+    amount_captured, amount_refunding, amount_refunded, surplus, description, decision, risk_level, "case",
+        review_pending,
+    failure_code, failure_message, advice, instrument, return_url, device, client_ip, expires_at, created_at,
+        updated_at)
+SELECT id, 'ord_' || n, 'ord_' || n || ':pay', CASE WHEN plant = 4 THEN 'FAILED' ELSE 'SUCCEEDED' END,
+    'wechat_pay', 'wechat',
     'CNY', amount, 0, CASE WHEN plant = 4 THEN 0 ELSE amount END, 0, 0, false, 'Order ' || n, 'dec', 'LOW', '', false,
     '', '', '', '{}', '', 'phone', '', at, at, at
 FROM bench_rows
 """
 _ATTEMPTS = """
-INSERT INTO payments_attempt (id, payment_id, kind, sequence, state, channel, channel_reference, currency, amount, brought,
-    brought_at, booked_at, request, route, answer, three_d_secure, action_kind, action_value, code, message, checks, created_at,
+INSERT INTO payments_attempt (id, payment_id, kind, sequence, state, channel, channel_reference, currency,
+    amount, brought,
+    brought_at, booked_at, request, route, answer, three_d_secure, action_kind, action_value, code, message,
+        checks, created_at,
     sent_at, answered_at)
-SELECT id, id, 'START', 1, CASE WHEN plant = 4 THEN 'DECLINED' ELSE 'SUCCEEDED' END, 'wechat', '4200' || n, 'CNY', amount,
+SELECT id, id, 'START', 1, CASE WHEN plant = 4 THEN 'DECLINED' ELSE 'SUCCEEDED' END, 'wechat', '4200' || n,
+    'CNY', amount,
     CASE WHEN plant = 4 THEN 0 ELSE amount END, at, at,
-    jsonb_build_object('description', 'Order ' || n, 'notify_url', 'https://shop.example/webhooks/wechat', 'device', 'phone'),
+    jsonb_build_object('description', 'Order ' || n, 'notify_url', 'https://shop.example/webhooks/wechat',
+        'device', 'phone'),
     jsonb_build_object('method', 'wechat_pay', 'channel', 'wechat'),
     jsonb_build_object('trade_state', 'SUCCESS', 'transaction_id', '4200' || n, 'bank_type', 'OTHERS'),
     '{}', 'qr', 'weixin://wxpay/bizpayurl?pr=' || n, '', '', 1, at, at, at

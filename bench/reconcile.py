@@ -5,7 +5,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,9 +18,9 @@ import django
 import psycopg
 
 from bench.frame import ROUNDS, finish, median, median_of, say
+from bench.own_database import own_database
 from bench.planted import DAY, MCHID, Planted
-from config.embedded import ports, postgres
-from tests.services import TEST_KEYS
+from config.embedded import postgres
 
 ROWS = int(os.environ.get("RECONCILE_ROWS", "1000000"))
 LARGE = int(os.environ.get("RECONCILE_LARGE", "5000000"))
@@ -41,7 +40,8 @@ SET session_replication_role = origin;
 """
 _REFERENCE_TABLE = """
 DROP TABLE IF EXISTS bench_lines;
-CREATE UNLOGGED TABLE bench_lines (number int, kind text, ref uuid, reference text, parent uuid, their_reference text, grp text,
+CREATE UNLOGGED TABLE bench_lines (number int, kind text, ref uuid, reference text, parent uuid,
+    their_reference text, grp text,
     amount bigint, fee bigint, currency text, happened_at timestamptz, state text, text text)
 """
 _CLASSIFY = """
@@ -206,36 +206,12 @@ def _peak_kib() -> int:
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
 
 
-def _with_database(work: Callable[[Path, str], None]) -> None:
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        cluster = postgres.Cluster(folder / "postgres", ports.any_free()[0], "bench")
-        cluster.create()
-        (folder / "data" / "static").mkdir(parents=True)
-        with (folder / "postgres.log").open("wb") as log:
-            server = cluster.start(log.fileno())
-        try:
-            cluster.wait(server)
-            url = cluster.url(postgres.SUPERUSER, "bench", "bench")
-            with psycopg.connect(
-                cluster.url(postgres.SUPERUSER, "bench", "postgres"), autocommit=True
-            ) as first:
-                first.execute("CREATE DATABASE bench")
-            os.environ.update(
-                TEST_KEYS
-                | {"DATABASE_URL": url, "REDIS_URL": "redis://127.0.0.1:9/0", "WECHAT_MCHID": MCHID}
-                | {"SMART_CHECKOUT_DATA": str(folder / "data"), "DJANGO_SETTINGS_MODULE": "config.settings"}
-            )
-            subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], check=True)
-            work(folder, url)
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(timeout=60)
-
-
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         django.setup()
         imported(Path(sys.argv[1]))
     else:
-        _with_database(lambda folder, url: Reconcile(folder, url).run())
+        os.environ["WECHAT_MCHID"] = MCHID
+        with own_database() as cluster, tempfile.TemporaryDirectory(prefix="bench-") as name:
+            url = cluster.url(postgres.SUPERUSER, cluster.superuser_password, "bench")
+            Reconcile(Path(name), url).run()

@@ -14,8 +14,8 @@ _NOON = time(12)
 class Tariff:
     """What a channel keeps of each payment. `rates` are basis points, all that may apply to one of its payments.
 
-    `fixed`, `least` and `most` are minor units. `unit` is what a fee is rounded to, in thousandths of a minor unit, half
-    up or down. `gives_back` says whether a refund brings its share of the fee back.
+    `fixed`, `least` and `most` are minor units. `unit` is what a fee is rounded to, in thousandths of a minor unit,
+    half up or down. `gives_back` says whether a refund brings its share of the fee back.
     """
 
     rates: tuple[int, ...]

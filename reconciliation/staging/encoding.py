@@ -7,7 +7,10 @@ from typing import Final
 
 from reconciliation.rows import Line, LineKind, LineState
 
-COLUMNS: Final = "number, ref, part, parent, amount, fee, happened_at, currency, kind, state, their_reference, grp, reference, text"
+COLUMNS: Final = (
+    "number, ref, part, parent, amount, fee, happened_at, currency, kind, state, their_reference,"
+    " grp, reference, text"
+)
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER: Final = b"\xff\xff"
 NOBODY: Final = bytes(16)
@@ -16,7 +19,7 @@ _OURS = ("att_", "ref_")
 _LENGTH = 30  # of att_… and ref_…
 _ZERO = datetime(2000, 1, 1, tzinfo=UTC)
 # Crockford's digits as int() reads them in base 32; whatever it would read beside them becomes no digit.
-_DIGITS = {code: "!" for code in range(128)} | {
+_DIGITS = dict.fromkeys(range(128), "!") | {
     ord(ours): python
     for ours, python in zip(
         "0123456789abcdefghjkmnpqrstvwxyz", "0123456789abcdefghijklmnopqrstuv", strict=True

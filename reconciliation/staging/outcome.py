@@ -10,7 +10,10 @@ from reconciliation.staging.fees import expected
 from reconciliation.staging.pools import APART, NO_ONE, run
 from reconciliation.terms import Terms
 
-_PREFIX: Final = "CASE {kind} WHEN 'payment' THEN 'att' WHEN 'dispute' THEN 'dsp' WHEN 'dispute_won' THEN 'dsp' ELSE 'ref' END"
+_PREFIX: Final = (
+    "CASE {kind} WHEN 'payment' THEN 'att' WHEN 'dispute' THEN 'dsp' WHEN 'dispute_won' THEN 'dsp'"
+    " ELSE 'ref' END"
+)
 _NAME: Final = (
     "ledger_public_id(%s, {row}.{key}) || CASE WHEN {row}.kind LIKE 'refund%%%%' AND {row}.part > 1"
     " THEN '_' || {row}.part ELSE '' END"
@@ -38,8 +41,10 @@ FROM pool_lines l WHERE i.id = l.item AND l.mate IS NOT NULL AND i.cleared_at IS
 """
 # What this file explains of another day of ours is remembered, or that day's own file would miss it.
 _EARLY: Final = f"""
-INSERT INTO reconciliation_openitem (id, side, channel, statement, kind, reference, parent, movement, part, their_reference,
-    grp, amount, currency, happened_at, line_state, text, file_id, line, day_on, due_on, cleared_file_id, cleared_at, how)
+INSERT INTO reconciliation_openitem (id, side, channel, statement, kind, reference, parent, movement, part,
+    their_reference,
+    grp, amount, currency, happened_at, line_state, text, file_id, line, day_on, due_on, cleared_file_id,
+        cleared_at, how)
 SELECT uuidv7(), 'ours', %(channel)s, %(statement)s, o.kind, {OUR_NAME}, {PARENT.format(row="o")}, o.movement, o.part,
     left(o.their_reference, 100), '', o.amount, o.currency, o.happened_at, '', '', %(file)s, 0, o.day_on,
     o.day_on + %(late_days)s, %(file)s, now(), 'other_day'
@@ -47,7 +52,8 @@ FROM pool_ours o JOIN pool_lines l ON l.id = o.mate
 WHERE o.item IS NULL AND (NOT o.in_window OR l.item IS NOT NULL)
 """
 _OURS_OPEN: Final = f"""
-INSERT INTO reconciliation_openitem (id, side, channel, statement, kind, reference, parent, movement, part, their_reference,
+INSERT INTO reconciliation_openitem (id, side, channel, statement, kind, reference, parent, movement, part,
+    their_reference,
     grp, amount, fee, currency, happened_at, line_state, text, file_id, line, day_on, due_on, how)
 SELECT uuidv7(), 'ours', %(channel)s, %(statement)s, o.kind, {OUR_NAME}, {PARENT.format(row="o")}, o.movement, o.part,
     left(o.their_reference, 100), '', o.amount, coalesce({{fee}}, 0), o.currency, o.happened_at, '', '', %(file)s, 0,
@@ -56,7 +62,8 @@ FROM pool_ours o WHERE o.in_window AND o.mate IS NULL AND NOT o.taken AND o.item
 """
 # A line that names something of ours waits for nothing: we have it or not.
 _THEIRS_OPEN: Final = f"""
-INSERT INTO reconciliation_openitem (id, side, channel, statement, kind, reference, parent, movement, part, their_reference,
+INSERT INTO reconciliation_openitem (id, side, channel, statement, kind, reference, parent, movement, part,
+    their_reference,
     grp, amount, fee, currency, happened_at, line_state, text, file_id, line, day_on, due_on, how)
 SELECT uuidv7(), 'theirs', %(channel)s, %(statement)s, l.kind, left({LINE_NAME}, 100), {PARENT.format(row="l")},
     nullif(l.ref, {NO_ONE}), l.part, left(l.their_reference, 100), left(l.grp, 100), l.amount, l.fee, l.currency,

@@ -13,10 +13,12 @@ _FREE_OURS: Final = "mate IS NULL AND NOT taken"
 _PAIR: Final = """
 WITH pairs AS MATERIALIZED (
     SELECT l.id AS line, o.id AS ours FROM (
-        SELECT id, {theirs}, row_number() OVER (PARTITION BY {their_names} ORDER BY item NULLS FIRST, number, id) AS nth
+        SELECT id, {theirs}, row_number() OVER (PARTITION BY {their_names} ORDER BY item NULLS FIRST, number,
+            id) AS nth
         FROM pool_lines WHERE {free_lines} AND {their_condition}
     ) l JOIN (
-        SELECT id, {ours}, row_number() OVER (PARTITION BY {our_names} ORDER BY NOT in_window, happened_at, part, id) AS nth
+        SELECT id, {ours}, row_number() OVER (PARTITION BY {our_names} ORDER BY NOT in_window, happened_at,
+            part, id) AS nth
         FROM pool_ours WHERE {free_ours} AND {our_condition}
     ) o USING ({names}, nth)
 ), lines AS (UPDATE pool_lines SET mate = id, how = %(how)s FROM pairs WHERE id = pairs.line)
@@ -48,7 +50,8 @@ WHERE o.mate IS NULL AND NOT taken AND (o.kind, o.currency, o.parent) = (s.kind,
 # names what was paid.
 _SIMILAR: Final = f"""
 WITH near AS (
-    SELECT l.id AS line, o.id AS ours, count(*) OVER (PARTITION BY l.id) AS of_line, count(*) OVER (PARTITION BY o.id) AS of_ours
+    SELECT l.id AS line, o.id AS ours, count(*) OVER (PARTITION BY l.id) AS of_line,
+        count(*) OVER (PARTITION BY o.id) AS of_ours
     FROM pool_lines l JOIN pool_ours o USING (kind, currency, amount)
     WHERE l.mate IS NULL AND o.mate IS NULL AND NOT o.taken AND l.ref = {NO_ONE} AND l.parent = {NO_ONE}
         AND l.reference = '' AND {{sign}}
@@ -59,7 +62,8 @@ UPDATE pool_ours SET mate = pairs.line, how = 'similar' FROM pairs WHERE id = pa
 _SAYS_SO: Final = "o.reference <> '' AND strpos(l.text, o.reference) > 0"
 _AT_THE_TIME: Final = """
     l.their_reference NOT IN (SELECT their_reference FROM pool_ours WHERE their_reference <> '')
-    AND l.happened_at BETWEEN o.happened_at - %(near)s * interval '1 second' AND o.happened_at + %(near)s * interval '1 second'
+    AND l.happened_at BETWEEN o.happened_at - %(near)s * interval '1 second'
+        AND o.happened_at + %(near)s * interval '1 second'
 """
 
 

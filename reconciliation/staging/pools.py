@@ -6,17 +6,20 @@ from django.db import connection
 
 from payments.movements import MOVEMENTS
 from reconciliation.models import StatementFile
-from reconciliation.staging.encoding import NOBODY
+from reconciliation.staging.encoding import COLUMNS, NOBODY
 from reconciliation.staging.fees import agree
 from reconciliation.terms import Terms
 
 NO_ONE: Final = f"'{NOBODY.hex()}'::uuid"
 # Lines that are no movement of a payment or refund: they are added up, and settlement posts them.
 APART: Final = "('fee', 'payout', 'credit', 'debit')"
-_OUR_COLUMNS: Final = "kind, movement, part, parent, their_reference, amount, fee, currency, happened_at, booked_at, payment, reference"
-_THEIR_COLUMNS: Final = "number, ref, part, parent, amount, fee, happened_at, currency, kind, state, their_reference, grp, reference, text"
+_OUR_COLUMNS: Final = (
+    "kind, movement, part, parent, their_reference, amount, fee, currency, happened_at, booked_at, payment,"
+    " reference"
+)
 _LINE_OF_ITEM: Final = f"""
-    0, coalesce(i.movement, {NO_ONE}), i.part, {NO_ONE}, i.amount, i.fee, i.happened_at, i.currency, i.kind, i.line_state,
+    0, coalesce(i.movement, {NO_ONE}), i.part, {NO_ONE}, i.amount, i.fee, i.happened_at, i.currency, i.kind,
+        i.line_state,
     i.their_reference, i.grp, i.reference, i.text, i.id
 """
 
@@ -99,7 +102,7 @@ def gather(table: str, file: StatementFile, terms: Terms) -> None:
         "zone": str(terms.zone),
         "offset": terms.offset,
     }
-    theirs, ours = _aliased(_THEIR_COLUMNS, "s"), _aliased(_OUR_COLUMNS, "m", rename=True)
+    theirs, ours = _aliased(COLUMNS, "s"), _aliased(_OUR_COLUMNS, "m", rename=True)
     fixed = {"table": table, "movements": MOVEMENTS, "apart": APART, "no_one": NO_ONE}
     run(_ODD.format(theirs=theirs, ours=ours, fee=agree(terms.tariff, "s", "m"), **fixed), values)
     run(_TWICE.format(**fixed), values)

@@ -8,7 +8,8 @@ from reconciliation.staging.pools import run
 # What the old file explained of other days belongs to those days' own files again, or to nobody yet.
 _REOPEN: Final = """
 UPDATE reconciliation_openitem i SET cleared_file_id = NULL, cleared_at = NULL, how = '',
-    file_id = coalesce((SELECT id FROM reconciliation_statementfile f WHERE f.channel = i.channel AND f.kind = i.statement
+    file_id = coalesce((SELECT id FROM reconciliation_statementfile f WHERE f.channel = i.channel
+        AND f.kind = i.statement
         AND f.day_on = i.day_on AND f.state IN ('MATCHED', 'SETTLED')), i.file_id)
 WHERE i.cleared_file_id = %(old)s AND i.file_id IS DISTINCT FROM %(new)s
 """

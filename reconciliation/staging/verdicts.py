@@ -38,7 +38,8 @@ WHERE {_ALONE} AND x.item IS NOT NULL AND x.kind = l.kind AND l.their_reference 
 # We asked for it, and it took no money as far as we know. Both may be waiting still.
 _STATES: Final = f"""
 UPDATE pool_lines l SET verdict = CASE
-    WHEN l.state = 'failed' OR (l.state = 'processing' AND a.state IN ('CREATED', 'SENT', 'UNKNOWN', 'REQUESTED', 'PROCESSING'))
+    WHEN l.state = 'failed' OR (l.state = 'processing' AND a.state IN ('CREATED', 'SENT', 'UNKNOWN',
+        'REQUESTED', 'PROCESSING'))
     THEN 'nothing' ELSE 'state' END
 FROM {ASKED} a
 WHERE {_ALONE} AND a.movement = ANY (ARRAY(SELECT ref FROM pool_lines l WHERE {_ALONE} AND ref <> {NO_ONE}))

@@ -175,7 +175,7 @@ def discrepancies() -> list[tuple[str, str, str]]:
     """(kind, subject, state), the oldest first."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT kind, subject, state FROM reconciliation_discrepancy ORDER BY id")
-        return cursor.fetchall()
+        return [(kind, subject, state) for kind, subject, state in cursor.fetchall()]
 
 
 def totals(file: str) -> dict[tuple[str, str], tuple[int, int, int]]:

@@ -1,6 +1,7 @@
 """From a bill's bytes to differences: each fault has its kind, and nothing else is told."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ NOTHING = {(0, 0, 0)}
 
 
 @pytest.fixture(autouse=True)
-def _mchid(settings) -> None:
+def _mchid(settings: Any) -> None:
     settings.WECHAT = {**settings.WECHAT, "mchid": "1900000001"}
 
 
