@@ -19,66 +19,76 @@ _OURS = ("att_", "ref_")
 _LENGTH = 30  # of att_… and ref_…
 _ZERO = datetime(2000, 1, 1, tzinfo=UTC)
 # Crockford's digits as int() reads them in base 32; whatever it would read beside them becomes no digit.
-_DIGITS = dict.fromkeys(range(128), "!") | {
-    ord(ours): python
-    for ours, python in zip(
-        "0123456789abcdefghjkmnpqrstvwxyz", "0123456789abcdefghijklmnopqrstuv", strict=True
-    )
-}
+_CROCKFORD = b"0123456789abcdefghjkmnpqrstvwxyz"
+_PYTHON = b"0123456789abcdefghijklmnopqrstuv"
+_DIGITS = bytes(_PYTHON[_CROCKFORD.index(code)] if code in _CROCKFORD else ord("!") for code in range(256))
+_MOST_REMEMBERED = 1 << 16
+_LENGTH_OF = struct.Struct(">i").pack
 # How many columns, then each with its length before it.
-_FIXED = struct.Struct(">h ii i16s ih i16s iq iq iq")
+_FIXED = struct.Struct(">h ii i16s ih i16s iq iq iq").pack
 
 
 def _with_length(text: str) -> bytes:
     content = text.encode("utf-8", "replace").replace(b"\0", b"")
-    return len(content).to_bytes(4, "big") + content
+    return _LENGTH_OF(len(content)) + content
+
+
+class _Texts(dict[str, bytes]):
+    """Texts that come again and again are encoded once."""
+
+    def __missing__(self, text: str) -> bytes:
+        if len(self) >= _MOST_REMEMBERED:
+            self.clear()
+        self[text] = content = _with_length(text)
+        return content
 
 
 _KINDS = {kind.value: _with_length(kind.value) for kind in LineKind}
 _STATES = {state.value: _with_length(state.value) for state in LineState}
 _EMPTY = _with_length("")
+_NONE = (NOBODY, 1)
 
 
 def named(reference: str) -> tuple[bytes, int]:
     """The key inside att_… or ref_…, and which try of a refund (ref_…_2); `NOBODY` when it names nothing of ours."""
-    if reference[:4] not in _OURS or not reference.isascii():
-        return NOBODY, 1
-    body, rest = reference[4:_LENGTH], reference[_LENGTH:]
+    if not reference.startswith(_OURS) or len(reference) < _LENGTH:
+        return _NONE
     try:
-        if len(body) != _LENGTH - 4:
-            return NOBODY, 1
-        key = int(body.translate(_DIGITS), 32).to_bytes(16, "big")
-        if key == NOBODY:
-            return NOBODY, 1
+        key = int(reference[4:_LENGTH].encode("ascii").translate(_DIGITS), 32).to_bytes(16, "big")
     except (ValueError, OverflowError):
-        return NOBODY, 1
-    if not rest:
+        return _NONE
+    if key == NOBODY:
+        return _NONE
+    if len(reference) == _LENGTH:
         return key, 1
-    if rest[0] == "_" and rest[1:].isdecimal() and len(rest) <= 4:
+    rest = reference[_LENGTH:]
+    if rest[0] == "_" and rest[1:].isdecimal() and rest.isascii() and len(rest) <= 4:
         return key, int(rest[1:])
-    return NOBODY, 1
+    return _NONE
 
 
 def blocks(lines: Iterable[Line]) -> Iterator[tuple[int, bytes]]:
     """How many rows, and their bytes."""
-    rows: list[bytes] = []
-    append, fixed = rows.append, _FIXED.pack
+    pieces: list[bytes] = []
+    rows, texts = 0, _Texts()
     for number, kind, reference, parent, theirs, group, amount, fee, currency, at, state, text in lines:
-        ref, part = named(reference) if reference else (NOBODY, 1)
-        since = at - _ZERO
-        at_microseconds = (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
+        ref, part = named(reference) if reference else _NONE
         parent_key = named(parent)[0] if parent else NOBODY
-        append(
-            fixed(14, 4, number, 16, ref, 2, part, 16, parent_key, 8, amount, 8, fee, 8, at_microseconds)
-            + _with_length(currency)
-            + _KINDS[kind]
-            + _STATES[state]
-            + _with_length(theirs)
-            + (_with_length(group) if group else _EMPTY)
-            + (_with_length(reference) if reference and ref is NOBODY else _EMPTY)
-            + (_with_length(text) if text else _EMPTY)
+        since = at - _ZERO
+        microseconds = (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
+        pieces += (
+            _FIXED(14, 4, number, 16, ref, 2, part, 16, parent_key, 8, amount, 8, fee, 8, microseconds),
+            texts[currency],
+            _KINDS[kind],
+            _STATES[state],
+            _with_length(theirs),
+            texts[group],
+            texts[reference] if reference and ref is NOBODY else _EMPTY,
+            texts[text],
         )
-        if len(rows) == _BLOCK:
-            yield _BLOCK, b"".join(rows)
-            rows.clear()
-    yield len(rows), b"".join(rows)
+        rows += 1
+        if rows == _BLOCK:
+            yield rows, b"".join(pieces)
+            pieces.clear()
+            rows = 0
+    yield rows, b"".join(pieces)
