@@ -39,6 +39,11 @@ class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
             state=DiscrepancyState.RESOLVED.value, closed_by="system", closed_at=at, reason=reason[:500]
         )
 
+    def unexplained_again(self) -> int:
+        """What a file had explained that counts no more. What people closed stays closed."""
+        closed = self.filter(state=DiscrepancyState.RESOLVED.value, closed_by="system")
+        return closed.update(state=DiscrepancyState.OPEN.value, closed_by="", closed_at=None, reason="")
+
     def note(self, *, amount_at_risk: int, reference: str, source: str, **mismatch: Any) -> None:
         """Write the mismatch, or count it once more when it was seen before, whatever has become of it."""
         row = self.model(

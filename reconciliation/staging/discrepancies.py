@@ -48,8 +48,9 @@ SELECT l.verdict, l.number, l.kind, {_LINE_SUBJECT}, coalesce(a.reference, ''),
     abs(l.amount), left(l.their_reference, 100), l.state, 0, l.fee, l.happened_at,
     CASE WHEN a.movement IS NOT NULL THEN {_ASKED} END, {_TOLD}, i.id
 FROM pool_lines l
-LEFT JOIN {ASKED} a ON a.movement = l.ref AND a.kind = l.kind AND a.channel = %(channel)s
-    AND a.movement = ANY (ARRAY(SELECT ref FROM pool_lines WHERE mate IS NULL AND ref <> {NO_ONE}))
+LEFT JOIN LATERAL (
+    SELECT * FROM {ASKED} a WHERE a.movement = l.ref AND a.kind = l.kind AND a.channel = %(channel)s
+) a ON true
 LEFT JOIN reconciliation_openitem i ON i.file_id = %(file)s AND i.side = 'theirs' AND i.line = l.number
 WHERE l.item IS NULL AND l.mate IS NULL AND (
     l.verdict IN ('state', 'duplicate')

@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from django.db import connection
 
-from payments.movements import MOVEMENTS
 from reconciliation.models import StatementFile
 from reconciliation.staging.fees import expected
 from reconciliation.staging.pools import APART, NO_ONE, run
@@ -71,18 +70,13 @@ SELECT uuidv7(), 'theirs', %(channel)s, %(statement)s, l.kind, left({LINE_NAME},
     %(day)s + CASE WHEN l.ref = {NO_ONE} AND l.reference = '' THEN %(late_days)s ELSE 0 END, ''
 FROM pool_lines l WHERE l.item IS NULL AND l.verdict IN ('missing_here', 'state') AND l.mate IS NULL
 """
-# Tables of their own, for only so does PostgreSQL scan all lines and movements with several processes.
+# A table of its own, for only so does PostgreSQL scan all lines with several processes.
 _THEIR_SUMS: Final = """
 CREATE TEMPORARY TABLE their_sums ON COMMIT DROP AS
 SELECT left(grp, 100) AS grp, kind, currency, count(*) AS count,
     coalesce(sum(amount) FILTER (WHERE state <> 'failed'), 0) AS amount,
     coalesce(sum(fee) FILTER (WHERE state <> 'failed'), 0) AS fee
 FROM {table} GROUP BY left(grp, 100), kind, currency
-"""
-_OUR_SUMS: Final = f"""
-CREATE TEMPORARY TABLE our_sums ON COMMIT DROP AS
-SELECT kind, currency, count(*) AS count, sum(amount) AS amount FROM {MOVEMENTS}
-WHERE channel = %(channel)s AND happened_at >= %(begin)s AND happened_at < %(end)s GROUP BY kind, currency
 """
 _ADD: Final = """
 INSERT INTO reconciliation_statementtotal (file_id, part, grp, kind, currency, count, amount, fee)
@@ -92,15 +86,17 @@ HAVING sum(count) <> 0 OR sum(amount) <> 0 OR sum(fee) <> 0
 """
 _SAID: Final = "SELECT 'theirs' AS part, grp, kind, currency, count, amount, fee FROM their_sums"
 _ALL_APART: Final = "SELECT 'apart', grp, kind, currency, count, amount, fee FROM their_sums"
-# What is not in the pool agrees: its fee is the one that is agreed with the channel.
+# What is not in the pool agrees: the same count, sum and fee on our side.
 _BETWEEN: Final = """
-SELECT 'ours', '', kind, currency, count, amount, 0 FROM our_sums
-UNION ALL
-SELECT 'ours', '', kind, currency, 0, 0, sum(fee) FROM (
-    SELECT kind, currency, fee FROM their_sums WHERE kind NOT IN {apart}
-    UNION ALL SELECT kind, currency, -fee FROM pool_lines WHERE item IS NULL AND state <> 'failed'
-    UNION ALL SELECT o.kind, o.currency, coalesce({fee}, 0) FROM pool_ours o WHERE o.in_window
-) fees GROUP BY kind, currency
+SELECT 'ours', '', kind, currency, sum(count), sum(amount), sum(fee) FROM (
+    SELECT kind, currency, count, amount, fee FROM their_sums WHERE kind NOT IN {apart}
+    UNION ALL
+    SELECT kind, currency, -1, CASE state WHEN 'failed' THEN 0 ELSE -amount END,
+        CASE state WHEN 'failed' THEN 0 ELSE -fee END
+    FROM pool_lines WHERE item IS NULL
+    UNION ALL
+    SELECT o.kind, o.currency, 1, o.amount, coalesce({fee}, 0) FROM pool_ours o WHERE o.in_window
+) same GROUP BY kind, currency
 UNION ALL
 SELECT CASE WHEN mate IS NULL THEN 'only_theirs' ELSE 'differs' END, grp, kind, currency, 1,
     CASE state WHEN 'failed' THEN 0 ELSE amount END, CASE state WHEN 'failed' THEN 0 ELSE fee END
@@ -145,7 +141,6 @@ def write_totals(table: str, file: StatementFile, terms: Terms, *, compared: boo
     run(_THEIR_SUMS.format(table=table))
     if not compared:
         return _add(f"{_SAID} UNION ALL {_ALL_APART}", values)
-    run(_OUR_SUMS, values)
     between = _BETWEEN.format(apart=APART, fee=_fee(terms))
     return _add(f"{_SAID} UNION ALL {_ALL_APART} WHERE kind IN {APART} UNION ALL {between}", values)
 

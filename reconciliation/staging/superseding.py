@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from reconciliation.models import StatementFile
+from reconciliation.models import Discrepancy, StatementFile
 from reconciliation.staging.pools import run
 
 # What the old file explained of other days belongs to those days' own files again, or to nobody yet.
@@ -29,6 +29,7 @@ WHERE file_id = %(old)s AND side = 'theirs' AND cleared_at IS NULL
 
 def step_back(old: StatementFile, new: StatementFile) -> None:
     """This will undo what `old` explained and opened. The discrepancies follow when the new file's are known."""
+    Discrepancy.objects.filter(open_item__cleared_file=old).unexplained_again()
     values = {"old": old.pk, "new": new.pk, "day": old.day_on}
     for sql in (_REOPEN, _FORGET, _CARRY, _THEIRS):
         run(sql, values)

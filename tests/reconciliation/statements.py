@@ -4,7 +4,7 @@ import gzip
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -191,5 +191,12 @@ def totals(file: str) -> dict[tuple[str, str], tuple[int, int, int]]:
         return {(kind, currency): (count, amount, fee) for kind, currency, count, amount, fee in cursor}
 
 
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+def our_total(file: str) -> int:
+    """What the totals say of all our payments and refunds of the file's day, in whatever currency."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(amount), 0) FROM reconciliation_statementtotal"
+            " WHERE part = 'ours' AND ledger_public_id('stm', file_id) = %s",
+            [file],
+        )
+        return int(cursor.fetchone()[0])

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from reconciliation.models import OpenItem, StatementFile
+from reconciliation.services.revisit_open_items import revisit_open_items
+from tests.ledger.books import tamper
 from tests.reconciliation.statements import DAY, bring, discrepancies, match, pay, refund, totals
 from tests.reconciliation.wechat_bill import NOON, paid, sent_back
 
@@ -171,3 +173,40 @@ def test_a_corrected_file_takes_the_place_of_the_first() -> None:
     assert (second.supersedes, second.state) == (first.id, "MATCHED")
     assert StatementFile.objects.by_public_id(first.id).state == "SUPERSEDED"
     assert set(totals(second.id).values()) == NOTHING
+
+
+def test_what_a_corrected_file_no_longer_explains_is_open_again() -> None:
+    gone, early = pay(100), pay(200, at=NOON + timedelta(days=1))
+    match([])
+    last = DAY + timedelta(days=3)
+    match([], NEXT + timedelta(days=1))
+    assert discrepancies() == [("missing_there", gone.att, "OPEN")]
+    match([paid(gone.att, 100), paid(early.att, 200)], last)
+    assert discrepancies() == [("missing_there", gone.att, "RESOLVED"), ("late", early.att, "OPEN")]
+    match([paid("SHOP-9", 5)], last)
+    assert discrepancies() == [
+        ("missing_there", gone.att, "OPEN"),
+        ("late", early.att, "RESOLVED"),
+        ("missing_here", "SHOP-9", "OPEN"),
+    ]
+    (left,) = OpenItem.objects.filter(side="ours", cleared_at=None)
+    assert left.reference == gone.att
+    match([], NEXT)
+    assert ("missing_there", early.att, "OPEN") in discrepancies()
+
+
+def test_what_is_booked_after_its_statement_is_found_by_the_clock() -> None:
+    unpaid = pay(3_000, state="FAILED")
+    match([paid(unpaid.att, 3_000)])
+    assert discrepancies() == [("state", unpaid.att, "OPEN")]
+    late = pay(4_000)
+    tamper(
+        "UPDATE payments_attempt SET brought = amount, brought_at = created_at, booked_at = now(), state = 'SUCCEEDED'"
+    )
+    now = NOON + timedelta(days=2)
+    assert revisit_open_items(channel="wechat", now=now) == 0
+    assert discrepancies() == [("state", unpaid.att, "RESOLVED")]
+    assert OpenItem.objects.get(side="ours").reference == late.att
+    assert revisit_open_items(channel="wechat", now=now + timedelta(days=1)) == 1
+    assert discrepancies()[-1] == ("missing_there", late.att, "OPEN")
+    assert revisit_open_items(channel="wechat", now=now + timedelta(days=2)) == 0

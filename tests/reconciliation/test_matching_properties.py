@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciliation.models import Discrepancy
-from tests.reconciliation.statements import DAY, Ours, match, pay, refund, totals
+from tests.reconciliation.statements import DAY, Ours, match, our_total, pay, refund, totals
 from tests.reconciliation.wechat_bill import NOON, Row, fee_of, paid, sent_back
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -123,6 +123,7 @@ def test_the_same_as_by_hand(happened: list[tuple[int, str]], random: Any) -> No
     told = Discrepancy.objects.exclude(pk__in=before).values_list("kind", "subject")
     assert Counter(told) == Counter(_by_hand(ours, rows))
     assert done.rows == len(rows)
+    assert our_total(done.id) == sum(one.amount for one in ours if one.state == "SUCCEEDED")
     assert all(lies_between == (0, 0, 0) for lies_between in totals(done.id).values())
 
 
@@ -150,4 +151,5 @@ def test_refunds_agree_one_by_one_or_together(amounts: list[int], lines: int, sh
     done = match([paid(tea.att, 100_000, at=at), *rows], day)
     assert Discrepancy.objects.count() == before
     assert done.matched == done.rows
+    assert our_total(done.id) == 100_000 - sum(amounts)
     assert all(lies_between == (0, 0, 0) for lies_between in totals(done.id).values())
