@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from ledger.money import Money
 from ledger.stuck import StuckItem
-from reconciliation.states import DiscrepancyState, StatementState
+from reconciliation.states import DiscrepancyState, RunState, StatementState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,3 +83,39 @@ class StatementView:
     matched: int
     matched_at: datetime | None
     settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What settling a statement did: fees posted by this call, bank lines explained, differences reported."""
+
+    file: str
+    fees: int
+    explained: int
+    reported: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """A statement that is to be fetched, and what came of it. `file` is stm_… once there is one."""
+
+    id: str  # run_…
+    channel: str
+    kind: str
+    day: date
+    state: RunState
+    attempts: int
+    next_try_at: datetime
+    last_error: str
+    file: str
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """What one turn of the job did: statements that are here now, not ready yet, for a person; and left ones ended."""
+
+    fetched: int
+    not_ready: int
+    failed: int
+    finished: int

@@ -77,3 +77,32 @@ class SightingKind(StrEnum):
     ORDERED_NOT_PAID = "ordered_not_paid"
     CANCELLED_NOT_REFUNDED = "cancelled_not_refunded"
     SURPLUS_NOT_REFUNDED = "surplus_not_refunded"
+
+
+class SettlementState(StrEnum):
+    ANNOUNCED = "ANNOUNCED"
+    DEPOSITED = "DEPOSITED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+class BankLineState(StrEnum):
+    OPEN = "OPEN"
+    EXPLAINED = "EXPLAINED"
+    GONE = "GONE"
+
+
+class Explanation(StrEnum):
+    """What a line of the bank's turned out to be, and how that was seen."""
+
+    REFERENCE = "reference"  # it names the payout
+    AMOUNT = "amount"  # the one payout of this sum in its time
+    SEVERAL = "several"  # several payouts in one line
+    SPLIT = "split"  # one of several lines of a payout
+    TRANSFER = "transfer"  # a customer's, or our refund of it
+
+
+class RunState(StrEnum):
+    DUE = "DUE"
+    DONE = "DONE"
+    EMPTY = "EMPTY"
+    UNAVAILABLE = "UNAVAILABLE"
