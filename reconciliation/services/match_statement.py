@@ -7,10 +7,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from ledger import audit
+from reconciliation.archive import read
 from reconciliation.errors import StatementOutdated, StatementRefused
 from reconciliation.facts import StatementView
 from reconciliation.models import Discrepancy, StatementFile
-from reconciliation.parsers import Told, format_of
 from reconciliation.selectors import statement_view
 from reconciliation.staging import archive
 from reconciliation.staging.discrepancies import raise_due, write_discrepancies
@@ -54,9 +54,8 @@ def match_statement(*, file: str, actor: str = "system") -> StatementView:
 def _load(row: StatementFile, terms: Terms, staged: StagedLines) -> int:
     if not row.size:
         return 0
-    told = Told(day=row.day_on, merchant=terms.merchant, currency=terms.currency)
     with archive.opened(row) as stream:
-        lines = format_of(row.channel, row.kind).read(stream, told)
+        lines = read(row, stream)
         return staged.load(lines, lambda done: row.note_progress(StatementPhase.LOADING, done))
 
 

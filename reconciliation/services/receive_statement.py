@@ -7,10 +7,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger import audit
+from reconciliation.archive import reader
 from reconciliation.errors import StatementAboutTomorrow
 from reconciliation.facts import StatementView
 from reconciliation.models import StatementFile
-from reconciliation.parsers import format_of
 from reconciliation.selectors import statement_view
 from reconciliation.staging import archive
 from reconciliation.states import StatementSource
@@ -33,7 +33,7 @@ def receive_statement(
     Owns its transaction: the file is there whole, or not at all. Raises `StatementFormatUnknown` and
     `StatementAboutTomorrow`.
     """
-    format_of(channel, kind)
+    reader(channel, kind)
     _, end = terms_of(channel).window(day)
     if end > timezone.now():
         raise StatementAboutTomorrow(f"{day} is not over for {channel}: bring its statement afterwards.")
