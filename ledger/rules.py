@@ -21,6 +21,7 @@ class Kind(StrEnum):
 CHART: dict[str, Kind] = {
     "receivable:": Kind.ASSET,
     "disputed:": Kind.ASSET,
+    "in_transit:": Kind.ASSET,
     "bank:": Kind.ASSET,
     "customer_prepayments": Kind.LIABILITY,
     "tax_payable:": Kind.LIABILITY,

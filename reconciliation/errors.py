@@ -154,3 +154,42 @@ class StatementMappingInvalid(StatementRefused):
     """What was saved of a bank's columns can not be used."""
 
     code = "statement_mapping_invalid"
+
+
+class StatementNotMatched(Refusal):
+    """It is not matched yet, was refused, or a corrected file came in its place."""
+
+    code = "statement_not_matched"
+    status = 409
+
+
+class RunNotFound(Refusal):
+    """There is no such statement to be fetched."""
+
+    code = "run_not_found"
+    status = 404
+
+
+class RunUnderWay(Refusal):
+    """Somebody is fetching it at this moment."""
+
+    code = "run_under_way"
+    status = 409
+
+
+class MappingInvalid(Refusal):
+    """What is said of the account's file can not be used."""
+
+    code = "mapping_invalid"
+
+
+class StatementOutdated(StatementRefused):
+    """A newer file of the same day was matched before this one."""
+
+    code = "statement_outdated"
+
+
+class StatementAboutTomorrow(StatementRefused):
+    """Its day is not over."""
+
+    code = "statement_not_due"

@@ -1,11 +1,11 @@
 """What reconciliation tells others. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from ledger.money import Money
 from ledger.stuck import StuckItem
-from reconciliation.states import DiscrepancyState
+from reconciliation.states import DiscrepancyState, RunState, StatementState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +56,66 @@ class Repaired:
 
     still: bool
     item: StuckItem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementView:
+    """A file of a provider's about one of its days. `line` and `column` say where a refused one is at fault."""
+
+    id: str  # stm_…
+    channel: str
+    kind: str
+    day: date
+    state: StatementState
+    source: str
+    name: str
+    sha256: str
+    size: int
+    brought_by: str
+    received_at: datetime
+    supersedes: str
+    refusal_code: str
+    refusal_line: int | None
+    refusal_detail: str
+    phase: str
+    rows_done: int
+    rows: int
+    matched: int
+    matched_at: datetime | None
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What settling a statement did: fees posted by this call, bank lines explained, differences reported."""
+
+    file: str
+    fees: int
+    explained: int
+    reported: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """A statement that is to be fetched, and what came of it. `file` is stm_… once there is one."""
+
+    id: str  # run_…
+    channel: str
+    kind: str
+    day: date
+    state: RunState
+    attempts: int
+    next_try_at: datetime
+    last_error: str
+    file: str
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """What one turn of the job did: statements that are here now, not ready yet, for a person; and left ones ended."""
+
+    fetched: int
+    not_ready: int
+    failed: int
+    finished: int

@@ -66,6 +66,7 @@ class TotalPart(StrEnum):
     ONLY_OURS = "only_ours"  # less: what theirs does not have
     DIFFERS = "differs"  # what matched pairs lie apart, and lines that count for nothing with us
     OTHER_DAY = "other_day"  # of another day of ours, explained by this file
+    APART = "apart"  # fees, payouts and the like: no movement of a payment or refund
     ELSEWHERE = "elsewhere"  # less: of this day of ours, explained by a file of another day
 
 
@@ -76,3 +77,32 @@ class SightingKind(StrEnum):
     ORDERED_NOT_PAID = "ordered_not_paid"
     CANCELLED_NOT_REFUNDED = "cancelled_not_refunded"
     SURPLUS_NOT_REFUNDED = "surplus_not_refunded"
+
+
+class SettlementState(StrEnum):
+    ANNOUNCED = "ANNOUNCED"
+    DEPOSITED = "DEPOSITED"
+    WITHDRAWN = "WITHDRAWN"
+
+
+class BankLineState(StrEnum):
+    OPEN = "OPEN"
+    EXPLAINED = "EXPLAINED"
+    GONE = "GONE"
+
+
+class Explanation(StrEnum):
+    """What a line of the bank's turned out to be, and how that was seen."""
+
+    REFERENCE = "reference"  # it names the payout
+    AMOUNT = "amount"  # the one payout of this sum in its time
+    SEVERAL = "several"  # several payouts in one line
+    SPLIT = "split"  # one of several lines of a payout
+    TRANSFER = "transfer"  # a customer's, or our refund of it
+
+
+class RunState(StrEnum):
+    DUE = "DUE"
+    DONE = "DONE"
+    EMPTY = "EMPTY"
+    UNAVAILABLE = "UNAVAILABLE"

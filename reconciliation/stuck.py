@@ -5,14 +5,15 @@ from datetime import datetime
 from functools import cache
 
 from django.conf import settings
-from django.db.models import F, Q, QuerySet
+from django.db.models import BigIntegerField, CharField, F, Q, QuerySet, Value
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ledger.money import Money
 from ledger.stuck import Action, Button, StuckKind, Told, by_identifier
-from reconciliation.models import Discrepancy, Sighting
+from reconciliation.models import Discrepancy, Sighting, StatementRun
+from reconciliation.runs import overdue
 from reconciliation.states import CLOSED, SightingKind
 
 _REFUND = Button(
@@ -41,6 +42,13 @@ _CLOSE = Button(
     action=Action.CLOSE_MISMATCH,
     label=gettext_lazy("Accept nothing and close"),
     promise=gettext_lazy("Closes the discrepancy for your reason. Nothing of the other sum is ever booked."),
+)
+_FETCH = Button(
+    action=Action.FETCH_STATEMENT,
+    label=gettext_lazy("Fetch it now"),
+    promise=gettext_lazy(
+        "Asks the provider for the statement, matches and settles it. Nothing is posted twice."
+    ),
 )
 _WORDS = {
     SightingKind.PAID_NOT_ORDERED: gettext_lazy("The money was taken, and the order does not count as paid."),
@@ -84,6 +92,28 @@ def kinds() -> Iterator[StuckKind]:
         tell=_mismatch_told,
         named=by_identifier("dis"),
     )
+    yield StuckKind(
+        code="statement_missing",
+        title=gettext_lazy("Statement missing"),
+        buttons=(_FETCH,),
+        rows=_missing_statements,
+        tell=_missing_told,
+        named=by_identifier("run"),
+    )
+
+
+def _missing_statements(now: datetime) -> QuerySet[StatementRun]:
+    return overdue(now).annotate(
+        stuck_since=F("created_at"),
+        stuck_amount=Value(0, output_field=BigIntegerField()),
+        stuck_currency=Value("", output_field=CharField()),
+    )
+
+
+def _missing_told(row: StatementRun) -> Told:
+    words = _("The statement of %(channel)s (%(kind)s) of %(day)s is not here: %(error)s")
+    told = {"channel": row.channel, "kind": row.kind, "day": row.day_on.isoformat()}
+    return Told(row.public_id, "", words % {**told, "error": row.last_error or _("it was not asked for yet")})
 
 
 class _Seen:

@@ -5,10 +5,13 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
+from reconciliation.services.bring_statements import bring_statements
+from reconciliation.services.process_statement import process_statement
 from reconciliation.services.sight_stuck_money import sight_stuck_money
 from reconciliation.services.sound_stuck_alarms import sound_stuck_alarms
 
 _RECENT = timedelta(days=2)
+_LONG = 3600
 
 
 @shared_task
@@ -23,3 +26,21 @@ def watch_stuck_money() -> int:
 def compare_all_money() -> int:
     """Every order and all money, however old."""
     return sight_stuck_money(since=None)
+
+
+# A file may hold a million rows. The broker may hand the task to a second worker meanwhile, who finds it claimed.
+@shared_task(soft_time_limit=_LONG, time_limit=_LONG + 60)
+def fetch_due_statements() -> int:
+    """Asks for what is due, catches up on what was missed, and goes on with what was left half done."""
+    brought = bring_statements(now=timezone.now())
+    return brought.fetched
+
+
+@shared_task(soft_time_limit=_LONG, time_limit=_LONG + 60)
+def process_received_statement(file: str) -> None:
+    process_statement(file=file)
+
+
+def process_soon(file: str) -> None:
+    """Have a worker match and settle it."""
+    process_received_statement.delay(file)

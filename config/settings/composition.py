@@ -44,6 +44,7 @@ INVARIANTS: list[str] = [
     "payments.invariants.check",
     "checkout.invariants.check",
     "reconciliation.invariants.check",
+    "reconciliation.bank_invariants.check",
     "config.invariants.check",
 ]
 
@@ -58,6 +59,7 @@ STUCK_ALARMS: dict[str, tuple[int, ...]] = {
     "refund_unapproved": (1, 1440),
     "dispute_due": (1, 1440),
     "hold_lapsing": (60, 1440),
+    "statement_missing": (60, 1440),
 }
 
 # Seconds since the oldest event that waits for the relay was published; 0.0 when none waits.

@@ -9,7 +9,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from payments.channels.contract import Capability, Channel, DisputeDesk
+from payments.channels.contract import Capability, Channel, DisputeDesk, StatementSource
 from payments.channels.meanings import Meaning
 from payments.errors import ChannelNotFound, DisputeNotAnswerableHere
 
@@ -22,6 +22,11 @@ def channel(code: str) -> Channel:
     configuration: Mapping[str, Any] = getattr(settings, code.upper())
     build = import_string(settings.CHANNELS[code])
     return cast(Channel, build({**configuration, "timeout_seconds": settings.CHANNEL_TIMEOUT_SECONDS}))
+
+
+def statement_source(code: str) -> StatementSource:
+    """The same channel, to fetch statements from: only of one with `Capability.STATEMENT`. Raises `ChannelNotFound`."""
+    return cast(StatementSource, channel(code))
 
 
 def dispute_desk(code: str) -> DisputeDesk:

@@ -22,9 +22,11 @@ from payments.services.retry_refund import retry_refund
 from payments.services.tell_success_again import tell_success_again
 from payments.states import PaymentState
 from reconciliation.errors import ActionUnknown, NothingStuck, ReasonMissing
-from reconciliation.facts import Repaired
+from reconciliation.facts import Repaired, RunView
 from reconciliation.models import Sighting
 from reconciliation.selectors import discrepancy, kind_of, stuck_item
+from reconciliation.services.fetch_again import fetch_again
+from reconciliation.services.fetch_statement import fetch_statement
 from reconciliation.services.investigate import investigate
 from reconciliation.services.look_again import look_again
 from reconciliation.services.resolve import resolve
@@ -136,6 +138,12 @@ def _resume_shipment(item: StuckItem, actor: str, reason: str) -> None:
     take_shipment_money(shipment=item.subject, actor=actor)
 
 
+def _fetch_statement(item: StuckItem, actor: str, reason: str) -> RunView:
+    """At once, rather than at the job's next turn: who presses wants to see it."""
+    fetch_again(run=item.subject, actor=actor, reason=reason)
+    return fetch_statement(run=item.subject)
+
+
 _ACTIONS: dict[Action, Callable[[StuckItem, str, str], object]] = {
     Action.ASK: _ask,
     Action.APPLY_ORDER: _apply_order,
@@ -149,4 +157,5 @@ _ACTIONS: dict[Action, Callable[[StuckItem, str, str], object]] = {
     Action.PREPARE_ANSWER: _prepare_answer,
     Action.RESUME_SHIPMENT: _resume_shipment,
     Action.CLOSE_MISMATCH: _close_mismatch,
+    Action.FETCH_STATEMENT: _fetch_statement,
 }

@@ -1,0 +1,80 @@
+"""The lines of a statement that was found whole, read again from its bytes; and whose a bank's statements are."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, BinaryIO
+
+from django.conf import settings
+
+from reconciliation.models import BankMapping, StatementFile
+from reconciliation.parsers import Mapping, Told, format_of
+from reconciliation.parsers.contract import Format
+from reconciliation.rows import Line
+from reconciliation.staging.archive import opened
+from reconciliation.terms import terms_of
+
+BANK = "bank"
+
+
+def lines_of(file: StatementFile) -> Iterator[Line]:
+    """Every line, in the order of the file, with flat memory. None of an empty day's."""
+    if not file.size:
+        return
+    with opened(file) as stream:
+        yield from read(file, stream)
+
+
+def read(file: StatementFile, stream: BinaryIO) -> Iterator[Line]:
+    """The lines of the stream, which is about what the file is about. Raises a `StatementRefused`."""
+    terms, row = terms_of(file.channel), account_row(file.channel)
+    told = Told(
+        day=file.day_on,
+        merchant=row.account if row else terms.merchant,
+        currency=row.currency if row else terms.currency,
+        time_zone=row.time_zone if row else str(terms.zone),
+        mapping=as_mapping(row) if row and row.format == "csv" else None,
+    )
+    return reader(file.channel, file.kind).read(stream, told)
+
+
+def reader(channel: str, kind: str) -> Format:
+    """Raises `StatementFormatUnknown`."""
+    return format_of(BANK if is_bank(channel) else channel, kind)
+
+
+def batches_of(file: StatementFile, size: int) -> Iterator[list[Line]]:
+    lines = lines_of(file)
+    while batch := list(islice(lines, size)):
+        yield batch
+
+
+def is_bank(channel: str) -> bool:
+    """Whether its statements are those of a bank account: the feed's own ("bank"), or an account's with a mapping."""
+    return channel == BANK or channel.startswith(f"{BANK}:")
+
+
+def account_row(channel: str) -> BankMapping | None:
+    """Of the account whose statements are "bank:<name>"."""
+    name = channel.partition(":")[2]
+    return BankMapping.objects.filter(name=name).first() if name else None
+
+
+def account_of(channel: str) -> str:
+    """The number of the account that the statements "bank" or "bank:<name>" are about."""
+    if channel == BANK:
+        return str(settings.BANK["account"] or "main")
+    return BankMapping.objects.get(name=channel.partition(":")[2]).account
+
+
+def as_mapping(row: BankMapping) -> Mapping:
+    columns: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in row.columns.items()
+    }
+    return Mapping(
+        **columns,
+        delimiter=row.delimiter,
+        encoding=row.encoding,
+        date_format=row.date_format,
+        decimal_comma=row.decimal_comma,
+        skip_lines=row.skip_lines,
+    )

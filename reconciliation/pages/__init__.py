@@ -1,0 +1,1 @@
+"""Pages of the console about statements, the three books and the bank."""

@@ -1,0 +1,287 @@
+"""Fees, corrections, deposits and crashes, with the bills of a channel and a bank's CSV brought by hand."""
+
+import io
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import transaction
+
+from ledger import selectors as ledger
+from ledger.identifiers import new_key
+from ledger.postings import transactions_by_key
+from reconciliation import bank_invariants
+from reconciliation.models import BankLine, BankMapping, Discrepancy, Settlement, StatementFile
+from reconciliation.rows import Line
+from reconciliation.rules import Came, Expected, deposits, rounded
+from reconciliation.runs import payout_terms
+from reconciliation.services import settle_statement as settling
+from reconciliation.services.announce_payouts import announce_payouts
+from reconciliation.services.explain_deposits import explain_deposits
+from reconciliation.services.post_fees import post_fees
+from reconciliation.services.process_statement import process_statement
+from reconciliation.services.receive_statement import receive_statement
+from reconciliation.services.settle_statement import settle_statement
+from reconciliation.states import StatementSource
+from tests.reconciliation.operators import person
+from tests.reconciliation.statements import DAY, bring, match, pay
+from tests.reconciliation.wechat_bill import NOON, paid
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PAGES = "/console/reconciliation/"
+_HEADER = "booked,what,amount,id\n"
+
+
+@pytest.fixture(autouse=True)
+def _mchid(settings: Any) -> None:
+    settings.WECHAT = {**settings.WECHAT, "mchid": "1900000001"}
+
+
+@pytest.fixture
+def account() -> BankMapping:
+    columns = {"date": "booked", "amount": "amount", "text": ["what"], "their_reference": "id"}
+    return BankMapping.objects.create(
+        name="main", account="DE001", currency="CNY", format="csv", columns=columns, saved_by="user:1"
+    )
+
+
+def balance(account: str) -> int:
+    return ledger.balance(account, "CNY").minor
+
+
+def bank_file(*rows: str, day: date = DAY) -> str:
+    """What the bank says of the day, settled."""
+    text = _HEADER + "".join(f"{day},{row}\n" for row in rows)
+    view = receive_statement(
+        channel="bank:main",
+        kind="csv",
+        day=day,
+        name="bank.csv",
+        content=io.BytesIO(text.encode()),
+        source=StatementSource.COMMAND,
+        actor="user:1",
+    )
+    process_statement(file=view.id)
+    return view.id
+
+
+def payout(net: int, *, group: str = "", day: date = DAY) -> Settlement:
+    """It is announced, and on its way in the books."""
+    group = group or f"PAYOUT{new_key().hex[-12:]}"
+    file = StatementFile.objects.get_or_create(
+        channel="wechat",
+        kind="fundflow",
+        day_on=day,
+        sha256="0" * 64,
+        defaults={"source": "command", "name": "x", "size": 0, "brought_by": "user:1"},
+    )[0]
+    terms = payout_terms("wechat")
+    assert terms is not None
+    line = Line(1, "payout", "", "", group, group, -net, 0, "CNY", NOON, "success", "")
+    with transaction.atomic():
+        announce_payouts(file=file, terms=terms, lines=[line])
+    return Settlement.objects.get(grp=group)
+
+
+def discrepancies() -> list[tuple[str, str, int]]:
+    rows = Discrepancy.objects.order_by("id").values_list("kind", "state", "amount_at_risk")
+    return [(str(kind), str(state), amount) for kind, state, amount in rows]
+
+
+def findings() -> list[str]:
+    return [f"{one.check} {one.detail}" for _, _, found in bank_invariants.check() for one in found]
+
+
+def test_a_fee_is_rounded_half_up_and_what_is_left_over_is_one_line() -> None:
+    assert [rounded(fee) for fee in (499, 500, -499, -500, 1_500, 54_400)] == [0, 1, 0, -1, 2, 54]
+    some = [pay(10_000 + number) for number in range(3)]
+    # 1.6 fen, three times: 2 each by itself, 5 in all.
+    file = match([paid(one.att, one.amount, fee=1_600) for one in some]).id
+    Discrepancy.objects.all().delete()
+    assert settle_statement(file=file).fees == 3
+    assert (balance("channel_fees:wechat"), balance("receivable:wechat")) == (5, -5)
+    again = settle_statement(file=file)
+    assert balance("channel_fees:wechat") == 5
+    assert StatementFile.objects.by_public_id(again.file).state == "SETTLED"
+
+
+def test_only_what_is_ours_has_a_fee_and_a_wrong_one_is_posted_as_agreed() -> None:
+    ours, dear = pay(10_000), pay(20_000)
+    stranger = "att_" + "0" * 26
+    rows = [paid(ours.att), paid(dear.att, 20_000, fee=900_000), paid(stranger, 5_000)]
+    settle_statement(file=match(rows).id)
+    posted = transactions_by_key([f"{one}:fee" for one in (ours.att, dear.att, stranger)])
+    fees = {key: view.entries[0].amount.minor for key, view in posted.items()}
+    assert fees == {f"{ours.att}:fee": 54, f"{dear.att}:fee": 108}
+    assert {view.reference[:4] for view in posted.values()} == {"ord_"}
+    assert ("fee", "OPEN") in {(kind, state) for kind, state, _ in discrepancies()}
+
+
+def test_a_corrected_file_posts_the_differences_only() -> None:
+    same, other, gone = pay(10_000), pay(20_000), pay(30_000)
+    first = [paid(same.att), paid(other.att, 20_000, fee=200_000), paid(gone.att, 30_000)]
+    Discrepancy.objects.all().delete()
+    settle_statement(file=match(first).id)
+    before = balance("channel_fees:wechat")
+    second = match([paid(same.att), paid(other.att, 20_000)])
+    settle_statement(file=second.id)
+    assert before == 54 + 108 + 162
+    assert balance("channel_fees:wechat") == 54 + 108
+    keys = [f"{gone.att}:fee", f"{gone.att}:fee:undone", f"{same.att}:fee:undone"]
+    assert set(transactions_by_key(keys)) == {keys[0], keys[1]}
+    settle_statement(file=second.id)
+    assert balance("channel_fees:wechat") == 54 + 108
+
+
+def test_a_worker_that_dies_is_followed_by_one_that_does_what_is_left(monkeypatch: Any) -> None:
+    some = [pay(10_000) for _ in range(5)]
+    file = bring([paid(one.att) for one in some]).id
+    monkeypatch.setattr(settling, "_BATCH", 2)
+    calls = iter(range(99))
+
+    def dies(**asked: Any) -> int:
+        if next(calls) == 1:
+            raise KeyboardInterrupt
+        return post_fees(**asked)
+
+    monkeypatch.setattr(settling, "post_fees", dies)
+    with pytest.raises(KeyboardInterrupt):
+        process_statement(file=file)
+    assert balance("channel_fees:wechat") == 2 * 54
+    assert StatementFile.objects.by_public_id(file).state == "MATCHED"
+    process_statement(file=file)
+    assert balance("channel_fees:wechat") == 5 * 54
+    assert StatementFile.objects.by_public_id(file).state == "SETTLED"
+
+
+KEYS = [UUID(int=number) for number in range(1, 20)]
+
+
+def expected(number: int, amount: int, channel: str = "wechat", words: str = "") -> Expected:
+    return Expected(
+        KEYS[number], channel, words or f"PAYOUT{number:08d}", amount, DAY, DAY + timedelta(days=3)
+    )
+
+
+def came(number: int, amount: int, text: str = "transfer", days: int = 1) -> Came:
+    return Came(KEYS[number], amount, DAY + timedelta(days=days), text)
+
+
+@pytest.mark.parametrize(
+    ("payouts", "lines", "found"),
+    [
+        ([expected(0, 100)], [came(9, 100, "wechat payout 00000000")], [(9, 0, 100, "reference")]),
+        ([expected(0, 100)], [came(9, 90, "PAYOUT00000000")], [(9, 0, 90, "split")]),
+        ([expected(0, 100)], [came(9, 100)], [(9, 0, 100, "amount")]),
+        ([expected(0, 100)], [came(9, 100, days=9)], []),
+        ([expected(0, 100), expected(1, 100)], [came(9, 100)], []),
+        ([expected(0, 100)], [came(8, 100), came(9, 100)], []),
+        (
+            [expected(0, 100), expected(1, 250)],
+            [came(9, 350)],
+            [(9, 0, 100, "several"), (9, 1, 250, "several")],
+        ),
+        ([expected(0, 100), expected(1, 250, "alipay")], [came(9, 350)], []),
+        ([expected(0, 100)], [came(8, 30), came(9, 70)], [(8, 0, 30, "split"), (9, 0, 70, "split")]),
+        ([expected(0, 1), expected(1, 2), expected(2, 3)], [came(9, 3)], [(9, 2, 3, "amount")]),
+        ([expected(0, 10), expected(1, 40), expected(2, 20), expected(3, 30)], [came(9, 50)], []),
+    ],
+)
+def test_which_deposit_is_which_payout(
+    payouts: list[Expected], lines: list[Came], found: list[tuple[int, int, int, str]]
+) -> None:
+    told = [
+        (KEYS.index(one.line), KEYS.index(one.payout), one.amount, one.how.value)
+        for one in deposits(payouts, lines)
+    ]
+    assert told == found
+
+
+def test_deposits_are_posted_and_what_nobody_explains_is_told(account: BankMapping) -> None:
+    one, two, three = payout(10_000), payout(2_000, group="SETTLED-20260302"), payout(700)
+    assert balance("in_transit:wechat") == 12_700
+    bank_file(f"from {one.grp},100.00,b1", "SETTLED 20260302 less,15.00,b2", "a stranger,33.33,b3")
+    assert balance("bank:DE001") == 11_500
+    assert balance("in_transit:wechat") == 12_700 - 11_500
+    # March is long ago: what did not arrive is missing, whatever the bank has told of so far.
+    told = {("bank_unexplained", "OPEN", 3_333), ("deposit_missing", "OPEN", 700)}
+    assert set(discrepancies()) == told | {("deposit_amount", "OPEN", 500)}
+    bank_file("SETTLED 20260302 rest,5.00,b4", "charge,-1.00,b5", day=DAY + timedelta(days=1))
+    told |= {("bank_unexplained", "OPEN", 100)}
+    assert set(discrepancies()) == told | {("deposit_amount", "RESOLVED", 500)}
+    assert {row.state for row in Settlement.objects.exclude(pk=three.pk)} == {"DEPOSITED"}
+    assert balance("in_transit:wechat") == 700
+    assert two.net_amount == 2_000
+    assert findings() == []
+
+
+def test_a_corrected_bank_file_keeps_what_is_the_same(account: BankMapping) -> None:
+    one, two = payout(10_000), payout(20_000)
+    bank_file(f"{one.grp},100.00,b1", f"{two.grp},200.00,b2")
+    assert balance("in_transit:wechat") == 0
+    bank_file("new,1.00,b0", f"{one.grp},100.00,b1")
+    assert (balance("in_transit:wechat"), balance("bank:DE001")) == (20_000, 10_000)
+    assert sorted(BankLine.objects.values_list("their_reference", "state")) == [
+        ("b0", "OPEN"),
+        ("b1", "EXPLAINED"),
+        ("b2", "GONE"),
+    ]
+    assert findings() == []
+
+
+def test_what_a_person_has_booked_is_left_alone(account: BankMapping) -> None:
+    bank_file("later explained,50.00,b1")
+    Discrepancy.objects.filter(kind="bank_unexplained").explained(reason="a gift", at=NOON)
+    payout(5_000)
+    assert explain_deposits().explained == 0
+    assert balance("bank:DE001") == 0
+
+
+def test_an_account_is_tried_saved_and_used_in_the_console(monkeypatch: Any) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr("reconciliation.pages.statements.process_soon", seen.append)
+    client = person("finance")
+    told = {
+        "name": "giro",
+        "account": "DE002",
+        "currency": "CNY",
+        "format": "csv",
+        "day": str(DAY),
+        "column_date": "booked",
+        "column_amount": "amount",
+        "text": "what",
+        "column_their_reference": "id",
+    }
+    text = f"{_HEADER}{DAY},=1+1,12.50,b1\n".encode()
+    shown = client.post(
+        f"{PAGES}bank-accounts/", {**told, "do": "preview", "file": io.BytesIO(text)}, follow=True
+    )
+    assert shown.text.count('data-testid="preview"') == 1
+    assert not BankMapping.objects.exists()
+    wrong = client.post(f"{PAGES}bank-accounts/", {**told, "column_date": "", "do": "save"})
+    assert "Name the column of the date" in wrong.text
+    assert client.post(f"{PAGES}bank-accounts/", {**told, "do": "save"}).status_code == 302
+    file = io.BytesIO(text)
+    file.name = f"giro_{DAY:%Y%m%d}.csv"
+    answer = client.post(f"{PAGES}statements/", {"do": "upload", "file": file, "kind": "bank:giro|csv"})
+    [row] = StatementFile.objects.all()
+    assert answer["Location"].endswith(f"/statements/{row.public_id}/")
+    assert seen == [row.public_id]
+    process_statement(file=row.public_id)
+    assert "settled" in client.get(answer["Location"]).text
+    nothing = client.post(f"{PAGES}statements/", {"do": "upload", "file": io.BytesIO(b"?")}, follow=True)
+    assert "no statement that is known" in nothing.text
+    assert person("support").post(f"{PAGES}statements/", {}).status_code == 403
+
+
+def test_edited_rows_are_found(account: BankMapping) -> None:
+    one = payout(10_000)
+    bank_file(f"{one.grp},100.00,b1")
+    Settlement.objects.update(posting="stm_nowhere")
+    BankLine.objects.update(amount=9_999)
+    assert {line.split()[0] for line in findings()} == {
+        "reconciliation.payouts_posted",
+        "reconciliation.bank_lines_posted",
+        "reconciliation.bank_lines_shared",
+    }
