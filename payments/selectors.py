@@ -178,6 +178,15 @@ def attempts_of(public_id: str) -> list[AttemptView]:
     return [attempt_view(row) for row in rows]
 
 
+def payment_of_attempt(public_id: str) -> PaymentView | None:
+    """The payment of the attempt "att_…"; None when there is none."""
+    try:
+        row = Attempt.objects.by_reference(public_id).select_related("payment").first()
+    except MalformedIdentifier:
+        return None
+    return view_of(row.payment) if row else None
+
+
 def capture_named(payment: str, key: str) -> AttemptView | None:
     """The capture of the payment that was asked for under `key`."""
     row = Attempt.objects.filter(payment__in=Payment.objects.by_public_id(payment), business_key=key).first()

@@ -1,11 +1,11 @@
 """What reconciliation tells others. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from ledger.money import Money
 from ledger.stuck import StuckItem
-from reconciliation.states import DiscrepancyState
+from reconciliation.states import DiscrepancyState, RepairKind, RepairState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,3 +56,29 @@ class Repaired:
 
     still: bool
     item: StuckItem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairView:
+    """`amount` is what it moves in the books, `posted` the transaction (txn_…), `movement` the refund (ref_…)."""
+
+    id: str  # rpr_…
+    discrepancy: str
+    kind: RepairKind
+    state: RepairState
+    amount: Money
+    words: str
+    reason: str
+    rest: str
+    posted: str
+    movement: str
+    needs_second: bool
+    proposed_by: str
+    proposed_at: datetime
+    approved_by: str
+    done_at: datetime | None
+    waits_on: date | None
+    rule: str  # name@version
+    undone_by: str
+    undone_at: datetime | None
+    undo_reason: str

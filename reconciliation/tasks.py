@@ -5,6 +5,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
+from reconciliation.services.apply_resolve_rules import apply_resolve_rules
 from reconciliation.services.sight_stuck_money import sight_stuck_money
 from reconciliation.services.sound_stuck_alarms import sound_stuck_alarms
 
@@ -23,3 +24,9 @@ def watch_stuck_money() -> int:
 def compare_all_money() -> int:
     """Every order and all money, however old."""
     return sight_stuck_money(since=None)
+
+
+@shared_task
+def resolve_by_rules() -> int:
+    """What the active rules resolve of what was found since."""
+    return apply_resolve_rules(now=timezone.now())
