@@ -49,6 +49,7 @@ class Action(StrEnum):
     PREPARE_ANSWER = "prepare_answer"
     RESUME_SHIPMENT = "resume_shipment"
     CLOSE_MISMATCH = "close_mismatch"
+    TAKE_UP = "take_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

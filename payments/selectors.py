@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Min, OuterRef, Q, Subquery, Sum
@@ -178,13 +179,10 @@ def attempts_of(public_id: str) -> list[AttemptView]:
     return [attempt_view(row) for row in rows]
 
 
-def payment_of_attempt(public_id: str) -> PaymentView | None:
-    """The payment of the attempt "att_…"; None when there is none."""
-    try:
-        row = Attempt.objects.by_reference(public_id).select_related("payment").first()
-    except MalformedIdentifier:
-        return None
-    return view_of(row.payment) if row else None
+def payments_of_attempts(attempts: Collection[UUID]) -> dict[str, PaymentView]:
+    """By att_…; keys that are no attempt's are left out."""
+    rows = Attempt.objects.filter(pk__in=attempts).select_related("payment")
+    return {row.public_id: view_of(row.payment) for row in rows}
 
 
 def capture_named(payment: str, key: str) -> AttemptView | None:

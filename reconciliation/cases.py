@@ -4,17 +4,20 @@ import gzip
 import io
 import tempfile
 import zipfile
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import IO
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Abs
 
-from checkout.selectors.standing import standings
+from checkout.selectors.standing import OrderStanding, standings
 from ledger.errors import Refusal
+from ledger.identifiers import MalformedIdentifier, decode
 from ledger.money import Money, UnknownCurrency
 from payments import selectors as payments
 from payments.selectors import PaymentView
@@ -28,15 +31,27 @@ _IN_MEMORY = 4 * 1024 * 1024
 
 
 def case_of(row: Discrepancy) -> Case:
-    """What a proposal is made from. Reads only; some small queries."""
-    done = set(row.repairs.filter(state=RepairState.DONE.value).values_list("kind", flat=True))
-    named = {**(row.theirs or {}), **(row.ours or {})}.get("account", "")
+    """What a proposal is made from. Reads only."""
+    return cases_of([row])[0]
+
+
+def cases_of(rows: Sequence[Discrepancy]) -> list[Case]:
+    """The same of a page of them, in some queries for all; those of refunds take two each."""
+    done = defaultdict(set)
+    standing = Repair.objects.filter(discrepancy__in=rows, state=RepairState.DONE.value)
+    for discrepancy, kind in standing.values_list("discrepancy", "kind"):
+        done[discrepancy].add(kind)
+    known = _standings(rows)
+    return [_case(row, done[row.pk], known.get(row.pk)) for row in rows]
+
+
+def _case(row: Discrepancy, done: set[str], standing: Standing | None) -> Case:
     kind = DiscrepancyKind(row.kind)
     return Case(
         id=row.public_id,
         kind=kind,
         channel=row.channel,
-        account=account_of(kind, row.channel, str(named)),
+        account=account_of_row(row),
         line_kind=row.line_kind,
         their_state=row.their_state,
         ours=Money(row.amount, row.currency),
@@ -47,8 +62,14 @@ def case_of(row: Discrepancy) -> Case:
         booked=row.file_id is not None,
         suspended=RepairKind.SUSPENSE in done,
         asked=bool(done & OUTWARD),
-        standing=_standing(row),
+        standing=standing,
     )
+
+
+def account_of_row(row: Discrepancy) -> str:
+    """The account that is to agree with theirs; what either side names (`account`) goes first."""
+    named = {**(row.theirs or {}), **(row.ours or {})}.get("account", "")
+    return account_of(DiscrepancyKind(row.kind), row.channel, str(named))
 
 
 def repair_view(row: Repair) -> RepairView:
@@ -143,32 +164,54 @@ def _money(minor: int, currency: str) -> Money | None:
         return None
 
 
-def _standing(row: Discrepancy) -> Standing | None:
+def _standings(rows: Sequence[Discrepancy]) -> dict[UUID, Standing]:
+    """What payments know of each, by the discrepancy's key."""
+    names = {row.pk: _names(row) for row in rows}
+    attempts = {key for found in names.values() for name in found if (key := _key("att", name)) is not None}
+    known = payments.payments_of_attempts(attempts)
+    orders = standings({payment.reference for payment in known.values()})
+    found: dict[UUID, Standing] = {}
+    for pk, said in names.items():
+        for name in said:
+            payment = known.get(name)
+            one = _of(payment, orders.get(payment.reference)) if payment else _asked_for(name)
+            if one:
+                found[pk] = one
+                break
+    return found
+
+
+def _names(row: Discrepancy) -> list[str]:
+    """Under which payments may know it, the movement itself first."""
     item = row.open_item
-    names = dict.fromkeys([row.subject, item.reference if item else "", item.parent if item else ""])
-    for name in names:
-        found = _known(name)
-        if found:
-            return found
-    return None
+    said = [row.subject, item.reference if item else "", item.parent if item else ""]
+    return [name for name in dict.fromkeys(said) if name]
 
 
-def _known(name: str) -> Standing | None:
-    prefix = name.partition("_")[0]
+def _key(prefix: str, name: str) -> UUID | None:
     try:
-        if prefix == "ref":
-            refund = payments.refund(name)
-            return _of(payments.payment(refund.payment), refund.id, refund.state)
-        if prefix == "pay":
-            return _of(payments.payment(name))
+        return decode(prefix, name)
+    except MalformedIdentifier:
+        return None
+
+
+def _asked_for(name: str) -> Standing | None:
+    """A refund, or a payment by its own name."""
+    prefix = name.partition("_")[0]
+    if prefix not in ("ref", "pay"):
+        return None
+    try:
+        refund = payments.refund(name) if prefix == "ref" else None
+        payment = payments.payment(refund.payment if refund else name)
     except Refusal:
         return None
-    payment = payments.payment_of_attempt(name) if prefix == "att" else None
-    return _of(payment) if payment else None
-
-
-def _of(payment: PaymentView, refund: str = "", refund_state: str = "") -> Standing:
     order = standings([payment.reference]).get(payment.reference)
+    return _of(payment, order, refund.id if refund else "", refund.state if refund else "")
+
+
+def _of(
+    payment: PaymentView, order: OrderStanding | None, refund: str = "", refund_state: str = ""
+) -> Standing:
     paid_by_another = bool(order and order.paid_by and order.paid_by != payment.id)
     return Standing(
         payment=payment.id,

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from ledger.money import Money
 from ledger.stuck import Action, Button, StuckKind, Told, by_identifier
 from reconciliation.models import Discrepancy, Sighting
-from reconciliation.states import CLOSED, SightingKind
+from reconciliation.states import CLOSED, RepairState, SightingKind
 
 _REFUND = Button(
     action=Action.REFUND,
@@ -41,6 +41,13 @@ _CLOSE = Button(
     action=Action.CLOSE_MISMATCH,
     label=gettext_lazy("Accept nothing and close"),
     promise=gettext_lazy("Closes the discrepancy for your reason. Nothing of the other sum is ever booked."),
+)
+_TAKE_UP = Button(
+    action=Action.TAKE_UP,
+    label=gettext_lazy("Take it up"),
+    promise=gettext_lazy(
+        "It is yours then; its details show ours and theirs, and what can be done about it."
+    ),
 )
 _WORDS = {
     SightingKind.PAID_NOT_ORDERED: gettext_lazy("The money was taken, and the order does not count as paid."),
@@ -85,6 +92,15 @@ def kinds() -> Iterator[StuckKind]:
         named=by_identifier("dis"),
     )
 
+    yield StuckKind(
+        code="unmatched",
+        title=gettext_lazy("Unmatched on a statement"),
+        buttons=(_TAKE_UP,),
+        rows=_unmatched,
+        tell=_unmatched_told,
+        named=by_identifier("dis"),
+    )
+
 
 class _Seen:
     """The rows of one kind of sighting."""
@@ -121,3 +137,21 @@ def _mismatch_told(row: Discrepancy) -> Told:
         "ours": Money(row.amount, row.currency).formatted(),
     }
     return Told(row.public_id, row.reference, what)
+
+
+def _unmatched(now: datetime) -> QuerySet[Discrepancy]:
+    """What statements tell otherwise than our books, but for what waits for a later file."""
+    later = Q(repairs__state=RepairState.DONE.value, repairs__waits_on__gt=now.date())
+    rows = Discrepancy.objects.exclude(file=None).unclosed().exclude(later)
+    return rows.annotate(
+        stuck_since=F("first_seen_at"), stuck_amount=F("amount_at_risk"), stuck_currency=F("currency")
+    )
+
+
+def _unmatched_told(row: Discrepancy) -> Told:
+    what = _("The %(channel)s statement and our books differ (%(kind)s), line %(line)d.") % {
+        "channel": row.channel,
+        "kind": row.kind.replace("_", " "),
+        "line": row.line,
+    }
+    return Told(row.public_id, row.reference or row.their_reference, what)

@@ -3,11 +3,12 @@ from django.utils import timezone
 
 from ledger.money import Money
 from ledger.services.post import post
+from reconciliation.cases import account_of_row
 from reconciliation.errors import ItemsDoNotMatch
 from reconciliation.models import Discrepancy, OpenItem, Repair
-from reconciliation.proposals import SUFFIX, account_of, rest_entries
+from reconciliation.proposals import SUFFIX, rest_entries
 from reconciliation.services.take_back_repair import take_back_repair
-from reconciliation.states import CLOSED, DiscrepancyKind, DiscrepancyState, RepairKind, Rest, Side
+from reconciliation.states import CLOSED, DiscrepancyState, RepairKind, Rest, Side
 
 
 def join_items(*, row: Discrepancy, repair: Repair) -> None:
@@ -45,8 +46,6 @@ def _post(row: Discrepancy, repair: Repair, items: list[OpenItem]) -> tuple[str,
     difference = Money(theirs - ours, items[0].currency)
     if not difference.minor:
         return "", ""
-    named = {**(row.theirs or {}), **(row.ours or {})}.get("account", "")
-    account = account_of(DiscrepancyKind(row.kind), row.channel, str(named))
     earlier = row.repairs.filter(kind=RepairKind.FORCE_MATCH.value).exclude(posting_key="").count()
     key = f"{row.public_id}:{SUFFIX[RepairKind.FORCE_MATCH]}"
     key = f"{key}:{earlier + 1}" if earlier else key
@@ -54,6 +53,6 @@ def _post(row: Discrepancy, repair: Repair, items: list[OpenItem]) -> tuple[str,
         business_key=key,
         reference=row.reference or row.public_id,
         description=f"Put together by hand, apart by {difference.formatted()}: {repair.reason}"[:300],
-        entries=rest_entries(account, row.channel, Rest(repair.rest), difference),
+        entries=rest_entries(account_of_row(row), row.channel, Rest(repair.rest), difference),
     )
     return key, posting.id

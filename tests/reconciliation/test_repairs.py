@@ -54,7 +54,7 @@ def do(row: Discrepancy | str, kind: str) -> RepairView:
 
 
 def state(name: str) -> str:
-    return Discrepancy.objects.named(name).get().state
+    return str(Discrepancy.objects.named(name).get().state)
 
 
 def posted(repair: RepairView) -> list[tuple[str, int, str]]:
