@@ -55,6 +55,7 @@ def _case(row: Discrepancy, done: set[str], standing: Standing | None) -> Case:
         line_kind=row.line_kind,
         their_state=row.their_state,
         ours=Money(row.amount, row.currency),
+        ours_counts=bool(row.ours) and "state" not in (row.ours or {}),
         told=_money(row.told_amount, row.told_currency),
         at_risk=Money(row.amount_at_risk, row.currency),
         fee=row.fee,

@@ -35,8 +35,9 @@ class Standing:
 class Case:
     """A discrepancy as far as a decision needs it. Fees are thousandths of a minor unit.
 
-    `booked`: a statement told of it, so our books are to agree with theirs; what a provider only answered was never
-    applied. `suspended`: its difference lies in suspense already. `asked`: the provider was asked before.
+    `ours_counts`: our books have the money, and do not only know that it was asked for. `booked`: a statement told of
+    it, so our books are to agree with theirs; what a provider only answered was never applied. `suspended`: its
+    difference lies in suspense already. `asked`: the provider was asked before.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Case:
     line_kind: str
     their_state: str
     ours: Money
+    ours_counts: bool
     told: Money | None
     at_risk: Money
     fee: int
@@ -104,7 +106,8 @@ def _sides(case: Case) -> tuple[Money, ...]:
     ):
         return (theirs,) if theirs else ()
     if case.kind == DiscrepancyKind.STATE:
-        return (theirs,) if theirs and case.their_state == LineState.SUCCESS else (-ours,)
+        counts = case.their_state == LineState.SUCCESS
+        return (*((theirs,) if theirs and counts else ()), *((-ours,) if case.ours_counts else ()))
     if theirs is None:
         return (-ours,)
     if theirs.currency == ours.currency:
@@ -155,8 +158,10 @@ def _outward(case: Case) -> Iterator[RepairKind]:
         return
     if standing.spare and standing.refundable.minor and case.line_kind in ("", LineKind.PAYMENT):
         yield RepairKind.REFUND
-    missing = case.kind == DiscrepancyKind.MISSING_HERE and case.line_kind == LineKind.PAYMENT
-    if missing and not standing.captured.minor:
+    theirs_counts = (
+        case.kind in (DiscrepancyKind.MISSING_HERE, DiscrepancyKind.STATE) and not case.ours_counts
+    )
+    if theirs_counts and case.line_kind == LineKind.PAYMENT and not standing.captured.minor:
         yield RepairKind.RECORD_CAPTURE
     elif case.kind != DiscrepancyKind.DUPLICATE:
         yield RepairKind.ASK_PROVIDER

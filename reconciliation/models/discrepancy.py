@@ -52,7 +52,7 @@ class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
 
     def explain_open(self, *, actor: str, reason: str, at: datetime) -> int:
         """Resolve all of these that are open and that nobody did anything about; one statement."""
-        untouched = self.filter(state=DiscrepancyState.OPEN.value, repairs=None)
+        untouched = self.filter(repairs=None).unclosed()
         return untouched.update(
             state=DiscrepancyState.RESOLVED.value, closed_by=actor, closed_at=at, reason=reason[:500]
         )

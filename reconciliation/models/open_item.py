@@ -6,7 +6,7 @@ from typing import Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from ledger import identifiers
@@ -24,12 +24,12 @@ class OpenItemQuerySet(models.QuerySet["OpenItem"]):
         return self.filter(_OPEN)
 
     def clear(self, keys: Iterable[UUID], *, how: str, at: datetime) -> int:
-        """By people or on their behalf: by their own file, there is no other."""
-        return self.open().filter(pk__in=keys).update(cleared_at=at, how=how, cleared_file=F("file"))
+        """By people or on their behalf: no file explains them."""
+        return self.open().filter(pk__in=keys).update(cleared_at=at, how=how)
 
     def open_again(self, keys: Iterable[UUID], *, how: str) -> int:
         """Those that were cleared so."""
-        return self.filter(pk__in=keys, how=how).update(cleared_at=None, how="", cleared_file=None)
+        return self.filter(pk__in=keys, how=how).update(cleared_at=None, how="")
 
 
 class OpenItem(models.Model):

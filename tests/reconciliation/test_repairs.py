@@ -1,11 +1,14 @@
 """What is done about a discrepancy: what is posted, who must agree, what is refused, and how it is taken back."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connections
 
 from ledger import selectors as ledger
+from ledger.errors import Refusal
 from ledger.facts import Entry
 from ledger.money import Money
 from ledger.selectors import audit_trail, transaction, trial_balance
@@ -23,6 +26,7 @@ from reconciliation.errors import (
 )
 from reconciliation.facts import RepairView
 from reconciliation.models import Discrepancy, Repair
+from reconciliation.models.discrepancy import DiscrepancyQuerySet
 from reconciliation.proposals import apart, proposals
 from reconciliation.services.approve_repair import approve_repair
 from reconciliation.services.investigate import investigate
@@ -251,3 +255,46 @@ def test_the_line_is_read_from_the_archive() -> None:
     file = statement()
     told = [line_as_it_came(file, number) for number in (2, 99, 0)]
     assert told == ["`2026-11-19 12:00:00,`att_x,`100.00", "", ""]
+
+
+def at_once(row: Discrepancy) -> list[str]:
+    """Two people who press the same button."""
+
+    def press(actor: str) -> str:
+        try:
+            return repair_discrepancy(
+                discrepancy=row.public_id, kind="post_fee", actor=actor, reason="As billed"
+            ).state
+        except Refusal as refusal:
+            return refusal.code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        return sorted(pool.map(press, [MAX, FAY]))
+
+
+def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both read the row before either writes it."""
+    both, check = Barrier(2, timeout=10), Discrepancy.must_be_under_investigation
+
+    def read_together(row: Discrepancy) -> None:
+        check(row)
+        both.wait()
+
+    monkeypatch.setattr(Discrepancy, "must_be_under_investigation", read_together)
+    monkeypatch.setattr(DiscrepancyQuerySet, "locked", lambda rows: rows)
+
+
+def test_two_people_repair_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    twice, once = (
+        difference(K.FEE, ours=100, told=100, fee=60_000, told_fee=61_000, subject=name) for name in "ab"
+    )
+    for row in (twice, once):
+        taken_up(row)
+    with monkeypatch.context() as without:
+        unguarded(without)
+        assert at_once(twice) == ["DONE", "DONE"]
+    assert balances() == {"channel_fees:wechat": 2, "receivable:wechat": -2}
+    assert at_once(once) == ["DONE", "discrepancy_closed"]
+    assert balances() == {"channel_fees:wechat": 3, "receivable:wechat": -3}
