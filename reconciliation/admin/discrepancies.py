@@ -153,6 +153,7 @@ def case(request: HttpRequest, discrepancy: str) -> HttpResponse:
         "links": sides.links(request, row, known),
         "offers": _offers(request, row, known, repairs),
         "waiting": waiting,
+        "would_post": sides.entries_of(waiting, known) if waiting else [],
         "proposed_by": people.get(waiting.proposed_by, "") if waiting else "",
         "me": actor(request),
         "repairs": [(one, REPAIRS[one.kind], one.id == _undoable(repairs)) for one in repairs],

@@ -15,7 +15,7 @@ from reconciliation.admin.showing import fee_text
 from reconciliation.cases import candidates, line_as_it_came
 from reconciliation.facts import RepairView
 from reconciliation.models import Discrepancy, OpenItem
-from reconciliation.proposals import Case, Proposal
+from reconciliation.proposals import Case, Proposal, offered
 from reconciliation.states import DiscrepancyKind, Side
 
 # The prefix of what is linked → its page, whether that goes by the bare key, who may see it.
@@ -24,13 +24,16 @@ _PAGES = {
     "ref": ("refund-case", False, "payments.view_refund"),
     "ord": ("admin:checkout_order_change", True, "checkout.view_order"),
 }
-_SHOWN_APART = ("amount", "currency", "fee", "account")
+_SHOWN_APART = ("amount", "currency", "fee", "line")
+_FIRST = ("state", "kind", "reference", "their_reference", "happened_at")
+# A moment is never the same to the second, and each has references that the other does not know.
+_COMPARED = ("state", "kind", "reference", "account")
 _NOTHING = "–"
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A line of the comparison. `differs` when both say something and it is not the same, or one says nothing."""
+    """A line of the comparison."""
 
     name: str
     ours: str
@@ -39,27 +42,22 @@ class Fact:
 
 
 def side_by_side(row: Discrepancy) -> list[Fact]:
-    """Sums and fees first, then whatever else either side says."""
+    """Sums, fees and states first, then whatever else either side says."""
     ours, theirs = row.ours or {}, row.theirs or {}
-    facts = [
-        _fact(_("Amount"), _ours(row), _theirs(row)),
-    ]
+    facts = [Fact(_("Amount"), _ours(row), _theirs(row), differs=_ours(row) != _theirs(row))]
     if row.fee or row.told_fee:
-        facts.append(
-            _fact(
-                _("Fee"),
-                fee_text(row.fee, row.currency),
-                fee_text(row.told_fee, row.told_currency or row.currency),
-            )
+        fees = (
+            fee_text(row.fee, row.currency),
+            fee_text(row.told_fee, row.told_currency or row.currency),
         )
-    if row.their_state and "state" not in theirs:
-        theirs = {**theirs, "state": row.their_state}
-    for name in dict.fromkeys([*ours, *theirs]):
-        if name not in _SHOWN_APART:
-            label = name.replace("_", " ").capitalize()
-            facts.append(
-                _fact(label, _said(ours.get(name)), _said(theirs.get(name)), quiet=not (ours and theirs))
-            )
+        facts.append(Fact(_("Fee"), *fees, differs=row.kind == DiscrepancyKind.FEE))
+    theirs = {"state": row.their_state, "their_reference": row.their_reference, **theirs}
+    for name in dict.fromkeys([*_FIRST, *ours, *theirs]):
+        mine, told = _said(name, ours.get(name)), _said(name, theirs.get(name))
+        if name in _SHOWN_APART or mine == told == _NOTHING:
+            continue
+        told_apart = name in _COMPARED and _NOTHING not in (mine, told) and mine.lower() != told.lower()
+        facts.append(Fact(name.replace("_", " ").capitalize(), mine, told, differs=told_apart))
     return facts
 
 
@@ -94,6 +92,12 @@ def entries(proposal: Proposal) -> list[tuple[str, str, str]]:
     ]
 
 
+def entries_of(repair: RepairView, case: Case) -> list[tuple[str, str, str]]:
+    """What a repair that waits would post; of a match by hand its words tell."""
+    proposal = offered(case, repair.kind)
+    return entries(proposal) if proposal else []
+
+
 def mates(row: Discrepancy) -> list[tuple[OpenItem, str, Money]]:
     """What it may be put together with: the item, whose it is, its sum."""
     whose = {Side.OURS: _("ours"), Side.THEIRS: _("theirs")}
@@ -119,12 +123,10 @@ def _theirs(row: Discrepancy) -> str:
         return f"{row.told_amount} {row.told_currency}" if row.told_currency else _NOTHING
 
 
-def _fact(name: str, ours: str, theirs: str, *, quiet: bool = False) -> Fact:
-    return Fact(name, ours, theirs, ours != theirs and not quiet)
-
-
-def _said(value: Any) -> str:
-    return _NOTHING if value in (None, "") else str(value)
+def _said(name: str, value: Any) -> str:
+    if value in (None, ""):
+        return _NOTHING
+    return str(value).replace("T", " ")[:19] if name.endswith("_at") else str(value)
 
 
 def _address(request: HttpRequest, name: str) -> str:

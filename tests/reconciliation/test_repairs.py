@@ -12,6 +12,7 @@ from ledger.errors import Refusal
 from ledger.facts import Entry
 from ledger.money import Money
 from ledger.selectors import audit_trail, transaction, trial_balance
+from reconciliation import invariants
 from reconciliation.cases import case_of, line_as_it_came, repairs_of
 from reconciliation.errors import (
     DiscrepancyClosed,
@@ -36,6 +37,7 @@ from reconciliation.services.resolve import resolve
 from reconciliation.services.undo_repair import undo_repair
 from reconciliation.states import DiscrepancyKind as K
 from reconciliation.states import DiscrepancyState
+from tests.ledger.books import tamper
 from tests.reconciliation.differences import difference, missing_here, missing_there, statement
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -298,3 +300,22 @@ def test_two_people_repair_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert balances() == {"channel_fees:wechat": 2, "receivable:wechat": -2}
     assert at_once(once) == ["DONE", "discrepancy_closed"]
     assert balances() == {"channel_fees:wechat": 3, "receivable:wechat": -3}
+
+
+def findings() -> list[tuple[str, str]]:
+    proofs = [found for name, _, found in invariants.check() if name.startswith("reconciliation.repair")]
+    return [(one.check, one.subject) for found in proofs for one in found]
+
+
+def test_a_repair_that_its_posting_does_not_bear_out_is_found() -> None:
+    kept = do(difference(K.FEE, ours=100, told=100, fee=60_000, told_fee=61_000, subject="kept"), "post_fee")
+    gone = do(difference(K.FEE, ours=100, told=100, fee=60_000, told_fee=62_000, subject="gone"), "post_fee")
+    undo_repair(repair=gone.id, actor=FAY, reason="No")
+    assert findings() == []
+    for sql, wrong in (
+        ("UPDATE reconciliation_repair SET amount = 7 WHERE state = 'DONE'", kept),
+        ("UPDATE reconciliation_repair SET posting_key = 'dis_x' WHERE state = 'DONE'", kept),
+        ("UPDATE reconciliation_repair SET state = 'DONE' WHERE state = 'UNDONE'", gone),
+    ):
+        tamper(sql)
+        assert ("reconciliation.repairs_posted", wrong.id) in findings()
