@@ -36,7 +36,6 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "payments.approve_refund",
             "payments.draft_dispute",
             "payments.settle_dispute",
-            "reconciliation.decide_discrepancy",
             "reconciliation.approve_repair",
             "reconciliation.manage_resolverule",
             "reconciliation.see_stuck",

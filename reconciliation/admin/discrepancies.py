@@ -193,7 +193,7 @@ def _do(request: HttpRequest, discrepancy: str) -> HttpResponse:
     known: dict[str, tuple[str, Callable[[HttpRequest, str], object]]] = {
         "take_up": (DECIDE, _take_up),
         "approve": (APPROVE, _approve),
-        "reject": (DECIDE, _reject),
+        "reject": (APPROVE if request.user.has_perm(APPROVE) else DECIDE, _reject),
         "undo": (DECIDE, _undo),
         "force_match": (DECIDE, _force),
     }

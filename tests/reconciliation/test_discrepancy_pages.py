@@ -105,7 +105,7 @@ def test_from_taking_up_through_a_second_person_to_undoing(fay: Client, max_: Cl
     assert "Take it up first" in fay.get(f"{QUEUE}{row.public_id}/").text
     assert "take up the investigation first" in post(fay, row, "suspense")
     assert "It is yours now" in post(fay, row, "take_up")
-    assert "somebody" in post(max_, row, "take_up") or "already" in post(max_, row, "take_up")
+    assert "already" in post(person("finance", "finn"), row, "take_up")
     assert "second person has to approve" in post(fay, row, "suspense")
     repair = Repair.objects.get().public_id
     assert balances() == {}
@@ -143,7 +143,7 @@ def test_who_may_only_look_moves_nothing(fay: Client) -> None:
     admin = person("administrator", "ada")
     page = admin.get(f"{QUEUE}{row.public_id}/").text
     assert "Your role does not do this" in page
-    for do in ("suspense", "take_up", "undo", "reject", "force_match", "refund"):
+    for do in ("suspense", "take_up", "undo", "force_match", "refund"):
         assert admin.post(f"{QUEUE}{row.public_id}/", {"do": do, "reason": "x"}).status_code == 403
     support = person("support", "sam")
     assert support.get(QUEUE).status_code == 403
