@@ -149,6 +149,8 @@ class StatementMappingInvalid(StatementRefused):
     """What was saved of a bank's columns can not be used."""
 
     code = "statement_mapping_invalid"
+
+
 class RepairNotFound(Refusal):
     code = "repair_not_found"
     status = 404
