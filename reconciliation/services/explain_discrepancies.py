@@ -1,15 +1,16 @@
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from reconciliation.models import Discrepancy, Repair
+from reconciliation.models.discrepancy import DiscrepancyQuerySet
 from reconciliation.services.take_back_repair import take_back_repair
 from reconciliation.states import CLOSED, OUTWARD, DiscrepancyState, RepairState
 
 _SYSTEM = "system"
 
 
-def explain_discrepancies(*, rows: QuerySet[Discrepancy], reason: str) -> int:
+def explain_discrepancies(*, rows: DiscrepancyQuerySet, reason: str) -> int:
     """This will close as "system" what a file, or our books, explain by now; `reason` names the file.
 
     To be called in the transaction that cleared their open items or put a corrected file in the place of theirs. What
