@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("click_to_books", "ledger_post", "outbox", "webhooks")
+NAMES = ("click_to_books", "ledger_post", "outbox", "reconcile", "webhooks")
 
 
 def main() -> int:

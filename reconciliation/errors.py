@@ -202,3 +202,15 @@ class ResolveRuleInvalid(Refusal):
 class ResolveRuleNotSwitchable(Refusal):
     code = "resolve_rule_not_switchable"
     status = 409
+
+
+class StatementOutdated(StatementRefused):
+    """A newer file of the same day was matched before this one."""
+
+    code = "statement_outdated"
+
+
+class StatementAboutTomorrow(StatementRefused):
+    """Its day is not over."""
+
+    code = "statement_not_due"

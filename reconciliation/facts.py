@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from ledger.money import Money
 from ledger.stuck import StuckItem
-from reconciliation.states import DiscrepancyState, RepairKind, RepairState
+from reconciliation.states import DiscrepancyState, RepairKind, RepairState, StatementState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,3 +82,30 @@ class RepairView:
     undone_by: str
     undone_at: datetime | None
     undo_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementView:
+    """A file of a provider's about one of its days. `line` and `column` say where a refused one is at fault."""
+
+    id: str  # stm_…
+    channel: str
+    kind: str
+    day: date
+    state: StatementState
+    source: str
+    name: str
+    sha256: str
+    size: int
+    brought_by: str
+    received_at: datetime
+    supersedes: str
+    refusal_code: str
+    refusal_line: int | None
+    refusal_detail: str
+    phase: str
+    rows_done: int
+    rows: int
+    matched: int
+    matched_at: datetime | None
+    settled_at: datetime | None

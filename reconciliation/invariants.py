@@ -1,26 +1,68 @@
 """What must be true of discrepancies, derived again from the rows."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from django.db import connection
 from django.db.models import F, Q, QuerySet
 
 from ledger.facts import Entry
 from ledger.invariants import Check, Finding
 from ledger.selectors import entries_by_key
 from reconciliation.matching import difference
-from reconciliation.models import Discrepancy, Repair
+from reconciliation.models import Discrepancy, OpenItem, Repair, StatementFile, StatementTotal
 from reconciliation.selectors import view_of
 from reconciliation.states import CLOSED, DiscrepancyState, RepairKind, RepairState
 
 _CHUNK = 2000
 _STOOD = [RepairState.DONE.value, RepairState.UNDONE.value]
+_ARCHIVES = "reconciliation.archives"
+# Each returns (subject, detail) of the broken rows and nothing of the sound ones.
+_WRONG_IN_FILES = """
+SELECT ledger_public_id('dis', id), format('%s puts %s at risk, derived %s', kind, amount_at_risk, derived) FROM (
+    SELECT id, kind, amount_at_risk, CASE
+        WHEN kind = 'amount' THEN abs(told_amount - amount)
+        WHEN kind IN ('currency', 'missing_there') THEN abs(amount)
+        WHEN kind IN ('missing_here', 'duplicate') THEN abs(told_amount)
+        WHEN kind = 'late' THEN 0
+        WHEN kind = 'fee' THEN (abs(told_fee - fee) + 999) / 1000
+        ELSE amount_at_risk END AS derived
+    FROM reconciliation_discrepancy WHERE file_id IS NOT NULL
+) AS told WHERE amount_at_risk <> derived
+"""
+_TOTALS = """
+SELECT ledger_public_id('stm', file_id), format('%s %s: theirs and its parts lie %s rows, %s and a fee of %s apart',
+    kind, currency, sum(sign * count), sum(sign * amount), sum(sign * fee))
+FROM (SELECT *, CASE part WHEN 'theirs' THEN 1 ELSE -1 END AS sign FROM reconciliation_statementtotal) AS signed
+GROUP BY file_id, kind, currency
+HAVING sum(sign * count) <> 0 OR sum(sign * amount) <> 0 OR sum(sign * fee) <> 0
+"""
+_ROWS = """
+SELECT ledger_public_id('stm', f.id), format('says %s rows, its totals %s', f.rows, coalesce(sum(t.count), 0))
+FROM reconciliation_statementfile f
+LEFT JOIN reconciliation_statementtotal t ON t.file_id = f.id AND t.part = 'theirs'
+WHERE f.matched_at IS NOT NULL GROUP BY f.id HAVING f.rows <> coalesce(sum(t.count), 0)
+"""
+# A difference whose item was explained is closed, and what is open and was due for days is told.
+_ITEMS = """
+SELECT ledger_public_id('dis', d.id), 'is open although ' || ledger_public_id('opn', i.id) || ' is explained: ' || i.how
+FROM reconciliation_discrepancy d JOIN reconciliation_openitem i ON i.id = d.open_item_id
+WHERE i.cleared_at IS NOT NULL AND d.state NOT IN ('RESOLVED', 'WRITTEN_OFF')
+"""
 
 
 def check() -> Iterator[Check]:
-    """This will look at every discrepancy."""
+    """This will look at every discrepancy, and at every statement with its totals and its bytes."""
     rows = Discrepancy.objects.all()
     yield "reconciliation.amount_at_risk", rows.count(), _wrong_amounts("reconciliation.amount_at_risk")
+    yield _ARCHIVES, StatementFile.objects.count(), _archives()
+    for name, sql, counted in (
+        ("reconciliation.totals", _TOTALS, StatementTotal),
+        ("reconciliation.rows_of_statements", _ROWS, StatementFile),
+        ("reconciliation.explained_items", _ITEMS, OpenItem),
+    ):
+        yield name, counted.objects.count(), _findings(name, sql)
     for name, broken, detail in (
         ("reconciliation.closed_by_someone", _closed_by_nobody(), "is closed without a person and a reason"),
         ("reconciliation.written_off_by_two", _written_off_by_one(), "was written off by one person alone"),
@@ -84,3 +126,24 @@ def _wrong_amounts(name: str) -> Iterator[Finding]:
         kind, at_risk = difference(view.ours, view.told)
         if (row.kind, view.at_risk) != (kind, at_risk):
             yield Finding(name, row.public_id, f"says {row.kind} {view.at_risk}, derived {kind} {at_risk}")
+    yield from _findings(name, _WRONG_IN_FILES)
+
+
+def _findings(name: str, sql: str) -> Iterator[Finding]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        while rows := cursor.fetchmany(_CHUNK):
+            for subject, detail in rows:
+                yield Finding(name, subject, detail)
+
+
+def _archives() -> Iterator[Finding]:
+    """Each piece once; memory holds one of them at a time."""
+    for file in StatementFile.objects.iterator(_CHUNK):
+        known, size = hashlib.sha256(), 0
+        for number in range(file.chunks.count()):
+            content = file.chunks.filter(number=number).values_list("content", flat=True).first() or b""
+            known.update(content)
+            size += len(content)
+        if (known.hexdigest(), size) != (file.sha256, file.size):
+            yield Finding(_ARCHIVES, file.public_id, "is not archived as it came")

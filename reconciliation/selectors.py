@@ -5,15 +5,16 @@ from datetime import datetime
 from typing import Any
 
 from django.core import signing
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
+from ledger import identifiers
 from ledger.money import Money
 from ledger.stuck import Position, Sort, StuckItem, StuckKind, StuckTotal, Tie, merged
 from reconciliation.errors import DiscrepancyNotFound, NothingStuck
-from reconciliation.facts import DiscrepancyView, ListedItem, StuckPage
-from reconciliation.models import Discrepancy, StuckNote, key_of
-from reconciliation.states import DiscrepancyState
+from reconciliation.facts import DiscrepancyView, ListedItem, StatementView, StuckPage
+from reconciliation.models import Discrepancy, OpenItem, StatementFile, StuckNote, key_of
+from reconciliation.states import DiscrepancyState, StatementState
 from reconciliation.stuck import every_kind
 
 _SALT = "reconciliation.stuck"
@@ -53,6 +54,48 @@ def view_of(row: Discrepancy) -> DiscrepancyView:
         closed_at=row.closed_at,
         reason=row.reason,
     )
+
+
+def statement(public_id: str) -> StatementView:
+    """The statement "stm_…". Raises `StatementNotFound`."""
+    return statement_view(StatementFile.objects.by_public_id(public_id))
+
+
+def statement_view(row: StatementFile) -> StatementView:
+    return StatementView(
+        id=row.public_id,
+        channel=row.channel,
+        kind=row.kind,
+        day=row.day_on,
+        state=StatementState(row.state),
+        source=row.source,
+        name=row.name,
+        sha256=row.sha256,
+        size=row.size,
+        brought_by=row.brought_by,
+        received_at=row.received_at,
+        supersedes=identifiers.encode("stm", row.supersedes_id) if row.supersedes_id else "",
+        refusal_code=row.refusal_code,
+        refusal_line=row.refusal_line,
+        refusal_detail=row.refusal_detail,
+        phase=row.phase,
+        rows_done=row.rows_done,
+        rows=row.rows,
+        matched=row.matched,
+        matched_at=row.matched_at,
+        settled_at=row.settled_at,
+    )
+
+
+def differences_of(public_id: str) -> dict[str, int]:
+    """What is open since the statement "stm_…", by kind; "late" is also what may still come in a later one."""
+    row = StatementFile.objects.by_public_id(public_id)
+    counted = row.discrepancies.values_list("kind").annotate(number=Count("pk")).order_by("kind")
+    found = dict(counted)
+    waiting = OpenItem.objects.filter(file=row, cleared_at=None, discrepancies=None).count()
+    if waiting:
+        found["late"] = found.get("late", 0) + waiting
+    return found
 
 
 def kind_of(code: str) -> StuckKind:

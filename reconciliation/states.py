@@ -118,6 +118,7 @@ class TotalPart(StrEnum):
     ONLY_OURS = "only_ours"  # less: what theirs does not have
     DIFFERS = "differs"  # what matched pairs lie apart, and lines that count for nothing with us
     OTHER_DAY = "other_day"  # of another day of ours, explained by this file
+    APART = "apart"  # fees, payouts and the like: no movement of a payment or refund
     ELSEWHERE = "elsewhere"  # less: of this day of ours, explained by a file of another day
 
 

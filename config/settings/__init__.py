@@ -7,3 +7,4 @@ from config.settings.composition import *  # noqa: F403
 from config.settings.console import *  # noqa: F403
 from config.settings.logs import *  # noqa: F403
 from config.settings.security import *  # noqa: F403
+from config.settings.statements import *  # noqa: F403

@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reconciliation', '0003_statements'),
+        ('reconciliation', '0004_statement_parts'),
     ]
 
     operations = [

@@ -57,6 +57,11 @@ class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
             state=DiscrepancyState.RESOLVED.value, closed_by=actor, closed_at=at, reason=reason[:500]
         )
 
+    def unexplained_again(self) -> int:
+        """What a file had explained that counts no more. What people closed stays closed."""
+        closed = self.filter(state=DiscrepancyState.RESOLVED.value, closed_by="system")
+        return closed.update(state=DiscrepancyState.OPEN.value, closed_by="", closed_at=None, reason="")
+
     def note(self, *, amount_at_risk: int, reference: str, source: str, **mismatch: Any) -> None:
         """Write the mismatch, or count it once more when it was seen before, whatever has become of it."""
         row = self.model(
@@ -146,7 +151,7 @@ class Discrepancy(FSMModelMixin, models.Model):
                 name="reconciliation_discrepancy_once",
             ),
             models.UniqueConstraint(
-                fields=["file", "line", "kind", "subject"],
+                fields=["file", "line", "kind", "line_kind", "subject"],
                 condition=Q(file__isnull=False),
                 name="reconciliation_once_per_line",
             ),

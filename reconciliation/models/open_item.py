@@ -74,6 +74,7 @@ class OpenItem(models.Model):
     class Meta:
         default_permissions = ("view",)
         indexes = [
+            models.Index(fields=["channel", "statement", "day_on"], name="reconciliation_item_day"),
             models.Index(
                 fields=["channel", "statement", "side", "due_on"], condition=_OPEN, name="reconciliation_open"
             ),

@@ -32,6 +32,11 @@ class StatementQuerySet(models.QuerySet["StatementFile"]):
             raise StatementNotFound("there is no such statement", param="file")
         return row
 
+    def take_in(self, row: "StatementFile") -> bool:
+        """Whether these bytes are new for this day; whoever brings them at the same time waits here."""
+        self.bulk_create([row], ignore_conflicts=True)
+        return self.filter(pk=row.pk).exists()
+
     def live(self) -> Self:
         """The statements that count: one at most for each channel, kind and day."""
         return self.filter(state__in=LIVE)

@@ -36,11 +36,12 @@ def carry_out_repair(*, row: Discrepancy, repair: Repair) -> None:
         repair.wait_until(timezone.localdate() + timedelta(days=settings.RECONCILIATION_WAIT_DAYS))
     repair.finish(at=now, posting_key=key, posted=posted)
     repair.store()
-    closer = repair.approved_by or ("system" if repair.rule_id else repair.proposed_by)
+    closer = repair.approved_by or repair.proposed_by
     if row.state == DiscrepancyState.OPEN:
         row.investigate(actor=repair.proposed_by)
     if repair.kind == RepairKind.WRITE_OFF:
-        row.write_off(actor=closer, at=now)
+        # By a rule, whose second person was who switched it on.
+        row.write_off(actor=repair.approved_by or "system", at=now)
     elif repair.kind not in _LEAVES_OPEN:
         row.resolve(actor=closer, reason=repair.reason, at=now)
     row.store()

@@ -1,0 +1,64 @@
+"""The table that one statement's lines wait in while they are compared. It survives no crash, and need not."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any
+
+from django.db import connection
+
+from reconciliation.models import StatementFile
+from reconciliation.rows import Line
+from reconciliation.staging.encoding import COLUMNS, HEADER, TRAILER, blocks
+
+# After so many rows those who watch are told.
+_STEP = 100_000
+
+
+class StagedLines:
+    """Made anew by whoever holds the lock of the channel's statements."""
+
+    def __init__(self, file: StatementFile) -> None:
+        self.table = f"reconciliation_staged_{file.id.hex}"
+
+    def create(self) -> None:
+        self.drop()
+        _run(f"""
+            CREATE UNLOGGED TABLE {self.table} (
+                number integer NOT NULL, ref uuid NOT NULL, part smallint NOT NULL, parent uuid NOT NULL,
+                amount bigint NOT NULL, fee bigint NOT NULL, happened_at timestamptz NOT NULL,
+                currency text NOT NULL, kind text NOT NULL, state text NOT NULL, their_reference text NOT NULL,
+                grp text NOT NULL, reference text NOT NULL, text text NOT NULL
+            ) WITH (autovacuum_enabled = false)
+        """)
+
+    def load(self, lines: Iterator[Line], progress: Callable[[int], None]) -> int:
+        """How many there were. Raises what `lines` raises: then the table is worth nothing."""
+        done = 0
+        parts = blocks(lines)
+        for first in parts:
+            done += self._copy(chain([first], parts))
+            progress(done)
+        _run(f"ANALYZE {self.table} (ref, parent, kind, state, their_reference, amount)")
+        return done
+
+    def _copy(self, parts: Iterator[tuple[int, bytes]]) -> int:
+        rows = 0
+        with connection.cursor() as cursor:
+            told: Any = cursor
+            with told.copy(f"COPY {self.table} ({COLUMNS}) FROM STDIN (FORMAT binary)") as copy:
+                copy.write(HEADER)
+                for count, content in parts:
+                    copy.write(content)
+                    rows += count
+                    if rows >= _STEP:
+                        break
+                copy.write(TRAILER)
+        return rows
+
+    def drop(self) -> None:
+        _run(f"DROP TABLE IF EXISTS {self.table}")
+
+
+def _run(sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
