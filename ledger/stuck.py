@@ -50,6 +50,7 @@ class Action(StrEnum):
     RESUME_SHIPMENT = "resume_shipment"
     CLOSE_MISMATCH = "close_mismatch"
     FETCH_STATEMENT = "fetch_statement"
+    TAKE_UP = "take_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

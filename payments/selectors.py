@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Min, OuterRef, Q, Subquery, Sum
@@ -176,6 +177,12 @@ def payment_of_case(case: str) -> PaymentView | None:
 def attempts_of(public_id: str) -> list[AttemptView]:
     rows = Attempt.objects.filter(payment__in=Payment.objects.by_public_id(public_id))
     return [attempt_view(row) for row in rows]
+
+
+def payments_of_attempts(attempts: Collection[UUID]) -> dict[str, PaymentView]:
+    """By att_…; keys that are no attempt's are left out."""
+    rows = Attempt.objects.filter(pk__in=attempts).select_related("payment")
+    return {row.public_id: view_of(row.payment) for row in rows}
 
 
 def capture_named(payment: str, key: str) -> AttemptView | None:

@@ -28,13 +28,8 @@ class ReasonMissing(Refusal):
     code = "reason_missing"
 
 
-class WriteOffNotProposed(Refusal):
-    code = "write_off_not_proposed"
-    status = 409
-
-
 class SecondPersonNeeded(Refusal):
-    """Who proposes a write-off cannot approve it."""
+    """Who proposes something cannot approve it."""
 
     code = "second_person_needed"
     status = 403
@@ -181,6 +176,59 @@ class MappingInvalid(Refusal):
     """What is said of the account's file can not be used."""
 
     code = "mapping_invalid"
+
+
+class RepairNotFound(Refusal):
+    code = "repair_not_found"
+    status = 404
+
+
+class RepairNotOffered(Refusal):
+    """This repair does not fit what is known of the discrepancy now."""
+
+    code = "repair_not_offered"
+    status = 409
+
+
+class RepairUnderWay(Refusal):
+    """Another repair of the same discrepancy waits for a second person, or for the provider."""
+
+    code = "repair_under_way"
+    status = 409
+
+
+class RepairNotWaiting(Refusal):
+    """Somebody decided about it meanwhile."""
+
+    code = "repair_not_waiting"
+    status = 409
+
+
+class RepairNotUndoable(Refusal):
+    """It is not the last that was done, was undone before, or is not ours to undo."""
+
+    code = "repair_not_undoable"
+    status = 409
+
+
+class ItemsDoNotMatch(Refusal):
+    """These open items can not be put together."""
+
+    code = "items_do_not_match"
+
+
+class ResolveRuleNotFound(Refusal):
+    code = "resolve_rule_not_found"
+    status = 404
+
+
+class ResolveRuleInvalid(Refusal):
+    code = "resolve_rule_invalid"
+
+
+class ResolveRuleNotSwitchable(Refusal):
+    code = "resolve_rule_not_switchable"
+    status = 409
 
 
 class StatementOutdated(StatementRefused):

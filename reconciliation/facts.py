@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from ledger.money import Money
 from ledger.stuck import StuckItem
-from reconciliation.states import DiscrepancyState, RunState, StatementState
+from reconciliation.states import DiscrepancyState, RepairKind, RepairState, RunState, StatementState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,32 @@ class Repaired:
 
     still: bool
     item: StuckItem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairView:
+    """`amount` is what it moves in the books, `posted` the transaction (txn_…), `movement` the refund (ref_…)."""
+
+    id: str  # rpr_…
+    discrepancy: str
+    kind: RepairKind
+    state: RepairState
+    amount: Money
+    words: str
+    reason: str
+    rest: str
+    posted: str
+    movement: str
+    needs_second: bool
+    proposed_by: str
+    proposed_at: datetime
+    approved_by: str
+    done_at: datetime | None
+    waits_on: date | None
+    rule: str  # name@version
+    undone_by: str
+    undone_at: datetime | None
+    undo_reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

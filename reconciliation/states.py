@@ -29,6 +29,58 @@ class DiscrepancyKind(StrEnum):
 CLOSED = frozenset({DiscrepancyState.RESOLVED, DiscrepancyState.WRITTEN_OFF})
 
 
+class RepairKind(StrEnum):
+    """What can be done about a discrepancy."""
+
+    POST_FEE = "post_fee"
+    TAKE_BACK_FEE = "take_back_fee"
+    RECORD_CAPTURE = "record_capture"
+    ASK_PROVIDER = "ask_provider"
+    REFUND = "refund"
+    SUSPENSE = "suspense"
+    WAIT = "wait"
+    ACCEPT = "accept"
+    WRITE_OFF = "write_off"
+    FORCE_MATCH = "force_match"
+
+
+# What payments and the provider do: it can be repeated, and not be undone here.
+OUTWARD = frozenset({RepairKind.RECORD_CAPTURE, RepairKind.ASK_PROVIDER, RepairKind.REFUND})
+# What a rule may have done: nothing that moves a customer's money.
+BY_RULE = frozenset(
+    {
+        RepairKind.POST_FEE,
+        RepairKind.TAKE_BACK_FEE,
+        RepairKind.SUSPENSE,
+        RepairKind.ACCEPT,
+        RepairKind.WRITE_OFF,
+    }
+)
+
+
+class RepairState(StrEnum):
+    WAITING = "WAITING"  # for a second person
+    STARTED = "STARTED"
+    DONE = "DONE"
+    REFUSED = "REFUSED"  # by the second person, or taken back by the first
+    FAILED = "FAILED"
+    UNDONE = "UNDONE"
+
+
+class Rest(StrEnum):
+    """Where what the two sides of a forced match lie apart goes."""
+
+    FEE = "fee"
+    SUSPENSE = "suspense"
+    WRITE_OFF = "write_off"
+
+
+class ResolveRuleState(StrEnum):
+    DRAFT = "DRAFT"
+    ACTIVE = "ACTIVE"
+    RETIRED = "RETIRED"
+
+
 class StatementState(StrEnum):
     RECEIVED = "RECEIVED"
     MATCHED = "MATCHED"

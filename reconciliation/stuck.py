@@ -14,7 +14,7 @@ from ledger.money import Money
 from ledger.stuck import Action, Button, StuckKind, Told, by_identifier
 from reconciliation.models import Discrepancy, Sighting, StatementRun
 from reconciliation.runs import overdue
-from reconciliation.states import CLOSED, SightingKind
+from reconciliation.states import CLOSED, RepairState, SightingKind
 
 _REFUND = Button(
     action=Action.REFUND,
@@ -48,6 +48,13 @@ _FETCH = Button(
     label=gettext_lazy("Fetch it now"),
     promise=gettext_lazy(
         "Asks the provider for the statement, matches and settles it. Nothing is posted twice."
+    ),
+)
+_TAKE_UP = Button(
+    action=Action.TAKE_UP,
+    label=gettext_lazy("Take it up"),
+    promise=gettext_lazy(
+        "It is yours then; its details show ours and theirs, and what can be done about it."
     ),
 )
 _WORDS = {
@@ -100,6 +107,14 @@ def kinds() -> Iterator[StuckKind]:
         tell=_missing_told,
         named=by_identifier("run"),
     )
+    yield StuckKind(
+        code="unmatched",
+        title=gettext_lazy("Unmatched on a statement"),
+        buttons=(_TAKE_UP,),
+        rows=_unmatched,
+        tell=_unmatched_told,
+        named=by_identifier("dis"),
+    )
 
 
 def _missing_statements(now: datetime) -> QuerySet[StatementRun]:
@@ -151,3 +166,21 @@ def _mismatch_told(row: Discrepancy) -> Told:
         "ours": Money(row.amount, row.currency).formatted(),
     }
     return Told(row.public_id, row.reference, what)
+
+
+def _unmatched(now: datetime) -> QuerySet[Discrepancy]:
+    """What statements tell otherwise than our books, but for what waits for a later file."""
+    later = Q(repairs__state=RepairState.DONE.value, repairs__waits_on__gt=now.date())
+    rows = Discrepancy.objects.exclude(file=None).unclosed().exclude(later)
+    return rows.annotate(
+        stuck_since=F("first_seen_at"), stuck_amount=F("amount_at_risk"), stuck_currency=F("currency")
+    )
+
+
+def _unmatched_told(row: Discrepancy) -> Told:
+    what = _("The %(channel)s statement and our books differ (%(kind)s), line %(line)d.") % {
+        "channel": row.channel,
+        "kind": row.kind.replace("_", " "),
+        "line": row.line,
+    }
+    return Told(row.public_id, row.reference or row.their_reference, what)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
+from reconciliation.services.apply_resolve_rules import apply_resolve_rules
 from reconciliation.services.bring_statements import bring_statements
 from reconciliation.services.process_statement import process_statement
 from reconciliation.services.sight_stuck_money import sight_stuck_money
@@ -44,3 +45,9 @@ def process_received_statement(file: str) -> None:
 def process_soon(file: str) -> None:
     """Have a worker match and settle it."""
     process_received_statement.delay(file)
+
+
+@shared_task
+def resolve_by_rules() -> int:
+    """What the active rules resolve of what was found since."""
+    return apply_resolve_rules(now=timezone.now())

@@ -32,6 +32,7 @@ REPAIR_MONEY = "reconciliation.repair_stuck_money"
 _ALSO = {
     Action.APPROVE_REFUND: "payments.approve_refund",
     Action.CLOSE_MISMATCH: "reconciliation.decide_discrepancy",
+    Action.TAKE_UP: "reconciliation.decide_discrepancy",
 }
 _COUNT = "reconciliation.stuck.count"
 _COUNT_SECONDS = 30
@@ -42,7 +43,7 @@ _DETAILS = {
     "ref": ("refund-case", False, "payments.view_refund"),
     "dsp": ("dispute", False, "payments.view_dispute"),
     "ord": ("admin:checkout_order_change", True, "checkout.view_order"),
-    "dis": ("admin:reconciliation_discrepancy_change", True, "reconciliation.view_discrepancy"),
+    "dis": ("discrepancy", False, "reconciliation.view_discrepancy"),
     "inb": ("admin:payments_inboxevent_change", True, "payments.view_inboxevent"),
     "dlv": ("admin:payments_outboxdelivery_change", True, "payments.view_outboxdelivery"),
 }

@@ -75,6 +75,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "reconciliation.tasks.fetch_due_statements",
         "schedule": 300.0,
     },
+    "reconciliation: resolve by rules": {
+        "task": "reconciliation.tasks.resolve_by_rules",
+        "schedule": 300.0,
+    },
     "reconciliation: compare all money with its orders": {
         "task": "reconciliation.tasks.compare_all_money",
         "schedule": crontab(hour="18", minute="10"),  # UTC: 02:10 in China

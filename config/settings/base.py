@@ -179,6 +179,16 @@ REFUND_APPROVAL_ABOVE: dict[str, int] = env.json(
         "JPY": 20_000,
     },
 )
+# Minor units by currency: a repair of the books above it waits for a second person; in another currency, always.
+RECONCILIATION_APPROVAL_ABOVE: dict[str, int] = env.json(
+    "RECONCILIATION_APPROVAL_ABOVE", default={"CNY": 50_000, "HKD": 50_000, "USD": 7_500, "EUR": 7_500}
+)
+# Minor units by currency: above it no rule resolves anything by itself, whatever the rule says.
+RECONCILIATION_RULE_CEILING: dict[str, int] = env.json(
+    "RECONCILIATION_RULE_CEILING", default={"CNY": 10_000, "HKD": 10_000, "USD": 1_500, "EUR": 1_500}
+)
+# Days for which a discrepancy that waits for a later file is off the list of what is to be done now.
+RECONCILIATION_WAIT_DAYS = env.int("RECONCILIATION_WAIT_DAYS", default=3)
 # Days after payment in which a customer's own wish to have unsent goods refunded needs nobody's approval.
 REFUND_WINDOW_DAYS = env.int("REFUND_WINDOW_DAYS", default=14)
 

@@ -60,6 +60,7 @@ STUCK_ALARMS: dict[str, tuple[int, ...]] = {
     "dispute_due": (1, 1440),
     "hold_lapsing": (60, 1440),
     "statement_missing": (60, 1440),
+    "unmatched": (1440, 4320),
 }
 
 # Seconds since the oldest event that waits for the relay was published; 0.0 when none waits.

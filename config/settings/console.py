@@ -79,7 +79,18 @@ UNFOLD: dict[str, Any] = {
                         "badge": "reconciliation.views.badge",
                         "badge_variant": "danger",
                     },
-                    _rows(_("Discrepancies"), "difference", "reconciliation", "discrepancy"),
+                    _page(
+                        _("Discrepancies"),
+                        "difference",
+                        "discrepancy-queue",
+                        "reconciliation.view_discrepancy",
+                    ),
+                    _page(
+                        _("Repairs to approve"),
+                        "how_to_reg",
+                        "repairs-waiting",
+                        "reconciliation.approve_repair",
+                    ),
                 ],
             },
             {

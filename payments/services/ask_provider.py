@@ -43,15 +43,15 @@ def _attempt(subject: str, actor: str, reason: str) -> None:
 
 
 def _payment(subject: str, actor: str, reason: str) -> None:
-    """About the tries that may have brought money."""
+    """About the tries that may have brought money; when there is none, about those that are said to have come to
+    nothing: somebody doubts that."""
     with transaction.atomic(durable=True):
         attribute(actor=actor, reason=reason)
         payment = Payment.objects.locked().by_public_id(subject).first()
-        asked = (AttemptState.UNKNOWN, AttemptState.SUCCEEDED)
-        rows = payment.attempts.filter(kind=AttemptKind.START, state__in=asked) if payment else ()
-        tries = list(rows)
+        sent = payment.attempts.filter(kind=AttemptKind.START).exclude(sent_at=None) if payment else ()
+        tries = [row for row in sent if row.state in _MAY_HAVE_MONEY] or list(sent)
         if not tries:
-            raise NothingToAsk("This payment has no try that may have brought money.")
+            raise NothingToAsk("This payment has no try that any provider heard of.")
         record(action="payment.asked", object_id=subject)
     for row in tries:
         send_attempt(attempt=row, again=True)
@@ -79,6 +79,7 @@ def _dispute_movement(subject: str, actor: str, reason: str) -> None:
     carry_out_dispute_movement(movement=subject, again=True)
 
 
+_MAY_HAVE_MONEY = (AttemptState.UNKNOWN, AttemptState.SUCCEEDED)
 _ASK: dict[str, Callable[[str, str, str], None]] = {
     "att": _attempt,
     "pay": _payment,

@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reconciliation', '0004_statement_parts'),
+        ('reconciliation', '0005_repairs'),
     ]
 
     operations = [

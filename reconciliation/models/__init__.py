@@ -3,6 +3,8 @@
 from reconciliation.models.bank_mapping import BankMapping
 from reconciliation.models.discrepancy import Discrepancy, key_of
 from reconciliation.models.open_item import OpenItem
+from reconciliation.models.repair import Repair, RepairItem
+from reconciliation.models.resolve_rule import ResolveRule
 from reconciliation.models.run import StatementRun
 from reconciliation.models.settlement import BankLine, Deposit, OrderTotal, Settlement
 from reconciliation.models.statement import StatementChunk, StatementFile, StatementTotal
@@ -15,6 +17,9 @@ __all__ = [
     "Discrepancy",
     "OpenItem",
     "OrderTotal",
+    "Repair",
+    "RepairItem",
+    "ResolveRule",
     "Settlement",
     "Sighting",
     "StatementChunk",

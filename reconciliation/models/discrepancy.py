@@ -1,5 +1,6 @@
 """Where the provider's word and our books differ."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
@@ -26,17 +27,34 @@ class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
 
     def taken_up(self, public_id: str) -> "Discrepancy":
         """The open discrepancy "dis_…", locked. Raises `DiscrepancyNotFound`, `DiscrepancyClosed`."""
-        row = self.locked().filter(pk=key_of(public_id)).first()
-        if row is None:
-            raise DiscrepancyNotFound("there is no such discrepancy", param="discrepancy")
-        if row.state in CLOSED:
-            raise DiscrepancyClosed(f"{row.closed_by} closed this discrepancy: {row.state}")
+        row = self.at_hand(public_id)
+        row.must_be_open()
         return row
 
-    def explained(self, *, reason: str, at: datetime) -> int:
-        """Resolve what is open of these by itself: the audit journal keeps by which file."""
-        return self.exclude(state__in=_CLOSED).update(
-            state=DiscrepancyState.RESOLVED.value, closed_by="system", closed_at=at, reason=reason[:500]
+    def named(self, public_id: str) -> Self:
+        """Raises `DiscrepancyNotFound` for what is no identifier of one."""
+        return self.filter(pk=key_of(public_id))
+
+    def at_hand(self, public_id: str) -> "Discrepancy":
+        """The discrepancy "dis_…", locked, whatever became of it. Raises `DiscrepancyNotFound`."""
+        row = self.locked().named(public_id).first()
+        if row is None:
+            raise DiscrepancyNotFound("there is no such discrepancy", param="discrepancy")
+        return row
+
+    def with_items(self, key: UUID, items: Iterable[UUID]) -> list["Discrepancy"]:
+        """The one of this key and those of these open items, locked in one order; the first one comes first."""
+        rows = list(self.locked().filter(Q(pk=key) | Q(open_item__in=list(items))))
+        return sorted(rows, key=lambda row: row.pk != key)
+
+    def unclosed(self) -> Self:
+        return self.exclude(state__in=_CLOSED)
+
+    def explain_open(self, *, actor: str, reason: str, at: datetime) -> int:
+        """Resolve all of these that are open and that nobody did anything about; one statement."""
+        untouched = self.filter(repairs=None).unclosed()
+        return untouched.update(
+            state=DiscrepancyState.RESOLVED.value, closed_by=actor, closed_at=at, reason=reason[:500]
         )
 
     def unexplained_again(self) -> int:
@@ -115,6 +133,11 @@ class Discrepancy(FSMModelMixin, models.Model):
                 fields=["first_seen_at"], condition=~Q(state__in=_CLOSED), name="reconciliation_work_queue"
             ),
             models.Index(
+                fields=["-amount_at_risk", "first_seen_at"],
+                condition=~Q(state__in=_CLOSED),
+                name="reconciliation_by_risk",
+            ),
+            models.Index(
                 fields=["open_item"],
                 condition=Q(open_item__isnull=False),
                 name="reconciliation_dis_of_item",
@@ -156,6 +179,16 @@ class Discrepancy(FSMModelMixin, models.Model):
     def public_id(self) -> str:
         return identifiers.encode("dis", self.id)
 
+    def store(self) -> None:
+        """Write all that people change; the row must be locked."""
+        names = "state investigator write_off_proposed_by closed_by closed_at reason"
+        self.save(update_fields=names.split())
+
+    def must_be_open(self) -> None:
+        """Raises `DiscrepancyClosed`."""
+        if self.state in CLOSED:
+            raise DiscrepancyClosed(f"{self.closed_by} closed this discrepancy: {self.state}")
+
     def must_be_under_investigation(self) -> None:
         """Raises `NotUnderInvestigation`."""
         if self.state != DiscrepancyState.INVESTIGATING:
@@ -163,6 +196,9 @@ class Discrepancy(FSMModelMixin, models.Model):
 
     @transition(field=state, source=DiscrepancyState.OPEN.value, target=DiscrepancyState.INVESTIGATING.value)
     def investigate(self, *, actor: str) -> None:
+        self.investigator = actor
+
+    def hand_over(self, *, actor: str) -> None:
         self.investigator = actor
 
     @transition(
@@ -179,3 +215,15 @@ class Discrepancy(FSMModelMixin, models.Model):
     )
     def write_off(self, *, actor: str, at: datetime) -> None:
         self.closed_by, self.closed_at = actor, at
+
+    @transition(field=state, source=_STATES, target=DiscrepancyState.RESOLVED.value)
+    def explain(self, *, actor: str, reason: str, at: datetime) -> None:
+        """The provider's own word settled it, whatever people had made of it so far."""
+        self.closed_by, self.closed_at, self.reason = actor, at, reason[:500]
+
+    @transition(field=state, source=_CLOSED, target=DiscrepancyState.INVESTIGATING.value)
+    def reopen(self, *, actor: str) -> None:
+        """What closed it was undone."""
+        self.investigator = self.investigator or actor
+        self.write_off_proposed_by = self.closed_by = self.reason = ""
+        self.closed_at = None

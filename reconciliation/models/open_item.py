@@ -1,5 +1,10 @@
 """What one side has and the other has not, or not yet."""
 
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -9,6 +14,22 @@ from reconciliation.models.statement import StatementFile
 from reconciliation.states import Side
 
 _OPEN = Q(cleared_at=None)
+
+
+class OpenItemQuerySet(models.QuerySet["OpenItem"]):
+    def locked(self) -> Self:
+        return self.order_by("pk").select_for_update(of=("self",))
+
+    def open(self) -> Self:
+        return self.filter(_OPEN)
+
+    def clear(self, keys: Iterable[UUID], *, how: str, at: datetime) -> int:
+        """By people or on their behalf: no file explains them."""
+        return self.open().filter(pk__in=keys).update(cleared_at=at, how=how)
+
+    def open_again(self, keys: Iterable[UUID], *, how: str) -> int:
+        """Those that were cleared so."""
+        return self.filter(pk__in=keys, how=how).update(cleared_at=None, how="")
 
 
 class OpenItem(models.Model):
@@ -47,6 +68,8 @@ class OpenItem(models.Model):
     )
     cleared_at = models.DateTimeField(null=True)
     how = models.CharField(max_length=20, blank=True)
+
+    objects = OpenItemQuerySet.as_manager()
 
     class Meta:
         default_permissions = ("view",)

@@ -11,7 +11,8 @@ from reconciliation.states import DiscrepancyState
 
 
 def investigate(*, discrepancy: str, actor: str) -> DiscrepancyView:
-    """This will put the discrepancy into the hands of `actor`; the same person again changes nothing.
+    """This will put the discrepancy into the hands of `actor`; the same person again changes nothing, and
+    what a rule took up is a person's from now on.
 
     Owns its transaction; locks the discrepancy. Raises `DiscrepancyNotFound`, `DiscrepancyClosed` and
     `InvestigatedByAnother`.
@@ -22,6 +23,9 @@ def investigate(*, discrepancy: str, actor: str) -> DiscrepancyView:
         if row.state == DiscrepancyState.OPEN:
             row.investigate(actor=actor)
             row.save(update_fields=["state", "investigator"])
+        elif row.investigator.startswith("rule:"):
+            row.hand_over(actor=actor)
+            row.save(update_fields=["investigator"])
         elif row.investigator != actor:
             raise InvestigatedByAnother(f"{row.investigator} is looking into this one already")
         return view_of(row)

@@ -12,6 +12,7 @@ from reconciliation.errors import StatementOutdated, StatementRefused
 from reconciliation.facts import StatementView
 from reconciliation.models import Discrepancy, StatementFile
 from reconciliation.selectors import statement_view
+from reconciliation.services.explain_discrepancies import explain_discrepancies
 from reconciliation.staging import archive
 from reconciliation.staging.discrepancies import raise_due, write_discrepancies
 from reconciliation.staging.outcome import unmatched, write_items, write_totals
@@ -95,12 +96,11 @@ def _make_way(row: StatementFile) -> StatementFile | None:
 
 
 def _close_what_is_explained(row: StatementFile, before: StatementFile | None) -> None:
-    now = timezone.now()
     explained = Discrepancy.objects.filter(open_item__cleared_file=row)
-    explained.explained(reason=f"{row.public_id} explains it", at=now)
+    explain_discrepancies(rows=explained, reason=f"{row.public_id} explains it")
     if before:
         wrong = Discrepancy.objects.filter(file=before)
-        wrong.explained(reason=f"{row.public_id} corrects {before.public_id}", at=now)
+        explain_discrepancies(rows=wrong, reason=f"{row.public_id} corrects {before.public_id}")
 
 
 def _raise_what_is_due(row: StatementFile) -> None:

@@ -81,6 +81,10 @@ def _close_mismatch(item: StuckItem, actor: str, reason: str) -> None:
     resolve(discrepancy=item.subject, actor=actor, reason=reason)
 
 
+def _take_up(item: StuckItem, actor: str, reason: str) -> None:
+    investigate(discrepancy=item.subject, actor=actor)
+
+
 def _apply_order(item: StuckItem, actor: str, reason: str) -> None:
     tell_success_again(payment=item.subject, actor=actor, reason=reason)
 
@@ -158,4 +162,5 @@ _ACTIONS: dict[Action, Callable[[StuckItem, str, str], object]] = {
     Action.RESUME_SHIPMENT: _resume_shipment,
     Action.CLOSE_MISMATCH: _close_mismatch,
     Action.FETCH_STATEMENT: _fetch_statement,
+    Action.TAKE_UP: _take_up,
 }

@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.utils import timezone
 
 from ledger import audit
 from reconciliation.models import Discrepancy, StatementFile
+from reconciliation.services.explain_discrepancies import explain_discrepancies
 from reconciliation.staging.discrepancies import raise_due
 from reconciliation.staging.revisiting import clear_what_is_booked, open_what_was_booked_late
 from reconciliation.terms import terms_of
@@ -36,5 +36,5 @@ def revisit_open_items(*, channel: str, now: datetime, actor: str = "system") ->
         booked = Discrepancy.objects.filter(
             channel=channel, open_item__cleared_at__isnull=False, open_item__how="booked"
         )
-        booked.explained(reason="it is in our books by now", at=timezone.now())
+        explain_discrepancies(rows=booked, reason="it is in our books by now")
     return opened

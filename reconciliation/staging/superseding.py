@@ -16,6 +16,7 @@ WHERE i.cleared_file_id = %(old)s AND i.file_id IS DISTINCT FROM %(new)s
 _FORGET: Final = """
 DELETE FROM reconciliation_openitem i WHERE i.file_id = %(old)s AND i.side = 'ours' AND i.cleared_at IS NULL
     AND i.day_on <> %(day)s AND NOT EXISTS (SELECT FROM reconciliation_discrepancy d WHERE d.open_item_id = i.id)
+    AND NOT EXISTS (SELECT FROM reconciliation_repairitem r WHERE r.item_id = i.id)
 """
 _CARRY: Final = """
 UPDATE reconciliation_openitem SET file_id = %(new)s WHERE file_id = %(old)s AND side = 'ours'

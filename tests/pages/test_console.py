@@ -13,7 +13,7 @@ def test_sidebar_leads_to_the_work_queues(admin_client: Client) -> None:
     page = admin_client.get("/console/")
     assert page.status_code == 200
     for address in ("payments/review/", "payments/payment/", "payments/refund/", "ledger/transaction/",
-                    "ledger/auditentry/", "reconciliation/discrepancy/", "risk/policy/"):  # fmt: skip
+                    "ledger/auditentry/", "discrepancies/", "risk/policy/"):  # fmt: skip
         assert f'href="/console/{address}"' in page.text
 
 

@@ -18,16 +18,15 @@ from reconciliation.errors import (
     NotUnderInvestigation,
     ReasonMissing,
     SecondPersonNeeded,
-    WriteOffNotProposed,
 )
-from reconciliation.facts import DiscrepancyView
+from reconciliation.facts import DiscrepancyView, RepairView
 from reconciliation.handlers import payment_mismatched
 from reconciliation.matching import difference
 from reconciliation.models import Discrepancy
 from reconciliation.selectors import discrepancies_of, discrepancy
-from reconciliation.services.approve_write_off import approve_write_off
+from reconciliation.services.approve_repair import approve_repair
 from reconciliation.services.investigate import investigate
-from reconciliation.services.propose_write_off import propose_write_off
+from reconciliation.services.repair_discrepancy import repair_discrepancy
 from reconciliation.services.resolve import resolve
 from tests.ledger.books import tamper
 
@@ -51,6 +50,10 @@ def told(amount: int = 9_900, currency: str = "CNY", source: str = "notice") -> 
             )
         )
     return discrepancies_of("ord_1")[-1]
+
+
+def propose_write_off(*, discrepancy: str, actor: str, reason: str) -> RepairView:
+    return repair_discrepancy(discrepancy=discrepancy, kind="write_off", actor=actor, reason=reason)
 
 
 @pytest.fixture
@@ -108,10 +111,11 @@ def test_a_person_resolves_what_was_investigated(taken: DiscrepancyView) -> None
 
 
 def test_a_write_off_takes_two_people(taken: DiscrepancyView) -> None:
-    propose_write_off(discrepancy=taken.id, actor="user:1", reason="not worth a letter")
+    asked = propose_write_off(discrepancy=taken.id, actor="user:1", reason="not worth a letter")
     with pytest.raises(SecondPersonNeeded):
-        approve_write_off(discrepancy=taken.id, actor="user:1")
-    closed = approve_write_off(discrepancy=taken.id, actor="user:2")
+        approve_repair(repair=asked.id, actor="user:1")
+    approve_repair(repair=asked.id, actor="user:2")
+    closed = discrepancy(taken.id)
     assert (closed.state, closed.write_off_proposed_by, closed.closed_by) == (
         "WRITTEN_OFF",
         "user:1",
@@ -135,11 +139,7 @@ def _propose(row: str) -> Any:
     return propose_write_off(discrepancy=row, actor="user:3", reason="so")
 
 
-def _approve(row: str) -> Any:
-    return approve_write_off(discrepancy=row, actor="user:3")
-
-
-_STEPS = [_investigate, _resolve, _propose, _approve]
+_STEPS = [_investigate, _resolve, _propose]
 Step = Callable[[str], Any]
 
 
@@ -158,7 +158,7 @@ def test_a_closed_discrepancy_is_refused(taken: DiscrepancyView, step: Step) -> 
     assert discrepancy(taken.id) == closed
 
 
-@pytest.mark.parametrize("step", [_resolve, _propose, _approve])
+@pytest.mark.parametrize("step", [_resolve, _propose])
 def test_nothing_is_closed_that_nobody_looked_into(step: Step) -> None:
     found = told()
     with pytest.raises(NotUnderInvestigation):
@@ -170,11 +170,6 @@ def test_an_investigation_has_one_investigator(taken: DiscrepancyView) -> None:
     assert investigate(discrepancy=taken.id, actor="user:1") == taken
     with pytest.raises(InvestigatedByAnother):
         investigate(discrepancy=taken.id, actor="user:2")
-
-
-def test_a_write_off_must_have_been_proposed(taken: DiscrepancyView) -> None:
-    with pytest.raises(WriteOffNotProposed):
-        approve_write_off(discrepancy=taken.id, actor="user:2")
 
 
 @pytest.mark.parametrize("use_case", [resolve, propose_write_off])

@@ -1,0 +1,59 @@
+"""The console of reconciliation: read-only tables, and the pages of `discrepancies`, `repairs` and `rules`."""
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from ledger.admin import ReadOnly
+from ledger.money import Money
+from reconciliation.models import Discrepancy
+
+
+@admin.register(Discrepancy)
+class DiscrepancyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+    """Every discrepancy that ever was; the work on them has pages of its own."""
+
+    list_display = (
+        *("public_id", "status", "kind", "channel", "at_risk", "ours", "told"),
+        *("reference", "times_seen", "work"),
+    )
+    list_filter = ("state", "kind", "channel")
+    search_fields = ("reference", "subject", "their_reference")
+    ordering = ("-first_seen_at",)
+    show_full_result_count = False
+    fields = (
+        *("public_id", "work", "status", "kind", "channel", "subject", "reference", "ours", "told"),
+        *("at_risk", "source", "times_seen", "first_seen_at", "last_seen_at", "investigator"),
+        *("write_off_proposed_by", "closed_by", "closed_at", "reason"),
+    )
+    readonly_fields = fields
+
+    @display(
+        description=_("state"),
+        label={"OPEN": "danger", "INVESTIGATING": "warning", "RESOLVED": "success", "WRITTEN_OFF": "info"},
+    )
+    def status(self, row: Discrepancy) -> str:
+        return str(row.state)
+
+    @admin.display(description=_("ours"))
+    def ours(self, row: Discrepancy) -> str:
+        return Money(row.amount, row.currency).formatted()
+
+    @admin.display(description=_("told"))
+    def told(self, row: Discrepancy) -> str:
+        return f"{row.told_amount} {row.told_currency}"
+
+    @admin.display(description=_("at risk"))
+    def at_risk(self, row: Discrepancy) -> str:
+        return Money(row.amount_at_risk, row.currency).formatted()
+
+    @admin.display(description=_("work"))
+    def work(self, row: Discrepancy) -> str:
+        return format_html(
+            '<a class="text-primary-600" href="{}">{}</a>',
+            reverse("discrepancy", args=[row.public_id]),
+            _("Open"),
+        )
