@@ -7,6 +7,7 @@ from django.db import connection
 from payments.channels import registry
 from reconciliation.archive import BANK
 from reconciliation.models import BankLine, Discrepancy, Settlement
+from reconciliation.services.explain_discrepancies import explain_discrepancies
 from reconciliation.states import DiscrepancyKind, DiscrepancyState
 
 # Where the bank's statements are brought by hand, or not at all.
@@ -32,7 +33,7 @@ def report_deposits(
             found.append(_other_sum(row))
         elif _is_late(row, now.date(), seen_until):
             found.append(_missing(row))
-    _close_explained(found, now)
+    _close_explained(found)
     return _write(found)
 
 
@@ -110,14 +111,14 @@ def _write(found: Iterable[Discrepancy]) -> int:
     return len(rows)
 
 
-def _close_explained(found: Iterable[Discrepancy], now: datetime) -> None:
+def _close_explained(found: Iterable[Discrepancy]) -> None:
     standing = {(row.subject, row.kind, row.file_id, row.line) for row in found}
-    reported = Discrepancy.objects.filter(kind__in=_KINDS, state=DiscrepancyState.OPEN, file__isnull=False)
+    reported = Discrepancy.objects.filter(kind__in=_KINDS, file__isnull=False).unclosed()
     gone = [
         row.pk
         for row in reported.only("subject", "kind", "file", "line")
         if (row.subject, row.kind, row.file_id, row.line) not in standing
     ]
-    Discrepancy.objects.filter(pk__in=gone).explained(
-        reason="Explained by what the statements say by now", at=now
+    explain_discrepancies(
+        rows=Discrepancy.objects.filter(pk__in=gone), reason="Explained by what the statements say by now"
     )

@@ -232,7 +232,7 @@ def test_a_corrected_bank_file_keeps_what_is_the_same(account: BankMapping) -> N
 
 def test_what_a_person_has_booked_is_left_alone(account: BankMapping) -> None:
     bank_file("later explained,50.00,b1")
-    Discrepancy.objects.filter(kind="bank_unexplained").explained(reason="a gift", at=NOON)
+    Discrepancy.objects.filter(kind="bank_unexplained").explain_open(actor="user:7", reason="a gift", at=NOON)
     payout(5_000)
     assert explain_deposits().explained == 0
     assert balance("bank:DE001") == 0
