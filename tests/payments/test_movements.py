@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def _rows(sql: str, *values: Any) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _moved() -> set[tuple[Any, ...]]:
