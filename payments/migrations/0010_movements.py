@@ -4,6 +4,7 @@ import django.db.models.functions.comparison
 from django.db import migrations, models
 from django.db.models import F
 
+# All parts have the same types: only then does PostgreSQL look into each of them, and leave out joins not asked for.
 VIEWS = """
 CREATE VIEW payments_movement AS
     SELECT 'payment'::text AS kind, a.id AS movement, 1::smallint AS part, a.id AS parent, a.channel AS channel,
@@ -41,12 +42,12 @@ UNION ALL
     LEFT JOIN payments_payment p ON p.id = r.payment_id
     WHERE r.came_back <> '[]'
 UNION ALL
-    SELECT 'dispute', d.id, 1, d.attempt_id, d.channel, d.channel_reference, -d.withdrawn, d.fee, d.currency,
+    SELECT 'dispute', d.id, 1::smallint, d.attempt_id, d.channel, d.channel_reference, -d.withdrawn, d.fee, d.currency,
         d.created_at, d.created_at, d.payment_id, p.reference
     FROM payments_dispute d LEFT JOIN payments_payment p ON p.id = d.payment_id
     WHERE d.withdrawn > 0
 UNION ALL
-    SELECT 'dispute_won', d.id, 1, d.attempt_id, d.channel, d.channel_reference, d.reinstated, NULL, d.currency,
+    SELECT 'dispute_won', d.id, 1::smallint, d.attempt_id, d.channel, d.channel_reference, d.reinstated, NULL, d.currency,
         coalesce(d.closed_at, d.updated_at), coalesce(d.closed_at, d.updated_at), d.payment_id, p.reference
     FROM payments_dispute d LEFT JOIN payments_payment p ON p.id = d.payment_id
     WHERE d.reinstated > 0;

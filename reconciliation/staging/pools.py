@@ -14,8 +14,7 @@ NO_ONE: Final = f"'{NOBODY.hex()}'::uuid"
 # Lines that are no movement of a payment or refund: they are added up, and settlement posts them.
 APART: Final = "('fee', 'payout', 'credit', 'debit')"
 _OUR_COLUMNS: Final = (
-    "kind, movement, part, parent, their_reference, amount, fee, currency, happened_at, booked_at, payment,"
-    " reference"
+    "kind, movement, part, parent, their_reference, amount, fee, currency, happened_at, booked_at, payment"
 )
 _LINE_OF_ITEM: Final = f"""
     0, coalesce(i.movement, {NO_ONE}), i.part, {NO_ONE}, i.amount, i.fee, i.happened_at, i.currency, i.kind,
@@ -59,11 +58,11 @@ WHERE i.channel = %(channel)s AND i.statement = %(statement)s AND i.side = 'thei
 """
 _OURS: Final = """
 CREATE TEMPORARY TABLE pool_ours ON COMMIT DROP AS
-SELECT {ours}, true AS in_window, NULL::uuid AS item FROM odd AS m WHERE m_movement IS NOT NULL
+SELECT {ours}, true AS in_window, NULL::uuid AS item, NULL::text AS reference FROM odd AS m WHERE m_movement IS NOT NULL
 """
 _OURS_NAMED: Final = """
 INSERT INTO pool_ours
-SELECT {ours}, v.happened_at >= %(begin)s AND v.happened_at < %(end)s, NULL FROM {movements} v
+SELECT {ours}, v.happened_at >= %(begin)s AND v.happened_at < %(end)s, NULL, NULL FROM {movements} v
 WHERE v.channel = %(channel)s AND {condition}
     AND NOT EXISTS (SELECT FROM pool_ours p WHERE (p.kind, p.movement, p.part) = (v.kind, v.movement, v.part))
 """
@@ -73,6 +72,12 @@ _BY_PARENT: Final = f"""v.kind <> 'payment' AND v.parent = ANY (ARRAY(
 _BY_ITEM: Final = """v.movement = ANY (ARRAY(
     SELECT movement FROM reconciliation_openitem
     WHERE channel = %(channel)s AND statement = %(statement)s AND side = 'ours' AND cleared_at IS NULL))"""
+# What was paid by it is in another table: looked up for these few only.
+_PAID: Final = """
+UPDATE pool_ours o SET reference = v.reference FROM {movements} v
+WHERE v.movement = ANY (ARRAY(SELECT movement FROM pool_ours)) AND v.movement = o.movement AND v.kind = o.kind
+    AND v.part = o.part
+"""
 # Another file explained it: it has an item that is cleared, or its day has a statement and it has none.
 _SETTLE: Final = """
 ALTER TABLE pool_lines ADD id serial, ADD mate integer, ADD how text NOT NULL DEFAULT '', ADD verdict text;
@@ -114,6 +119,7 @@ def gather(table: str, file: StatementFile, terms: Terms) -> None:
     for condition in (_BY_NAME, _BY_PARENT, _BY_ITEM):
         named = _aliased(_OUR_COLUMNS, "v")
         run(_OURS_NAMED.format(ours=named, condition=condition, **fixed), values)
+    run(_PAID.format(**fixed))
     run(_SETTLE, values)
 
 
