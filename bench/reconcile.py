@@ -35,7 +35,7 @@ SELECT (SELECT json_agg(d ORDER BY id)::text FROM reconciliation_discrepancy d)
 _FORGET = """
 SET session_replication_role = replica;
 TRUNCATE reconciliation_discrepancy, reconciliation_openitem, reconciliation_statementtotal,
-    reconciliation_statementchunk, reconciliation_statementfile;
+    reconciliation_statementchunk, reconciliation_statementfile CASCADE;
 SET session_replication_role = origin;
 """
 _REFERENCE_TABLE = """
