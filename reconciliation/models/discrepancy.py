@@ -151,8 +151,9 @@ class Discrepancy(FSMModelMixin, models.Model):
                 name="reconciliation_discrepancy_once",
             ),
             models.UniqueConstraint(
-                fields=["file", "line", "kind", "line_kind", "subject"],
+                fields=["file", "line", "kind", "line_kind", "subject", "open_item"],
                 condition=Q(file__isnull=False),
+                nulls_distinct=False,  # what waits for nothing is there once; of one payment several parts may be missing
                 name="reconciliation_once_per_line",
             ),
             models.CheckConstraint(

@@ -80,6 +80,13 @@ def test_what_is_missing_is_told_when_the_next_statement_has_not_got_it_either()
     assert OpenItem.objects.get(reference=late.att).how == "reference"
 
 
+def test_two_captures_of_one_payment_may_both_be_missing() -> None:
+    gone = pay(300, parts=(100, 200))
+    match([])
+    match([], NEXT)
+    assert discrepancies() == [("missing_there", gone.att, "OPEN")] * 2
+
+
 def test_a_file_that_comes_later_explains_what_was_missing() -> None:
     gone = pay(100)
     match([])
