@@ -18,34 +18,29 @@ _TOLD: Final = f"""jsonb_build_object('line', l.number, 'kind', l.kind, 'referen
     'currency', l.currency, 'fee', l.fee, 'happened_at', l.happened_at, 'state', l.state,
     'their_reference', l.their_reference, 'group', l.grp, 'text', l.text)"""
 _OURS: Final = f"""jsonb_build_object('kind', o.kind, 'reference', {OUR_NAME}, 'amount', o.amount, 'currency',
-    o.currency,
-    'fee', {{fee}}, 'happened_at', o.happened_at, 'payment', ledger_public_id('pay', o.payment), 'order',
-        o.reference)"""
+    o.currency, 'fee', {{fee}}, 'happened_at', o.happened_at, 'payment', ledger_public_id('pay', o.payment),
+    'order', o.reference)"""
 _ASKED: Final = f"""jsonb_build_object('kind', a.kind, 'reference', {LINE_NAME}, 'amount', a.amount,
-    'currency', a.currency,
-    'state', a.state, 'payment', ledger_public_id('pay', a.payment), 'order', a.reference)"""
+    'currency', a.currency, 'state', a.state, 'payment', ledger_public_id('pay', a.payment), 'order', a.reference)"""
 _LINE_SUBJECT: Final = (
     f"left(coalesce(nullif({LINE_NAME}, ''), nullif(l.their_reference, ''), 'line ' || l.number), 80)"
 )
 # Pairs first; then lines that are alone.
 _FOUND: Final = f"""
 CREATE TEMPORARY TABLE found ON COMMIT DROP AS
-SELECT l.verdict AS kind, l.number AS line, l.kind AS line_kind, {OUR_NAME} AS subject, coalesce(o.reference,
-    '') AS reference,
-    o.amount, o.currency, l.amount AS told_amount, l.currency AS told_currency,
+SELECT l.verdict AS kind, l.number AS line, l.kind AS line_kind, {OUR_NAME} AS subject,
+    coalesce(o.reference, '') AS reference, o.amount, o.currency, l.amount AS told_amount, l.currency AS told_currency,
     CASE l.verdict WHEN 'amount' THEN abs(l.amount - o.amount) WHEN 'late' THEN 0
         WHEN 'fee' THEN (abs(l.fee - coalesce({{fee}}, 0)) + 999) / 1000 ELSE abs(o.amount) END AS amount_at_risk,
     left(l.their_reference, 100) AS their_reference, l.state AS their_state, coalesce({{fee}}, 0) AS fee,
-        l.fee AS told_fee,
-    l.happened_at, {_OURS} AS ours, {_TOLD} AS theirs, NULL::uuid AS open_item_id
+    l.fee AS told_fee, l.happened_at, {_OURS} AS ours, {_TOLD} AS theirs, NULL::uuid AS open_item_id
 FROM pool_lines l
 JOIN LATERAL (SELECT * FROM pool_ours o WHERE o.mate = l.mate ORDER BY o.id LIMIT 1) o ON true
 WHERE l.item IS NULL AND l.verdict IN ('amount', 'currency', 'state', 'fee', 'late')
 UNION ALL
 SELECT l.verdict, l.number, l.kind, {_LINE_SUBJECT}, coalesce(a.reference, ''),
     CASE WHEN l.verdict = 'state' THEN coalesce(a.amount, 0) ELSE 0 END, coalesce(a.currency, l.currency),
-        l.amount, l.currency,
-    abs(l.amount), left(l.their_reference, 100), l.state, 0, l.fee, l.happened_at,
+    l.amount, l.currency, abs(l.amount), left(l.their_reference, 100), l.state, 0, l.fee, l.happened_at,
     CASE WHEN a.movement IS NOT NULL THEN {_ASKED} END, {_TOLD}, i.id
 FROM pool_lines l
 LEFT JOIN LATERAL (
@@ -59,26 +54,24 @@ WHERE l.item IS NULL AND l.mate IS NULL AND (
 _SAME: Final = """
 UPDATE reconciliation_discrepancy d SET file_id = %(file)s, line = f.line, open_item_id = f.open_item_id,
     times_seen = times_seen + 1, last_seen_at = now()
-FROM found f WHERE d.file_id = %(old)s AND (d.kind, d.line_kind, d.subject, d.their_reference, d.amount,
-    d.told_amount,
-    d.told_currency, d.told_fee) = (f.kind, f.line_kind, f.subject, f.their_reference, f.amount, f.told_amount,
-    f.told_currency, f.told_fee)
+FROM found f
+WHERE d.file_id = %(old)s AND (d.kind, d.line_kind, d.subject, d.their_reference) = (
+        f.kind, f.line_kind, f.subject, f.their_reference)
+    AND (d.amount, d.told_amount, d.told_currency, d.told_fee) = (f.amount, f.told_amount, f.told_currency, f.told_fee)
 """
 _NEW: Final = f"""
 INSERT INTO reconciliation_discrepancy (id, state, channel, source, file_id, times_seen, investigator,
     write_off_proposed_by, closed_by, reason, {_COLUMNS})
 SELECT uuidv7(), 'OPEN', %(channel)s, 'statement', %(file)s, 1, '', '', '', '', {_COLUMNS} FROM found f
 WHERE NOT EXISTS (SELECT FROM reconciliation_discrepancy d
-    WHERE d.file_id = %(file)s AND (d.line, d.kind, d.line_kind, d.subject) = (f.line, f.kind, f.line_kind,
-        f.subject))
+    WHERE d.file_id = %(file)s
+        AND (d.line, d.kind, d.line_kind, d.subject) = (f.line, f.kind, f.line_kind, f.subject))
 """
 # What is due and open still: it is missing from now on.
 _DUE: Final = """
 INSERT INTO reconciliation_discrepancy (id, state, channel, source, file_id, times_seen, investigator,
-    write_off_proposed_by, closed_by, reason, kind, line, line_kind, subject, reference, amount, currency,
-        told_amount,
-    told_currency, amount_at_risk, their_reference, their_state, fee, told_fee, happened_at, ours, theirs,
-        open_item_id)
+    write_off_proposed_by, closed_by, reason, kind, line, line_kind, subject, reference, amount, currency, told_amount,
+    told_currency, amount_at_risk, their_reference, their_state, fee, told_fee, happened_at, ours, theirs, open_item_id)
 SELECT uuidv7(), 'OPEN', i.channel, 'statement', i.file_id, 1, '', '', '', '',
     CASE side WHEN 'ours' THEN 'missing_there' ELSE 'missing_here' END, i.line, i.kind,
     left(coalesce(nullif(i.reference, ''), nullif(i.their_reference, ''), 'line ' || i.line), 80), '',
@@ -88,9 +81,8 @@ SELECT uuidv7(), 'OPEN', i.channel, 'statement', i.file_id, 1, '', '', '', '',
     CASE side WHEN 'ours' THEN side_told END, CASE side WHEN 'theirs' THEN side_told END, i.id
 FROM reconciliation_openitem i
 CROSS JOIN LATERAL jsonb_build_object('kind', i.kind, 'reference', i.reference, 'amount', i.amount, 'currency',
-    i.currency,
-    'fee', i.fee, 'happened_at', i.happened_at, 'their_reference', i.their_reference, 'parent', i.parent,
-        'text', i.text
+    i.currency, 'fee', i.fee, 'happened_at', i.happened_at, 'their_reference', i.their_reference, 'parent', i.parent,
+    'text', i.text
 ) AS side_told
 WHERE i.channel = %(channel)s AND i.statement = %(statement)s AND i.cleared_at IS NULL AND i.due_on <= %(due)s
     AND NOT EXISTS (SELECT FROM reconciliation_discrepancy d WHERE d.open_item_id = i.id)
