@@ -3,18 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from django.db import transaction
 
 from ledger.money import Money
 from payments.channels.contract import (
+    Acknowledgement,
     Capability,
     ChannelUnavailable,
     DisputeNews,
     DisputeNewsState,
     EvidenceRefused,
     EvidenceRequest,
+    NoticeRefused,
     Outcome,
 )
 from payments.events import Event
@@ -103,6 +105,13 @@ class Bank:
         if self.silent:
             raise ChannelUnavailable("timed out")
         return self.now
+
+    def read_notice(self, headers: Mapping[str, str], body: bytes) -> NoReturn:
+        """The sandbox still tells of what an earlier test paid; it would reach the test's own client as an error."""
+        raise NoticeRefused("not of this bank")
+
+    def refuse(self, refusal: NoticeRefused) -> Acknowledgement:
+        return Acknowledgement(refusal.status)
 
 
 def installed(bank: Bank, settings: Any) -> Bank:
