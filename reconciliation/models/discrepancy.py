@@ -153,7 +153,7 @@ class Discrepancy(FSMModelMixin, models.Model):
             models.UniqueConstraint(
                 fields=["file", "line", "kind", "line_kind", "subject", "open_item"],
                 condition=Q(file__isnull=False),
-                nulls_distinct=False,  # what waits for nothing is there once; of one payment several parts may be missing
+                nulls_distinct=False,  # several parts of one payment may be missing
                 name="reconciliation_once_per_line",
             ),
             models.CheckConstraint(
