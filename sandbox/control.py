@@ -102,6 +102,10 @@ def _delivery_table(world: World) -> list[tuple[str, str, Handler]]:
         found = deliveries.newest_deliveries(world, twist=request.query_params.get("twist", ""))
         return JSONResponse({"deliveries": [delivery_json(delivery) for delivery in found]})
 
+    async def give_up(request: Request) -> Response:
+        merchant = request.query_params.get("merchant", "")
+        return JSONResponse({"given_up": deliveries.give_up(world, merchant=merchant)})
+
     async def resend(request: Request) -> Response:
         return JSONResponse(delivery_json(deliveries.resend(world, request.path_params["delivery"])))
 
@@ -113,6 +117,7 @@ def _delivery_table(world: World) -> list[tuple[str, str, Handler]]:
 
     return [
         ("GET", "/control/deliveries", list_deliveries),
+        ("DELETE", "/control/deliveries", give_up),
         ("POST", "/control/deliveries/{delivery}/twisted/{kind}", resend_twisted),
         ("POST", "/control/deliveries/{delivery}/resend", resend),
     ]

@@ -65,6 +65,19 @@ def newest_deliveries(world: World, limit: int = 500, *, twist: str = "") -> lis
     return [Delivery(**dict(row)) for row in rows]
 
 
+def give_up(world: World, *, merchant: str = "") -> int:
+    """Send no more of what waits, to one merchant or to all; returns how many. What is on its way may still arrive."""
+    with world.storage.transaction():
+        waiting = world.storage.rows(
+            "SELECT id FROM deliveries WHERE state = 'pending' AND ?1 IN ('', merchant)", merchant
+        )
+        world.storage.run(
+            "UPDATE deliveries SET state = 'failed' WHERE state = 'pending' AND ?1 IN ('', merchant)",
+            merchant,
+        )
+    return len(waiting)
+
+
 def resend(world: World, delivery: str) -> Delivery:
     """Send it again now, whatever became of it; the retry schedule starts anew."""
     get_delivery(world, delivery)

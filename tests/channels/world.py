@@ -62,6 +62,10 @@ class Sandbox:
         """Something goes wrong with the next notification that matches."""
         self.ask("POST", "/control/notification-faults", {"kind": kind, **asked})
 
+    def forget_notifications(self) -> None:
+        """Those that wait are not sent any more."""
+        self.ask("DELETE", "/control/deliveries")
+
     def deliveries(self, payment: str) -> list[Any]:
         found = self.ask("GET", "/control/deliveries")["deliveries"]
         return [delivery for delivery in found if delivery["payment"] == payment]

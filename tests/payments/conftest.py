@@ -247,6 +247,7 @@ def till(
     registry.channel.cache_clear()
     routes.forget()
     mend_breakers()
+    sandbox.forget_notifications()  # of earlier tests, which the sandbox would try again
     yield Till(sandbox, credentials)
     registry.channel.cache_clear()
     routes.forget()
