@@ -16,10 +16,10 @@ from ledger.errors import AlreadyReversed, BusinessKeyConflict, DayClosed, Refus
 from ledger.facts import Entry as Line
 from ledger.identifiers import new_key
 
-# Migrations 0002 and 0005 have the functions: one round trip each, the first two with a plan that is made once a session.
-_APPEND_ONE = f"SELECT ledger_append_one({', '.join(['%s'] * 12)})"  # noqa: S608 - placeholders only
+# Migrations 0002 and 0005 have the functions: one round trip each, the first two with a plan made once a session.
+_APPEND_ONE = f"SELECT ledger_append_one({', '.join(['%s'] * 12)})"
 _VALUES = ", ".join(["%s"] * 16)
-_APPEND = f"SELECT * FROM ledger_append({_VALUES})"  # noqa: S608
+_APPEND = f"SELECT * FROM ledger_append({_VALUES})"  # noqa: S608 - placeholders only
 _APPEND_MANY = f"SELECT * FROM ledger_append_many({_VALUES})"  # noqa: S608
 _FEW = 8  # postings, for which that plan is as good as one of their own
 
