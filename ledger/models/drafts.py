@@ -94,7 +94,8 @@ def _prepared_cursor() -> CursorWrapper:
     """Of the open transaction. The server reads and plans its statement once a session, and not every time."""
     if connection.queries_logged:
         return connection.cursor()  # which can say afterwards what it sent
-    return connection.make_cursor(ServerBindingCursor(connection.connection))
+    # The stubs know no class for psycopg 3 here.
+    return connection.make_cursor(ServerBindingCursor(connection.connection))  # type: ignore[call-arg, arg-type]
 
 
 class Batch:
