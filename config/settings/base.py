@@ -104,6 +104,8 @@ DATABASES: dict[str, Any] = {
         "ATOMIC_REQUESTS": False,
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
+        # Only of cursors that bind at the server, which the ledger uses to post; Django's own do not.
+        "OPTIONS": {"prepare_threshold": 2},
     }
 }
 

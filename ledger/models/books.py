@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Now
 from ledger.facts import Entry as Line
 from ledger.identifiers import encode, new_key
 from ledger.models.days import OpenDay
-from ledger.models.drafts import Answer, Batch, Draft
+from ledger.models.drafts import Answer, Batch, Draft, write_one
 from ledger.models.triggers import AppendOnly, Balanced, Complete, DayIsOpen, EntryFits, NoUpdate
 from ledger.money import Money
 from ledger.rules import Kind, kind_of
@@ -80,6 +80,8 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
 
         For each the transaction's key and whether this call wrote it, or why it is refused.
         """
+        if len(drafts) == 1:
+            return [self._append_one(drafts[0])]
         batch = Batch(drafts)
         known, written = batch.write()
         if known < len(batch.accounts):
@@ -93,6 +95,15 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
             (draft.key, True) if draft.key in written else draft.compared_with(before.get(draft.business_key))
             for draft in drafts
         ]
+
+    def _append_one(self, draft: Draft) -> Answer:
+        written = write_one(draft)
+        if written is None:
+            Account.objects.open((line.account, line.amount.currency) for line in draft.lines)
+            written = write_one(draft)
+        if written:
+            return draft.key, True
+        return draft.compared_with(self.with_entries().filter(business_key=draft.business_key).first())
 
 
 class Transaction(models.Model):

@@ -9,12 +9,15 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
+from django.db.backends.postgresql.base import ServerBindingCursor
+from django.db.backends.utils import CursorWrapper
 
 from ledger.errors import AlreadyReversed, BusinessKeyConflict, DayClosed, Refusal
 from ledger.facts import Entry as Line
 from ledger.identifiers import new_key
 
-# Migration 0002 has the functions: one round trip each, the first with a plan that is made once a session.
+# Migrations 0002 and 0005 have the functions: one round trip each, the first two with a plan made once a session.
+_APPEND_ONE = f"SELECT ledger_append_one({', '.join(['%s'] * 12)})"
 _VALUES = ", ".join(["%s"] * 16)
 _APPEND = f"SELECT * FROM ledger_append({_VALUES})"  # noqa: S608 - placeholders only
 _APPEND_MANY = f"SELECT * FROM ledger_append_many({_VALUES})"  # noqa: S608
@@ -61,6 +64,38 @@ class Draft:
     @property
     def _content(self) -> tuple[Any, ...]:
         return self.reference, self.reverses, Counter(self.lines)
+
+
+def write_one(draft: Draft) -> bool | None:
+    """Whether it was written; None while one of its accounts is missing."""
+    lines = draft.lines
+    values = [
+        settings.LEDGER_TIME_ZONE,
+        draft.key,
+        draft.business_key,
+        draft.reference,
+        draft.description,
+        draft.reverses,
+        draft.happened_at,
+        draft.on,
+        _texts([line.account for line in lines]),
+        _texts([line.amount.currency for line in lines]),
+        _plain([line.amount.minor for line in lines]),
+        _texts([line.item for line in lines]),
+    ]
+    with _prepared_cursor() as cursor:
+        cursor.execute(_APPEND_ONE, values)
+        (written,) = cursor.fetchone()
+    found: bool | None = written
+    return found
+
+
+def _prepared_cursor() -> CursorWrapper:
+    """Of the open transaction. The server reads and plans its statement once a session, and not every time."""
+    if connection.queries_logged:
+        return connection.cursor()  # which can say afterwards what it sent
+    # The stubs know no class for psycopg 3 here.
+    return connection.make_cursor(ServerBindingCursor(connection.connection))  # type: ignore[call-arg, arg-type]
 
 
 class Batch:

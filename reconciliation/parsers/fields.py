@@ -49,9 +49,9 @@ def decimal(text: str, digits: int) -> int:
     both = whole + rest
     if len(rest) == digits and both.isdecimal() and both.isascii() and digits < len(both) <= _LONGEST_AMOUNT:
         return int(both)
+    if text[:1] == "-" and text[1:2].isdecimal():
+        return -decimal(text[1:], digits)
     plain = text.strip()
-    if plain[:1] == "-" and plain[1:2].isdecimal():
-        return -decimal(plain[1:], digits)
     if plain != text:
         return decimal(plain, digits)
     raise Unreadable(text, f"an amount with {digits} decimals")
@@ -83,6 +83,14 @@ def moment(text: str, zone: tzinfo) -> datetime:
         if len(plain) != 19 or plain[10] != " ":
             raise Unreadable(text, "a time like 2026-11-20 10:11:12")
         return datetime.fromisoformat(plain).replace(tzinfo=zone)
+    except ValueError as problem:
+        raise Unreadable(text, "a time like 2026-11-20 10:11:12") from problem
+
+
+def _at_offset(text: str, offset: str) -> datetime:
+    """`moment` for what has its form: to read the offset with it takes a sixth of the time that adding it does."""
+    try:
+        return datetime.fromisoformat(text + offset)
     except ValueError as problem:
         raise Unreadable(text, "a time like 2026-11-20 10:11:12") from problem
 
@@ -187,10 +195,12 @@ def wrong_width(found: int, wanted: int, *, line: int) -> StatementRefused:
 class Days:
     """The days of a file's rows. Each is compared once."""
 
-    def __init__(self, told: Told, zone: tzinfo = UTC) -> None:
+    def __init__(self, told: Told, zone: timezone = UTC) -> None:
         self._told = told
         self._zone = zone
+        self._offset = datetime.min.replace(tzinfo=zone).isoformat()[19:]
         self._days: set[date] = set()
+        self._known_days: set[str] = set()  # as they are written
         self._moments: dict[str, datetime] = {}
 
     def moment(self, text: str, line: int) -> datetime:
@@ -198,8 +208,13 @@ class Days:
         known = self._moments.get(text)
         if known is not None:
             return known
-        happened_at = moment(text, self._zone)
-        self.require(happened_at.date(), line)
+        if len(text) == 19 and text[10] == " ":
+            happened_at = _at_offset(text, self._offset)
+        else:
+            happened_at = moment(text, self._zone)
+        if text[:10] not in self._known_days:
+            self.require(happened_at.date(), line)
+            self._known_days.add(text[:10])
         if len(self._moments) >= _MOST_MOMENTS:
             self._moments.clear()
         self._moments[text] = happened_at

@@ -44,6 +44,11 @@ _COLUMNS: Final = (
     *("退款金额?", "订单金额|应结订单金额", "申请退款金额|退款金额?", "充值券退款金额?"),
 )
 _REFUND_COLUMNS: Final = ("微信退款单号?", "商户退款单号?", "退款状态?")
+_SORT: Final = ("交易状态", "退款申请时间?", "退款金额?", "申请退款金额|退款金额?", "充值券退款金额?")
+_OF_PAYMENT: Final = (
+    *("微信订单号", "商户订单号", "商品名称", "手续费", "交易时间", "应结订单金额"),
+    "订单金额|应结订单金额",
+)
 _DIGITS: Final = 2
 _NOTHING: Final = ("0.00", "")
 _PAID: Final = "SUCCESS"
@@ -82,6 +87,10 @@ class _Trades:
         self._told = told
         self._pick_whose = itemgetter(*positions(header, _WHOSE, line=1))
         self._pick = itemgetter(*positions(header, _COLUMNS, line=1))
+        # What decides how a row is read, and is the same in almost all of them; and what is then left of a payment.
+        self._pick_sort = itemgetter(*positions(header, (*_WHOSE, *_SORT), line=1))
+        self._pick_payment = itemgetter(*positions(header, _OF_PAYMENT, line=1))
+        self._plain: set[tuple[str, ...]] = set()
         self._pick_refund = itemgetter(*positions(header, _REFUND_COLUMNS, line=1))
         self._known: set[tuple[str, ...]] = set()
         self._moment = Days(told, BEIJING).moment
@@ -90,6 +99,24 @@ class _Trades:
         self._more_ordered = self._more_asked = self._coupons = 0
 
     def line(self, number: int, cells: Sequence[str]) -> Line:
+        sort = self._pick_sort(cells)
+        if sort in self._plain:
+            theirs, ours, subject, fee, time, amount, ordered = self._pick_payment(cells)
+            if ordered == amount:
+                kept, paid = decimal(fee, 5), decimal(amount, 2)
+                ours, theirs = identifiers(ours, theirs)
+                happened_at = self._moment(time, number)
+                self._fees += kept
+                self._paid += paid
+                fields = (number, _PAYMENT, ours, "", theirs, "", paid, kept, sort[0], happened_at, _SUCCESS)
+                return tuple.__new__(Line, (*fields, cut(subject)))
+        line = self._any_line(number, cells)
+        _, _, _, state, asked, refunded, asked_back, coupon = sort
+        if state == _PAID and not asked and asked_back == refunded in _NOTHING and coupon in _NOTHING:
+            self._plain.add(sort)
+        return line
+
+    def _any_line(self, number: int, cells: Sequence[str]) -> Line:
         whose = self._pick_whose(cells)
         if whose not in self._known:
             self._require_ours(whose, number)
