@@ -165,3 +165,15 @@ def _sent_again(world: Sandbox, receiver: Receiver, payment: str) -> None:
     eventually(lambda: all(one["state"] == "delivered" for one in world.deliveries(payment)))
     assert len(receiver.at("/hook")) >= 3
     assert "stripe-signature" in receiver.arrived[0].headers
+
+
+def test_notifications_that_wait_are_given_up_on_request(world: Sandbox) -> None:
+    deaf = Shop(world, "deaf", f"http://127.0.0.1:{free_port()}/webhooks")
+    intent = deaf.pay().json()["id"]
+
+    def waiting() -> set[str]:
+        return {one["state"] for one in world.deliveries(intent)}
+
+    assert eventually(lambda: waiting() == {"pending"})
+    world.forget_notifications()
+    assert eventually(lambda: waiting() == {"failed"})
