@@ -5,7 +5,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, time as clock_time, timedelta
+from datetime import date, datetime, timedelta
+from datetime import time as clock_time
 from random import Random
 from typing import Any
 
@@ -26,21 +27,27 @@ _CARDS = """SELECT channel_reference FROM payments_attempt WHERE kind = 'START' 
 
 
 class MonthShopper(Shopper):
-    """One who also knows how to transfer money from a bank."""
+    """One who also knows how to transfer money from a bank, once. What is not transferred is waited for for days."""
+
+    _transferred = False
+
+    def pay(self) -> Any:
+        return self._follow(self._start()) if self.methods == ("bank_transfer",) else super().pay()
 
     def _act(self, payment: Any, deed: str) -> None:
         if payment["next_action"]["kind"] != "transfer":
             super()._act(payment, deed)
             return
-        if deed != "pay":
+        if self._transferred:
             return
         told = json.loads(payment["next_action"]["value"])
-        account = told["account"]
-        self.caller.control(
-            "POST",
-            f"bank/{account}/transfers",
-            {"amount": told["amount"], "currency": told["currency"], "text": f"order {told['reference']}"},
-        )
+        wish = {
+            "amount": told["amount"],
+            "currency": told["currency"],
+            "text": f"order {told['reference']}",
+        }
+        self._transferred = True
+        self.caller.control("POST", f"bank/{told['account']}/transfers", wish)
 
 
 class Days:

@@ -6,7 +6,9 @@ from typing import Any
 from bench.month.people import Person
 from bench.month.world import Month, say
 
-_REFUSED = """SELECT ledger_public_id('run', id) FROM reconciliation_statementrun WHERE state = 'UNAVAILABLE'"""
+_REFUSED = (
+    """SELECT ledger_public_id('run', id) FROM reconciliation_statementrun WHERE state = 'UNAVAILABLE'"""
+)
 _OF_DAY = """SELECT ledger_public_id('run', id) FROM reconciliation_statementrun
     WHERE channel = %s AND kind = %s AND day_on = %s"""
 _ROUNDS = 3

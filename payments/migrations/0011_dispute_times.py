@@ -52,7 +52,7 @@ UNION ALL
         p.reference
     FROM payments_dispute d LEFT JOIN payments_payment p ON p.id = d.payment_id
     WHERE d.reinstated > 0;
-""".format(
+""".format(  # noqa: S608 - our own words
     attempt_name=_NAME.format(channel="a.channel", name="a.channel_reference"),
     refund_name=_NAME.format(channel="s.channel", name="r.channel_reference"),
 )

@@ -34,6 +34,8 @@ _CHANGING = [
     "due_by",
     "submitted_at",
     "closed_at",
+    "withdrawn_at",
+    "reinstated_at",
     "texts",
     "reminders",
     "reminded_at",
