@@ -35,7 +35,7 @@ def read(file: StatementFile, stream: BinaryIO) -> Iterator[Line]:
         currency=row.currency if row else terms.currency,
         time_zone=row.time_zone if row else str(terms.zone),
         mapping=as_mapping(row) if row and row.format == "csv" else None,
-        widths=tuple(settings.UNIONPAY["statement_widths"]),
+        widths=tuple(settings.UNIONPAY.get("statement_widths", ())),
     )
     return reader(file.channel, file.kind).read(stream, told)
 
