@@ -70,8 +70,8 @@ def profit_by_truth(month: Month) -> Counter[str]:
 
 
 def _share(part: int, whole: int, taxes: int) -> int:
-    """The tax in a part of what was paid, half up."""
-    return (2 * part * taxes + whole) // (2 * whole)
+    """The tax in a part of what was paid, in whole fen."""
+    return part * taxes // whole
 
 
 def _count(made: Counter[str], one: dict[str, Any]) -> None:

@@ -13,6 +13,8 @@ _FILES = "SELECT channel, kind, day_on::text, state FROM reconciliation_statemen
 _RUNS = "SELECT channel, kind, day_on::text, attempts FROM reconciliation_statementrun WHERE state = 'DONE'"
 _NAMES = "id channel kind state subject theirs closed_by day file_state told reference"
 _BANK_FILE = "camt.053"
+# A line of the bank's that is not what we booked of the transfer that it names.
+_TRANSFERS = {("bank", "amount"), ("bank", "duplicate")}
 
 
 @dataclass(slots=True)
@@ -33,7 +35,9 @@ def judge(month: Month, faults: list[dict[str, Any]]) -> Verdict:
     files = {tuple(row) for row in month.rows(_FILES)}
     runs = {tuple(row[:3]): row[3] for row in month.rows(_RUNS)}
     verdict, claimed = Verdict(), set()
+    days = {one["id"]: one["day"].replace("-", "") for one in month.truth("payouts")}
     for fault in faults:
+        fault["payout"] = days.get(fault.get("reference", ""), "")
         found = _of_file(fault, files, runs, rows) or _of_row(fault, rows, claimed)
         claimed |= {row["id"] for row in found[1]}
         verdict.table.append((fault["channel"], fault["kind"], fault["expected"] or "nothing", found[0]))
@@ -79,15 +83,25 @@ def _of_row(
         if fault["channel"] == "unionpay":
             key = key[8:20]  # of the query number, what the file says
         names = {fault.get("reference"), key, key.split(":")[-1]} - {"", None}
-        mine = [row for row in free if any(_names(row, name) for name in names)]
+        mine = [row for row in free if any(_names(row, name) for name in names) or _is_payout(row, fault)]
+    lasting = [row for row in mine if (row["state"], row["closed_by"]) != ("RESOLVED", "system")]
     if not fault["expected"]:
-        return ("nothing" if not mine else "", [])
+        return ("nothing" if not lasting else "", [])
+    if (fault["channel"], fault["kind"]) in _TRANSFERS:
+        hits = [row for row in lasting if row["kind"] == "bank_unexplained"]
+        return ("bank_unexplained" if hits else "", hits)
     if fault["kind"] == "late":
-        mine = [row for row in mine if row["state"] == "RESOLVED" and row["closed_by"] == "system"]
-        hits = [row for row in mine if row["kind"] == "missing_there"]
+        if late := [row for row in lasting if row["kind"] == "late"]:
+            return ("late", late)
+        hits = [row for row in mine if row["kind"] == "missing_there" and row not in lasting]
         return ("missing, then explained" if hits else "", hits)
     hits = [row for row in mine if row["kind"] == fault["expected"]][:1]
     return (fault["expected"] if hits else "", hits)
+
+
+def _is_payout(row: dict[str, Any], fault: dict[str, Any]) -> bool:
+    """Of a channel that names its payouts by their day only."""
+    return bool(fault["payout"]) and row["reference"] == fault["payout"]
 
 
 def _names(row: dict[str, Any], name: str) -> bool:

@@ -45,7 +45,7 @@ class MonthShopper(Shopper):
         wish = {
             "amount": told["amount"],
             "currency": told["currency"],
-            "text": f"order {told['reference']}",
+            "text": told["reference"],
         }
         self._transferred = True
         self.caller.control("POST", f"bank/{told['account']}/transfers", wish)

@@ -12,9 +12,9 @@ OPEN = """SELECT ledger_public_id('dis', id), kind, channel FROM reconciliation_
     WHERE state IN ('OPEN', 'INVESTIGATING') ORDER BY id"""
 _WAITING = """SELECT ledger_public_id('dis', d.id) FROM reconciliation_repair r
     JOIN reconciliation_discrepancy d ON d.id = r.discrepancy_id WHERE r.state = 'WAITING' ORDER BY r.id"""
-# The provider's rows are wrong here and our books are not, which the bank has proved. Money that nobody explains is
-# nobody's: it is given up to suspense and then written off, which takes two.
-_HOW = {"bank_unexplained": "write_off", "deposit_amount": "post_fee"}
+# The provider's rows are wrong here and our books are not, so they are left as they are. What nobody explains at the
+# bank is given up, which takes two.
+_HOW = {"bank_unexplained": "write_off"}
 _REASON = "Compared with the provider's own account"
 
 
@@ -44,7 +44,8 @@ def _signed_in(month: Month, chromium: Any, name: str) -> Page:
     page.goto("/sign-in/")
     page.locator('input[name="username"]').fill(name)
     page.locator('input[name="password"]').fill(month.stack.sign_in_words(name))
-    page.locator('form:has(input[name="password"]) button[type="submit"]').first.click()
+    page.locator('input[name="password"]').press("Enter")
+    page.wait_for_load_state()
     return page
 
 
@@ -53,7 +54,7 @@ def _repair(page: Page, name: str, wanted: str) -> str:
     page.goto(f"/console/discrepancies/{name}/")
     if page.get_by_test_id("take-up").count():
         page.get_by_test_id("take-up").click()
-    for kind in (wanted, "take_back_fee", "accept", "write_off"):
+    for kind in (wanted, "accept", "write_off"):
         offer = page.get_by_test_id(f"offer-{kind}")
         if not offer.count():
             continue
