@@ -11,7 +11,7 @@ _REFUSED = (
 )
 _OF_DAY = """SELECT ledger_public_id('run', id) FROM reconciliation_statementrun
     WHERE channel = %s AND kind = %s AND day_on = %s"""
-_ROUNDS = 3
+_ROUNDS = 8
 _AFTER_DAYS = 4
 
 

@@ -11,7 +11,6 @@ import zlib
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Final
 
 KIND: Final = "ACOMN"
@@ -57,9 +56,6 @@ def unpacked(content: str) -> tuple[str, bytes]:
     try:
         packed = _inflated(b64decode(content, validate=True))
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-            names = [PurePosixPath(member.filename) for member in archive.infolist()]
-            if any(name.is_absolute() or ".." in name.parts for name in names):
-                raise Unreadable("a member's name leads out of the archive")
             members = [member for member in archive.infolist() if KIND in member.filename]
             if len(members) != 1:
                 raise Unreadable(f"{len(members)} files of the kind {KIND}")
