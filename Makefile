@@ -16,7 +16,7 @@ OFFLINE := env SMART_CHECKOUT_DATA=var/offline SECRET_KEY=offline AUDIT_HMAC_KEY
 	REDIS_URL=redis://127.0.0.1:9/0 PUBLIC_URL=http://127.0.0.1:8000 \
 	STRIPE_SECRET_KEY= ALIPAY_APP_ID= WECHAT_MCHID= UNIONPAY_MER_ID= ECNY_MCH_ID= BANK_TOKEN= CRYPTO_API_KEY=
 
-.PHONY: help setup run test check drill bench channels schema clean
+.PHONY: help setup run test check drill month bench channels schema clean
 
 help: ## this list
 	@echo "Smart Checkout"
@@ -44,6 +44,9 @@ check: $(VENV)/.development ## lint, types, import contracts, migrations, API sc
 
 drill: $(VENV)/.development ## the fault drill; SEED=7 PAYMENTS=500
 	@exec $(PY) -m bench.drill --seed $(SEED) --payments $(PAYMENTS) $(ARGS)
+
+month: $(VENV)/.development ## a month of the past: spoilt, found, repaired, counted; SEED=7
+	@exec $(PY) -m bench.month --seed $(SEED) $(ARGS)
 
 channels: $(VENV)/.development ## write docs/channels.md anew, from the contract suite
 	@exec $(PY) -m pytest -q -n0 -p tests.channels.page tests/channels/test_contract*.py

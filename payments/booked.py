@@ -2,14 +2,26 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 from uuid import UUID
+
+from django.db import connection
 
 from ledger.identifiers import MalformedIdentifier, decode
 from payments.models import Attempt, Refund
 from payments.models.refund import movement_of
+from payments.movements import MOVEMENTS
 from payments.states import AttemptKind, RefundState
 
 _BANK = "bank"
+_NAMES: Final = f"""
+    SELECT kind, their_reference, ledger_public_id(CASE kind WHEN 'payment' THEN 'att' ELSE 'ref' END, movement)
+        || CASE WHEN kind = 'refund' AND part > 1 THEN '_' || part ELSE '' END
+    FROM {MOVEMENTS}
+    WHERE channel = %s AND happened_at >= %s AND happened_at < %s AND their_reference = ANY(%s)
+        AND kind IN ('payment', 'refund')
+"""  # noqa: S608 - our own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,15 @@ def transfers_behind(quotes: Collection[str], refunds: Collection[str]) -> dict[
             amount = -row.amount if gone else 0
             found[name] = BookedTransfer(name, row.payment.reference, amount, row.currency)
     return found
+
+
+def names_behind(
+    channel: str, theirs: Collection[str], begin: datetime, end: datetime
+) -> dict[tuple[str, str], str]:
+    """By kind of movement and the provider's own name of it: ours (att_…, ref_…), of what moved in this time."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NAMES, [channel, begin, end, list(theirs)])
+        return {(kind, name): ours for kind, name, ours in cursor.fetchall()}
 
 
 def _attempts(references: Collection[str]) -> Iterator[tuple[UUID, str]]:

@@ -1,11 +1,13 @@
 """The lines of a statement that was found whole, read again from its bytes; and whose a bank's statements are."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import islice
 from typing import Any, BinaryIO
 
 from django.conf import settings
 
+from payments.booked import names_behind
 from reconciliation.models import BankMapping, StatementFile
 from reconciliation.parsers import Mapping, Told, format_of
 from reconciliation.parsers.contract import Format
@@ -33,6 +35,7 @@ def read(file: StatementFile, stream: BinaryIO) -> Iterator[Line]:
         currency=row.currency if row else terms.currency,
         time_zone=row.time_zone if row else str(terms.zone),
         mapping=as_mapping(row) if row and row.format == "csv" else None,
+        widths=tuple(settings.UNIONPAY.get("statement_widths", ())),
     )
     return reader(file.channel, file.kind).read(stream, told)
 
@@ -46,6 +49,20 @@ def batches_of(file: StatementFile, size: int) -> Iterator[list[Line]]:
     lines = lines_of(file)
     while batch := list(islice(lines, size)):
         yield batch
+
+
+def named_batches_of(file: StatementFile, size: int) -> Iterator[list[Line]]:
+    """The same, with our names in lines that name nothing of ours and whose own names we know."""
+    terms = terms_of(file.channel)
+    slack = timedelta(days=terms.late_days + 1)
+    begin, end = terms.window(file.day_on)
+    for batch in batches_of(file, size):
+        unnamed = {line.their_reference for line in batch if not (line.reference or line.parent)} - {""}
+        ours = names_behind(file.channel, unnamed, begin - slack, end + slack) if unnamed else {}
+        yield [
+            line._replace(reference=line.reference or ours.get((line.kind, line.their_reference), ""))
+            for line in batch
+        ]
 
 
 def is_bank(channel: str) -> bool:

@@ -184,7 +184,8 @@ class DisputeNews:
     """What the provider says of one dispute. `reference` is the provider's name for it (dp_…).
 
     `reason` is in the provider's words ("fraudulent", "product_not_received" …). `withdrawn` is what is taken from
-    us now (None: unchanged or unknown), `fee` what the dispute itself costs us.
+    us now (None: unchanged or unknown), `fee` what the dispute itself costs us. `withdrawn_at` and `reinstated_at` say
+    when money was taken and given back, where the provider does.
     """
 
     reference: str
@@ -196,6 +197,8 @@ class DisputeNews:
     fee: Money | None = None
     submitted: bool = False
     happened_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+    reinstated_at: datetime | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 

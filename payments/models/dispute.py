@@ -34,6 +34,8 @@ _CHANGING = [
     "due_by",
     "submitted_at",
     "closed_at",
+    "withdrawn_at",
+    "reinstated_at",
     "texts",
     "reminders",
     "reminded_at",
@@ -103,6 +105,8 @@ class Dispute(FSMModelMixin, models.Model):
     due_by = models.DateTimeField(null=True)
     submitted_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+    reinstated_at = models.DateTimeField(null=True)
     reminders = models.PositiveSmallIntegerField(default=0)
     reminded_at = models.DateTimeField(null=True)
     next_check_at = models.DateTimeField()

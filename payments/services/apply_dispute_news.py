@@ -80,7 +80,8 @@ def apply_dispute_news(
     before = _told(row)
     _hear(row, news, at)
     _move(row)
-    _book(payment, row, news.happened_at)
+    _book(payment, row, news)
+    _date(row, news, at)
     row.watch()
     row.store()
     payment.store()
@@ -200,7 +201,7 @@ def _nobody_answered(answered: bool, due_by: datetime | None, ended_at: datetime
     return not answered and due_by is not None and ended_at >= due_by
 
 
-def _book(payment: Payment, row: Dispute, happened_at: datetime | None) -> None:
+def _book(payment: Payment, row: Dispute, news: DisputeNews) -> None:
     """Bring every total to what is known; what differs is posted, whichever way."""
     peak, now = row.known["peak"], _known(row, "withdrawn") or 0
     kept_before = row.kept_from_us
@@ -212,12 +213,21 @@ def _book(payment: Payment, row: Dispute, happened_at: datetime | None) -> None:
     }
     for kind, (booked, total) in totals.items():
         if booked != total:
-            _post(payment, row, kind, row.money(total - booked), happened_at)
+            moved_at = news.reinstated_at if kind == "won" else news.withdrawn_at if kind != "lost" else None
+            _post(payment, row, kind, row.money(total - booked), moved_at or news.happened_at)
     row.withdrawn, row.fee, row.reinstated, row.lost = (total for _, total in totals.values())
     payment.amount_disputed += row.kept_from_us - kept_before
     returned = payment.amount_refunding + payment.amount_refunded
     if row.kept_from_us and returned and returned + payment.amount_disputed > payment.amount_captured:
         row.double_risk = True
+
+
+def _date(row: Dispute, news: DisputeNews, at: datetime) -> None:
+    """When the provider moved the money, by its own word; by what we heard first until it says so."""
+    if row.withdrawn:
+        row.withdrawn_at = news.withdrawn_at or row.withdrawn_at or at
+    if row.reinstated:
+        row.reinstated_at = news.reinstated_at or row.reinstated_at or at
 
 
 def _post(payment: Payment, row: Dispute, kind: str, amount: Money, happened_at: datetime | None) -> None:

@@ -28,7 +28,8 @@ _MOST_MOMENTS: Final = 100_000  # a day has fewer seconds
 _EARLIEST, _LATEST = 1990, 2200
 _HIDDEN: Final = "[card number]"
 # Not inside a longer number or a fraction.
-_CARD_LIKE: Final = re.compile(r"(?<!\d)(?<!\d\.)\d(?:[ -]?\d){12,18}(?!\d)(?!\.\d)")
+# Digits right behind a Latin letter are somebody's own number ("EC364465348520261109").
+_CARD_LIKE: Final = re.compile(r"(?<![A-Za-z\d])(?<!\d\.)\d(?:[ -]?\d){12,18}(?!\d)(?!\.\d)")
 _SPACES: Final = re.compile(r"\s+")
 
 

@@ -76,9 +76,12 @@ def _listed(file: StatementFile, lines: Iterable[Line]) -> Iterable[_Payout]:
 
 
 def _implied(file: StatementFile) -> Iterable[_Payout]:
-    """What all days up to this one came to, less what was paid for the others; nothing while that is owed."""
+    """What all days up to this one came to, less what was paid for the others; nothing while that is owed.
+
+    By our books: where a row of the file differs from them, that is a discrepancy already; its deposit is not another.
+    """
     sums = StatementTotal.objects.filter(
-        part=TotalPart.THEIRS,
+        part=TotalPart.OURS,
         file__channel=file.channel,
         file__kind=file.kind,
         file__day_on__lte=file.day_on,

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Max, Sum
+from django.db.models import Max, Min, Sum
 from django.utils import timezone
 
 from ledger.facts import Entry
@@ -14,10 +14,11 @@ from ledger.postings import transactions_by_key
 from ledger.services.post import post
 from payments.booked import BookedTransfer, transfers_behind
 from payments.channels.bank.references import references_in
-from reconciliation.models import BankLine, Deposit, Discrepancy, Settlement
+from reconciliation.archive import BANK
+from reconciliation.models import BankLine, Deposit, Discrepancy, Settlement, StatementRun
 from reconciliation.rules import Came, Expected, Found, deposits
 from reconciliation.services.report_deposits import report_deposits
-from reconciliation.states import CLOSED, BankLineState, DiscrepancyKind, Explanation
+from reconciliation.states import CLOSED, BankLineState, DiscrepancyKind, Explanation, RunState
 
 # Any fixed number: two workers must not explain one line by two things.
 _LOCK: Final = 7_262_319_006
@@ -73,9 +74,12 @@ def _open_lines() -> list[BankLine]:
 
 
 def _seen_until() -> date | None:
-    """Up to which day the bank's own statement is here."""
+    """Up to which day the bank's own statements are here, without a gap that is still asked for."""
     newest: date | None = BankLine.objects.aggregate(day=Max("booked_on"))["day"]
-    return newest
+    open_states = (RunState.DUE.value, RunState.UNAVAILABLE.value)
+    waited = StatementRun.objects.filter(channel=BANK, state__in=open_states, attempts__gt=0)
+    gap: date | None = waited.aggregate(day=Min("day_on"))["day"]
+    return gap - timedelta(days=1) if newest and gap and gap <= newest else newest
 
 
 def _explain_transfers(lines: Sequence[BankLine]) -> dict[UUID, str]:

@@ -10,7 +10,7 @@ from ledger.money import Money
 from ledger.postings import transactions_by_key
 from ledger.services.post import post
 from ledger.services.reverse import reverse
-from reconciliation.archive import batches_of, is_bank
+from reconciliation.archive import batches_of, is_bank, named_batches_of
 from reconciliation.errors import StatementNotMatched
 from reconciliation.facts import Settled
 from reconciliation.models import StatementFile
@@ -113,13 +113,13 @@ def _chain(row: StatementFile) -> Iterator[StatementFile]:
 
 def _read(row: StatementFile, terms: PayoutTerms, version: int) -> _Read:
     read = _Read()
-    for batch in batches_of(row, _BATCH):
+    for batch in named_batches_of(row, _BATCH):
         _gather(read, batch, version)
         if row.kind == terms.fees:
             with transaction.atomic(durable=True):
                 read.fees += post_fees(file=_live(row), lines=batch, version=version)
     if row.kind == terms.fees and row.supersedes is not None:
-        for batch in batches_of(row.supersedes, _BATCH):
+        for batch in named_batches_of(row.supersedes, _BATCH):
             gone = [line for line in batch if line.reference not in read.references]
             with transaction.atomic(durable=True):
                 _live(row)

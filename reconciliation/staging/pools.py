@@ -67,8 +67,10 @@ WHERE v.channel = %(channel)s AND {condition}
     AND NOT EXISTS (SELECT FROM pool_ours p WHERE (p.kind, p.movement, p.part) = (v.kind, v.movement, v.part))
 """
 _BY_NAME: Final = f"v.movement = ANY (ARRAY(SELECT ref FROM pool_lines WHERE ref <> {NO_ONE}))"
+# Of this day, those that are not in the pool agree with a line already.
 _BY_PARENT: Final = f"""v.kind <> 'payment' AND v.parent = ANY (ARRAY(
-    SELECT parent FROM pool_lines WHERE ref = {NO_ONE} AND parent <> {NO_ONE}))"""
+    SELECT parent FROM pool_lines WHERE ref = {NO_ONE} AND parent <> {NO_ONE}))
+    AND NOT (v.happened_at >= %(begin)s AND v.happened_at < %(end)s)"""
 _BY_ITEM: Final = """v.movement = ANY (ARRAY(
     SELECT movement FROM reconciliation_openitem
     WHERE channel = %(channel)s AND statement = %(statement)s AND side = 'ours' AND cleared_at IS NULL))"""

@@ -56,7 +56,8 @@ UPDATE pool_lines l SET verdict = CASE
     WHEN abs(l.amount - o.amount) > %(forgiven)s THEN 'amount'
     WHEN l.state <> 'success' THEN 'state'
     WHEN {fee} THEN 'fee'
-    WHEN o.item IS NULL AND abs(%(day)s - o.day_on) > %(late_days)s THEN 'late'
+    WHEN abs(%(day)s - o.day_on) > %(late_days)s
+        AND NOT EXISTS (SELECT FROM reconciliation_discrepancy d WHERE d.open_item_id = o.item) THEN 'late'
     ELSE 'agrees' END
 FROM pool_ours o WHERE o.mate = l.mate AND l.how <> 'sum' AND l.mate = l.id AND l.item IS NULL
 """

@@ -121,9 +121,19 @@ class TestNames:
         assert not naming.same_day(REFERENCE, "ref_01kbj2yqz0e3xb6v7c8d9f0g1h")
         assert not naming.same_day(REFERENCE, "something else")
 
-    def test_a_time_without_a_year_may_be_of_the_next_one(self) -> None:
-        told = naming.read_trace_time("0101000001", "20261231235959")
-        assert told is not None and told.year == 2027
+    @pytest.mark.parametrize(
+        ("text", "ordered", "year"),
+        [
+            ("0101000001", "20261231235959", 2027),
+            ("1231235959", "20270101000001", 2026),
+            ("1110090004", "20261121074406", 2026),
+        ],
+    )
+    def test_a_time_without_a_year_is_the_nearest(self, text: str, ordered: str, year: int) -> None:
+        told = naming.read_trace_time(text, ordered)
+        assert told is not None and told.year == year
+
+    def test_no_time_is_none(self) -> None:
         assert naming.read_trace_time("nonsense", "20261231235959") is None
 
 

@@ -31,6 +31,13 @@ def test_what_agrees_leaves_no_row() -> None:
     assert set(totals(done.id).values()) == NOTHING
 
 
+def test_a_strange_line_of_a_payment_leaves_its_refunds_that_agree() -> None:
+    tea = pay()
+    back = refund(tea)
+    match([paid(tea.att), sent_back(back, tea.att), sent_back("SHOP-17", tea.att)])
+    assert not OpenItem.objects.filter(side="ours").exists()
+
+
 def test_every_kind_of_difference_has_its_name() -> None:
     fine, dear, foreign, slow, fee, twice, gone, failed = (pay(10_000 + number) for number in range(8))
     unpaid = pay(3_000, state="FAILED")

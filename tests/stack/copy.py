@@ -84,7 +84,7 @@ class Stack:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(60)
 
-    def manage(self, *arguments: str, check: bool = True) -> str:
+    def manage(self, *arguments: str, check: bool = True, seconds: float = 120) -> str:
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             check=False,
@@ -92,7 +92,7 @@ class Stack:
             env=self.environment,
             text=True,
             capture_output=True,
-            timeout=120,
+            timeout=seconds,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done.stdout

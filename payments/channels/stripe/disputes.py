@@ -66,7 +66,8 @@ def of_dispute(dispute: Mapping[str, Any], *, happened_at: datetime | None = Non
     """The dispute as news. Raises `KeyError`, `TypeError`, `ValueError` when it is not one."""
     details = dispute.get("evidence_details") or {}
     due_by = details.get("due_by")
-    withdrawn, fee = _money_moved(dispute.get("balance_transactions") or [])
+    entries = dispute.get("balance_transactions") or []
+    withdrawn, fee = _money_moved(entries)
     return DisputeNews(
         reference=str(dispute["id"]),
         state=_STATES[dispute["status"]],
@@ -77,6 +78,8 @@ def of_dispute(dispute: Mapping[str, Any], *, happened_at: datetime | None = Non
         fee=fee,
         submitted=bool(details.get("submission_count")),
         happened_at=happened_at,
+        withdrawn_at=_first([entry for entry in entries if entry["amount"] < 0]),
+        reinstated_at=_first([entry for entry in entries if entry["amount"] > 0]),
         raw={name: dispute[name] for name in _RAW if dispute.get(name) is not None},
     )
 
@@ -88,6 +91,11 @@ def _money_moved(entries: list[Mapping[str, Any]]) -> tuple[Money | None, Money 
     currency = entries[0]["currency"]
     withdrawn = from_stripe(-sum(entry["amount"] for entry in entries), currency)
     return withdrawn, from_stripe(sum(entry["fee"] for entry in entries), currency)
+
+
+def _first(entries: list[Mapping[str, Any]]) -> datetime | None:
+    moments = [entry["created"] for entry in entries if isinstance(entry.get("created"), int)]
+    return datetime.fromtimestamp(min(moments), UTC) if moments else None
 
 
 class Disputes:

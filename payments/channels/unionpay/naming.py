@@ -61,15 +61,12 @@ def read_time(text: str) -> datetime | None:
 
 
 def read_trace_time(text: str, txn_time: str) -> datetime | None:
-    """The moment that UnionPay wrote without a year ("MMDDhhmmss"): the first such one after the order's day began."""
+    """The moment that UnionPay wrote without a year ("MMDDhhmmss"): the one nearest to the order's."""
     ordered = read_time(txn_time)
     if ordered is None:
         return None
-    for year in (ordered.year, ordered.year + 1):
-        moment = read_time(f"{year}{text}")
-        if moment and moment.date() >= ordered.date():
-            return moment
-    return None
+    read = (read_time(f"{year}{text}") for year in (ordered.year - 1, ordered.year, ordered.year + 1))
+    return min((one for one in read if one), key=lambda one: abs(one - ordered), default=None)
 
 
 def same_day(first: str, second: str) -> bool:

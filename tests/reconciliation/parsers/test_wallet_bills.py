@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from reconciliation import errors
+from reconciliation.parsers.fields import hidden
 from tests.reconciliation.parsers.samples import ATT, ATT2, DAY, PID, REF, SAMPLES, plain, zipped
 
 ALL, FLOW = SAMPLES["wechat_all"], SAMPLES["wechat_flow"]
@@ -100,6 +101,10 @@ class TestWechat:
     def test_card_numbers_do_not_come_in(self) -> None:
         spoilt = ALL.text("`绿茶,", "`4242 4242 4242 4242 and 6221558812340000,")
         assert spoilt.read()[2].text == "[card number] and [card number]"
+
+    def test_a_name_with_digits_is_no_card_number(self) -> None:
+        assert hidden("SWEEP EC364465348520261109") == "SWEEP EC364465348520261109"
+        assert hidden("SWEEP 364465348520261109") == "SWEEP [card number]"
 
 
 class TestAlipay:
