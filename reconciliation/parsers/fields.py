@@ -27,9 +27,11 @@ _MOST_MOMENTS: Final = 100_000  # a day has fewer seconds
 # Far enough from the ends of the calendar for any change of zone.
 _EARLIEST, _LATEST = 1990, 2200
 _HIDDEN: Final = "[card number]"
-# Not inside a longer number or a fraction.
-# Digits right behind a Latin letter are somebody's own number ("EC364465348520261109").
-_CARD_LIKE: Final = re.compile(r"(?<![A-Za-z\d])(?<!\d\.)\d(?:[ -]?\d){12,18}(?!\d)(?!\.\d)")
+# Not inside a longer number or a fraction. Right behind a Latin letter stand other numbers, too
+# ("EC364465348520261109"): there only the lengths of most cards count.
+_CARD_LIKE: Final = re.compile(
+    r"(?<![A-Za-z\d])(?<!\d\.)\d(?:[ -]?\d){12,18}(?!\d)(?!\.\d)|(?<=[A-Za-z])\d{15,16}(?!\d)(?!\.\d)"
+)
 _SPACES: Final = re.compile(r"\s+")
 
 

@@ -105,6 +105,7 @@ class TestWechat:
     def test_a_name_with_digits_is_no_card_number(self) -> None:
         assert hidden("SWEEP EC364465348520261109") == "SWEEP EC364465348520261109"
         assert hidden("SWEEP 364465348520261109") == "SWEEP [card number]"
+        assert hidden("card4242424242424242") == "card[card number]"
 
 
 class TestAlipay:
