@@ -9,10 +9,12 @@ import httpx
 from django.conf import settings
 
 from ledger.invariants import Finding
+from payments.channels.bank.references import references_in, transfer_reference
 from payments.selectors import money_by_attempt
 
 NAME = "money at the sandbox equals ours"
 _PAGE = 5000
+_BANK = "bank"
 
 
 class Movement(NamedTuple):
@@ -30,11 +32,13 @@ class Movement(NamedTuple):
 def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     """Only where the sandbox plays the providers; live ones are compared by reconciliation.
 
-    Both sides are read in the order of the references, a page at a time.
+    Both sides are read in the order of the references, a page at a time. A bank knows a transfer by what the customer
+    wrote, which has another order: those are compared by themselves.
     """
     if not settings.SANDBOX_URL:
         return
     looked_at = 0
+    ours_by_bank, theirs_by_bank = list[Movement](), list[Movement]()
 
     def theirs() -> Iterator[Movement]:
         nonlocal looked_at
@@ -43,7 +47,13 @@ def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
             yield movement
 
     try:
-        findings = list(compare(_our_movements(), theirs()))
+        findings = list(
+            compare(_but_transfers(_our_movements(), ours_by_bank), _but_transfers(theirs(), theirs_by_bank))
+        )
+        findings += compare(
+            sorted(one._replace(reference=transfer_reference(one.reference)) for one in ours_by_bank),
+            sorted(_recognised(theirs_by_bank)),
+        )
     except (httpx.HTTPError, ValueError, KeyError):
         findings = [Finding(NAME, settings.SANDBOX_URL, "the sandbox does not answer: is it running?")]
     yield NAME, looked_at, findings
@@ -66,6 +76,31 @@ def compare(ours: Iterable[Movement], theirs: Iterable[Movement]) -> Iterator[Fi
         if sorted(sides["ours"]) != sorted(sides["theirs"]):
             words = f"here {_words(sides['ours'])}; at the provider {_words(sides['theirs'])}"
             yield Finding(NAME, reference, words)
+
+
+def _but_transfers(movements: Iterable[Movement], transfers: list[Movement]) -> Iterator[Movement]:
+    """The others; what came by the bank is laid aside."""
+    for movement in movements:
+        if movement.channel == _BANK:
+            transfers.append(movement)
+        else:
+            yield movement
+
+
+def _recognised(transfers: Iterable[Movement]) -> Iterator[Movement]:
+    """One for each reference that a text quotes. What quotes none is nobody's: reconciliation asks a person."""
+    sums: dict[tuple[str, str], Movement] = {}
+    for one in transfers:
+        for quoted in sorted(references_in([one.reference]))[:1]:
+            known = sums.get(
+                (quoted, one.currency), one._replace(reference=quoted, captured=0, refunded=0, disputed=0)
+            )
+            sums[quoted, one.currency] = known._replace(
+                captured=known.captured + one.captured,
+                refunded=known.refunded + one.refunded,
+                disputed=known.disputed + one.disputed,
+            )
+    yield from sums.values()
 
 
 def _words(movements: list[Movement]) -> str:

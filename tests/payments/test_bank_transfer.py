@@ -8,6 +8,7 @@ import httpx
 import pytest
 from django.utils import timezone
 
+from config import invariants
 from ledger.identifiers import encode, new_key
 from ledger.money import Money
 from ledger.selectors import balance, transactions_of
@@ -50,6 +51,24 @@ def test_the_notice_of_the_transfer_brings_it_into_the_books(till: Till) -> None
     paid = till.wait_for(payment, "SUCCEEDED")
     assert paid.captured == Money(10_000, "CNY")
     assert balance("receivable:bank", "CNY") == Money(10_000, "CNY")
+
+
+def test_verify_knows_a_transfer_by_what_the_customer_wrote(till: Till, settings: Any) -> None:
+    settings.SANDBOX_URL = till.sandbox.url  # which knows of earlier tests' payments, too
+    payment = till.pay("bank_transfer")
+    quoted = transfer_reference(till.attempt(payment))
+
+    def findings() -> list[str]:
+        [(_, _, found)] = invariants.check()
+        return [one.detail for one in found if one.subject in (quoted, till.attempt(payment))]
+
+    transfers(till, payment, words=f"for tea {quoted.lower()}")
+    till.wait_for(payment, "SUCCEEDED")
+    assert findings() == []
+    transfers(till, payment)
+    assert findings() == [
+        "here bank CNY captured 10000 refunded 0; at the provider bank CNY captured 20000 refunded 0"
+    ]
 
 
 def test_without_the_notice_the_feed_is_asked(till: Till) -> None:
