@@ -169,11 +169,6 @@ def payments_of(reference: str) -> list[PaymentView]:
     return [view_of(row) for row in Payment.objects.filter(reference=reference)]
 
 
-def payment_of_case(case: str) -> PaymentView | None:
-    row = Payment.objects.filter(case=case).first()
-    return view_of(row) if row else None
-
-
 def attempts_of(public_id: str) -> list[AttemptView]:
     rows = Attempt.objects.filter(payment__in=Payment.objects.by_public_id(public_id))
     return [attempt_view(row) for row in rows]
