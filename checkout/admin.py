@@ -1,11 +1,11 @@
 """The console's view of the shop: orders are read, articles and stock change through services."""
 
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db import models
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -19,8 +19,7 @@ from checkout.models import Order, OrderLine, Reservation, Sku, Stock
 from checkout.selectors.shipments import shipments_of
 from checkout.services.adjust_stock import adjust_stock
 from checkout.services.save_sku import save_sku
-from ledger.admin import ReadOnly
-from ledger.errors import Refusal
+from ledger.admin import ReadOnly, ThroughService
 from ledger.money import Money
 from payments.disputes import disputes_of_reference
 from payments.selectors import payments_of
@@ -39,58 +38,6 @@ _STATES = {
 
 def _shown(minor: int, currency: str) -> str:
     return Money(minor, currency).formatted(to_locale(get_language() or "en"))
-
-
-class _ThroughService(ModelAdmin):  # type: ignore[misc]
-    """A form whose saving is one call of a use case, which has its own transaction and its own audit entry."""
-
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Without the admin's own transaction."""
-        return cast(HttpResponse, self._changeform_view(request, object_id, form_url, extra_context))
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        try:
-            self.call(obj, form.cleaned_data, f"user:{request.user.pk}")
-        except Refusal as refusal:
-            request.refused = True  # type: ignore[attr-defined]
-            messages.error(request, str(refusal))
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Nothing hangs on these rows."""
-
-    def call(self, obj: Any, given: dict[str, Any], actor: str) -> None:
-        raise NotImplementedError
-
-    def response_add(
-        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
-    ) -> HttpResponse:
-        return self._without_claiming_success(request) or super().response_add(
-            request, obj, post_url_continue
-        )
-
-    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        return self._without_claiming_success(request) or super().response_change(request, obj)
-
-    def _without_claiming_success(self, request: HttpRequest) -> HttpResponse | None:
-        return HttpResponseRedirect(request.path) if hasattr(request, "refused") else None
-
-    def log_addition(self, request: HttpRequest, obj: object, message: object) -> None:
-        """The audit journal has it."""
-
-    def log_change(self, request: HttpRequest, obj: object, message: object) -> None:
-        """The audit journal has it."""
 
 
 class LineInline(ReadOnly, TabularInline):  # type: ignore[misc]
@@ -261,7 +208,7 @@ class SkuForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Sku)
-class SkuAdmin(_ThroughService):
+class SkuAdmin(ThroughService):
     form = SkuForm
     list_display = ("code", "title_zh", "title_en", "price_shown", "available", "active", "purchase_limit")
     list_filter = ("active", "tax_class")
@@ -280,8 +227,9 @@ class SkuAdmin(_ThroughService):
     def available(self, row: Sku) -> int:
         return row.stock.available
 
-    def call(self, obj: Sku, given: dict[str, Any], actor: str) -> None:
+    def call(self, obj: Sku, given: dict[str, Any], actor: str) -> str:
         save_sku(sku=obj.code, says=given, actor=actor, currency=obj.currency)
+        return ""
 
 
 class StockForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -296,7 +244,7 @@ class StockForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Stock)
-class StockAdmin(_ThroughService):
+class StockAdmin(ThroughService):
     form = StockForm
     list_display = ("sku", "total", "reserved", "available")
     readonly_fields = ("sku", "reserved")
@@ -312,5 +260,6 @@ class StockAdmin(_ThroughService):
     def available(self, row: Stock) -> int:
         return row.available
 
-    def call(self, obj: Stock, given: dict[str, Any], actor: str) -> None:
+    def call(self, obj: Stock, given: dict[str, Any], actor: str) -> str:
         adjust_stock(sku=obj.sku.code, total=given["total"], actor=actor, reason=given["reason"])
+        return ""

@@ -54,6 +54,7 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "checkout.ship_order",
             "payments.replay_event",
             "ledger.close_day",
+            "ledger.add_fxrate",
             "reconciliation.bring_statement",
             "reconciliation.decide_discrepancy",
             "reconciliation.approve_repair",

@@ -1,22 +1,20 @@
 """The console's view of risk: decisions and policies are read, lists and the active policy change through services."""
 
 import json
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseRedirect
+from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from ledger.admin import ReadOnlyAdmin
+from ledger.admin import ReadOnlyAdmin, ThroughService
 from ledger.errors import Refusal
 from risk import selectors, wording
 from risk.models import Decision, ListEntry, Policy, RiskCase
@@ -169,7 +167,7 @@ class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ListEntry)
-class ListEntryAdmin(ModelAdmin):  # type: ignore[misc]
+class ListEntryAdmin(ThroughService):
     form = ListEntryForm
     list_display = (
         "public_id",
@@ -184,7 +182,6 @@ class ListEntryAdmin(ModelAdmin):  # type: ignore[misc]
     )
     list_filter = ("kind", "entity")
     ordering = ("-id",)
-    show_full_result_count = False
     actions = ("end",)
 
     @display(description=_("List"), label=_LISTS)
@@ -194,45 +191,12 @@ class ListEntryAdmin(ModelAdmin):  # type: ignore[misc]
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
     def has_end_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("risk.add_listentry"))
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Without the admin's own transaction: the service has one."""
-        return cast(HttpResponse, self._changeform_view(request, object_id, form_url, extra_context))
-
-    def response_add(
-        self, request: HttpRequest, obj: ListEntry, post_url_continue: str | None = None
-    ) -> HttpResponse:
-        return HttpResponseRedirect("../")
-
-    def save_form(self, request: HttpRequest, form: forms.ModelForm[ListEntry], change: bool) -> ListEntry:
-        return form.instance
-
-    def save_related(self, *_: object) -> None:
-        """There is nothing beside the row."""
-
-    def log_addition(self, request: HttpRequest, obj: object, message: object) -> None:
-        """The audit journal has it."""
-
-    def save_model(
-        self, request: HttpRequest, obj: ListEntry, form: forms.ModelForm[ListEntry], change: bool
-    ) -> None:
-        given = form.cleaned_data
-        try:
-            name = add_list_entry(actor=f"user:{request.user.pk}", **given)
-            messages.success(request, _("%(name)s decides from the next question on.") % {"name": name})
-        except Refusal as refusal:
-            messages.error(request, str(refusal))
+    def call(self, obj: ListEntry, given: dict[str, Any], actor: str) -> str:
+        name = add_list_entry(**given, actor=actor)
+        return str(_("%(name)s decides from the next question on.") % {"name": name})
 
     @action(description=_("End the chosen entries"), permissions=["end"])
     def end(self, request: HttpRequest, queryset: QuerySet[ListEntry]) -> None:

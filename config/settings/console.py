@@ -116,6 +116,7 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Days"), "event_available", "books-days", "ledger.view_transaction"),
                     _rows(_("Journal"), "menu_book", "ledger", "transaction"),
                     _rows(_("Accounts"), "account_balance", "ledger", "account"),
+                    _rows(_("Exchange rates"), "currency_exchange", "ledger", "fxrate"),
                     _rows(_("Audit"), "history", "ledger", "auditentry"),
                 ],
             },

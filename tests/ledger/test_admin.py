@@ -1,5 +1,6 @@
 """The console shows the books and changes nothing."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.urls import reverse as url_of
 
 from ledger import audit
 from ledger.identifiers import decode
-from ledger.models import Account, AuditEntry, AuditSeal
+from ledger.models import Account, AuditEntry, AuditSeal, FxRate
 from ledger.services.anchor_audit import anchor_audit
 from tests.ledger.books import captured
 
@@ -89,3 +90,20 @@ def test_even_a_superuser_adds_changes_and_deletes_nothing(console: Client, mode
     for view in ("change", "delete"):
         url = url_of(f"admin:ledger_account_{view}", args=[account.pk])
         assert console.post(url, {"name": "other"}).status_code == 403
+
+
+def _record(console: Client, **told: str) -> str:
+    form = {"base": "usd", "quote": "cny", "rate": "7.1234", "source": "bank"}
+    form |= {"valid_since_0": "2026-03-01", "valid_since_1": "00:00:00"}
+    answer = console.post(url_of("admin:ledger_fxrate_add"), form | told, follow=True)
+    return answer.content.decode()
+
+
+def test_a_rate_is_recorded_and_a_source_does_not_contradict_itself(console: Client) -> None:
+    assert "The rate is recorded." in _record(console)
+    assert "7.1234" in _page(console, "fxrate_changelist")
+    assert AuditEntry.objects.get(action="fx_rate.record").actor.startswith("user:")
+    refused = _record(console, rate="8")
+    assert "name another source" in refused and 'value="8"' in refused  # and what was typed is still there
+    assert "There is no" not in refused and "needs no rate" in _record(console, quote="usd")
+    assert [row.rate for row in FxRate.objects.all()] == [Decimal("7.1234")]
