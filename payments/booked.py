@@ -54,7 +54,22 @@ def transfers_behind(quotes: Collection[str], refunds: Collection[str]) -> dict[
         row.channel_reference: BookedTransfer(row.public_id, row.payment.reference, row.brought, row.currency)
         for row in started.select_related("payment")
     }
-    named = dict(_refunds(refunds))
+    return found | _refunds_sent(refunds)
+
+
+def transfers_named(movements: Collection[str]) -> dict[str, BookedTransfer]:
+    """The same by our names of the movements (att_…, ref_…). Two queries."""
+    attempts = dict(_attempts(movements))
+    rows = Attempt.objects.filter(pk__in=attempts, channel=_BANK).select_related("payment")
+    found = {
+        attempts[row.pk]: BookedTransfer(attempts[row.pk], row.payment.reference, row.brought, row.currency)
+        for row in rows
+    }
+    return found | _refunds_sent(movements)
+
+
+def _refunds_sent(names: Collection[str]) -> dict[str, BookedTransfer]:
+    named, found = dict(_refunds(names)), {}
     rows = Refund.objects.filter(pk__in={key for key, _ in named.values()}, payment__channel=_BANK)
     known = {row.pk: row for row in rows.select_related("payment")}
     for name, (key, number) in named.items():

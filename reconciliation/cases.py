@@ -21,9 +21,10 @@ from ledger.identifiers import MalformedIdentifier, decode
 from ledger.money import Money, UnknownCurrency
 from payments import selectors as payments
 from payments.selectors import PaymentView
+from reconciliation.at_bank import accounts_at_bank, transfers_apart
+from reconciliation.differing import Case, Standing, account_of
 from reconciliation.facts import RepairView
 from reconciliation.models import Discrepancy, OpenItem, Repair, ResolveRule, StatementFile
-from reconciliation.proposals import Case, Standing, account_of
 from reconciliation.states import OUTWARD, DiscrepancyKind, DiscrepancyState, RepairKind, RepairState
 
 _LONGEST_LINE = 2_000
@@ -42,10 +43,16 @@ def cases_of(rows: Sequence[Discrepancy]) -> list[Case]:
     for discrepancy, kind in standing.values_list("discrepancy", "kind"):
         done[discrepancy].add(kind)
     known = _standings(rows)
-    return [_case(row, done[row.pk], known.get(row.pk)) for row in rows]
+    banks, transfers = accounts_at_bank(rows), transfers_apart(rows)
+    return [
+        _case(row, done[row.pk], known.get(row.pk), banks.get(row.pk, ""), transfers.get(row.pk))
+        for row in rows
+    ]
 
 
-def _case(row: Discrepancy, done: set[str], standing: Standing | None) -> Case:
+def _case(
+    row: Discrepancy, done: set[str], standing: Standing | None, bank: str, transfer: Money | None
+) -> Case:
     kind = DiscrepancyKind(row.kind)
     return Case(
         id=row.public_id,
@@ -64,6 +71,8 @@ def _case(row: Discrepancy, done: set[str], standing: Standing | None) -> Case:
         suspended=RepairKind.SUSPENSE in done,
         asked=bool(done & OUTWARD),
         standing=standing,
+        bank=bank,
+        transfer=transfer,
     )
 
 

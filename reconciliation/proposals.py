@@ -1,118 +1,24 @@
 """What can be done about a discrepancy, in words and in entries, before it is done. Pure."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from ledger.facts import Entry
 from ledger.money import Money
+from reconciliation import corrections
+from reconciliation.differing import Case, Proposal, apart, fee_of
 from reconciliation.rows import LineKind, LineState
 from reconciliation.states import DiscrepancyKind, RepairKind, Rest
 
-_BANK = frozenset({DiscrepancyKind.BANK_UNEXPLAINED})
 SUFFIX = {
     RepairKind.POST_FEE: "fee_posted",
     RepairKind.TAKE_BACK_FEE: "fee_taken_back",
     RepairKind.SUSPENSE: "suspense",
     RepairKind.WRITE_OFF: "written_off",
     RepairKind.FORCE_MATCH: "forced",
+    RepairKind.CORRECT: "corrected",
+    RepairKind.CORRECT_PAYOUT: "payout_corrected",
+    RepairKind.CORRECT_DEPOSIT: "deposit_corrected",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What payments know of the movement now. `spare`: its order was paid by another payment, so it may go back."""
-
-    payment: str
-    state: str
-    captured: Money
-    refundable: Money
-    spare: bool
-    refund: str = ""  # ref_…, when the movement is one
-    refund_state: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A discrepancy as far as a decision needs it. Fees are thousandths of a minor unit.
-
-    `ours_counts`: our books have the money, and do not only know that it was asked for. `booked`: a statement told of
-    it, so our books are to agree with theirs; what a provider only answered was never applied. `suspended`: its
-    difference lies in suspense already. `asked`: the provider was asked before.
-    """
-
-    id: str
-    kind: DiscrepancyKind
-    channel: str
-    account: str
-    line_kind: str
-    their_state: str
-    ours: Money
-    ours_counts: bool
-    told: Money | None
-    at_risk: Money
-    fee: int
-    told_fee: int
-    booked: bool
-    suspended: bool
-    asked: bool
-    standing: Standing | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """`words` say what it does; `entries` are all that it posts."""
-
-    kind: RepairKind
-    label: str
-    words: str
-    entries: tuple[Entry, ...] = ()
-
-    @property
-    def moved(self) -> Money | None:
-        """The sum of its debits, in the first currency."""
-        if not self.entries:
-            return None
-        currency = self.entries[0].amount.currency
-        amounts = [entry.amount.minor for entry in self.entries if entry.amount.currency == currency]
-        return Money(sum(minor for minor in amounts if minor > 0), currency)
-
-
-def account_of(kind: DiscrepancyKind, channel: str, named: str = "") -> str:
-    """The account that is to agree with theirs: the bank's for money at the bank, else what the channel owes us."""
-    return named or (f"bank:{channel}" if kind in _BANK else f"receivable:{channel}")
-
-
-def whole(thousandths: int) -> int:
-    """Minor units, half of one away from zero."""
-    sign = -1 if thousandths < 0 else 1
-    return sign * ((abs(thousandths) + 500) // 1000)
-
-
-def apart(case: Case) -> tuple[Money, ...]:
-    """What theirs has beyond ours, by currency: by this the account has to move to agree with them."""
-    if not case.booked or case.kind == DiscrepancyKind.LATE:
-        return ()
-    return tuple(one for one in _sides(case) if one.minor)
-
-
-def _sides(case: Case) -> tuple[Money, ...]:
-    theirs, ours = case.told, case.ours
-    if case.kind == DiscrepancyKind.FEE:
-        return (Money(whole(case.fee) - whole(case.told_fee), ours.currency),)
-    if case.kind in (
-        DiscrepancyKind.MISSING_HERE,
-        DiscrepancyKind.DUPLICATE,
-        DiscrepancyKind.BANK_UNEXPLAINED,
-    ):
-        return (theirs,) if theirs else ()
-    if case.kind == DiscrepancyKind.STATE:
-        counts = case.their_state == LineState.SUCCESS
-        return (*((theirs,) if theirs and counts else ()), *((-ours,) if case.ours_counts else ()))
-    if theirs is None:
-        return (-ours,)
-    if theirs.currency == ours.currency:
-        return (theirs - ours,)
-    return (-ours, theirs)
 
 
 def proposals(case: Case) -> tuple[Proposal, ...]:
@@ -140,11 +46,14 @@ def _kinds(case: Case) -> Iterator[RepairKind]:
         yield RepairKind.ACCEPT
     if case.kind in (DiscrepancyKind.DEPOSIT_MISSING, DiscrepancyKind.MISSING_THERE):
         yield RepairKind.WAIT
-    if books and not case.suspended:
+    yield from corrections.corrections(case)
+    strange = any(one.minor for one in _strange(case))
+    if strange and not case.suspended:
         yield RepairKind.SUSPENSE
     if not case.suspended:
         yield RepairKind.ACCEPT
-    yield RepairKind.WRITE_OFF
+    if strange or not books:
+        yield RepairKind.WRITE_OFF
 
 
 def _total(case: Case) -> int:
@@ -194,13 +103,33 @@ def rest_entries(account: str, channel: str, rest: Rest, difference: Money) -> t
 
 
 def _entries(case: Case, counter: str) -> tuple[Entry, ...]:
-    """From the account that does not agree, or from suspense where the difference lies already."""
-    base = "suspense" if case.suspended else case.account
-    return tuple(entry for one in apart(case) for entry in (Entry(base, one), Entry(counter, -one)))
+    """From the account that does not agree, or from suspense where the difference lies already. What the channel kept
+    of it is a fee, and what a line has of a transfer that we booked is that.
+    """
+    if case.suspended:
+        moved = [(("suspense", one), (counter, -one)) for one in _strange(case)]
+        return tuple(Entry(*side) for sides in moved for side in sides if side[1].minor)
+    found: list[Entry] = []
+    fee = fee_of(case)
+    for one in apart(case):
+        kept = fee if fee and fee.currency == one.currency else Money(0, one.currency)
+        known = case.transfer or Money(0, one.currency)
+        found += [
+            Entry(case.account, one - kept),
+            Entry(f"channel_fees:{case.channel}", kept),
+            Entry("receivable:bank", -known),
+            Entry(counter, known - one),
+        ]
+    return tuple(entry for entry in found if entry.amount.minor)
+
+
+def _strange(case: Case) -> tuple[Money, ...]:
+    """What lies in suspense when all that is known of it was booked as what it is."""
+    return tuple(one - case.transfer if case.transfer else one for one in apart(case))
 
 
 def _sum(case: Case) -> str:
-    return " and ".join(_absolute(one).formatted() for one in apart(case)) or case.at_risk.formatted()
+    return " and ".join(_absolute(one).formatted() for one in _strange(case)) or case.at_risk.formatted()
 
 
 def _absolute(money: Money) -> Money:
@@ -286,4 +215,5 @@ _WRITERS: dict[RepairKind, Callable[[Case], Proposal]] = {
     RepairKind.WAIT: _wait,
     RepairKind.ACCEPT: _accept,
     RepairKind.WRITE_OFF: _write_off,
+    **corrections.WRITERS,
 }

@@ -42,10 +42,15 @@ class RepairKind(StrEnum):
     ACCEPT = "accept"
     WRITE_OFF = "write_off"
     FORCE_MATCH = "force_match"
+    CORRECT = "correct"  # their statement is wrong: the books become as if it had told the truth
+    CORRECT_PAYOUT = "correct_payout"  # the channel's statement of a payout is
+    CORRECT_DEPOSIT = "correct_deposit"  # the bank's statement of a payout's deposit is
 
 
 # What payments and the provider do: it can be repeated, and not be undone here.
 OUTWARD = frozenset({RepairKind.RECORD_CAPTURE, RepairKind.ASK_PROVIDER, RepairKind.REFUND})
+# After these the books stand without what lay in suspense meanwhile.
+CORRECTIONS = frozenset({RepairKind.CORRECT, RepairKind.CORRECT_PAYOUT, RepairKind.CORRECT_DEPOSIT})
 # What a rule may have done: nothing that moves a customer's money.
 BY_RULE = frozenset(
     {

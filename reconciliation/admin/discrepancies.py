@@ -22,10 +22,11 @@ from ledger.money import Money
 from reconciliation.admin import sides
 from reconciliation.admin.showing import APPROVE, DECIDE, KINDS, REPAIRS, VIEW, actor, names, require
 from reconciliation.cases import case_of, cases_of, repairs_of
+from reconciliation.differing import Case, Proposal
 from reconciliation.errors import DiscrepancyNotFound
 from reconciliation.facts import RepairView
 from reconciliation.models import Discrepancy, Repair
-from reconciliation.proposals import Case, Proposal, proposals
+from reconciliation.proposals import proposals
 from reconciliation.selectors import discrepancy as found_by_name
 from reconciliation.services.approve_repair import approve_repair
 from reconciliation.services.force_match import force_match

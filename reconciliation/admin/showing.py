@@ -40,6 +40,9 @@ REPAIRS: dict[str, Any] = {
     RepairKind.ACCEPT: gettext_lazy("Explained"),
     RepairKind.WRITE_OFF: gettext_lazy("Write-off"),
     RepairKind.FORCE_MATCH: gettext_lazy("Put together by hand"),
+    RepairKind.CORRECT: gettext_lazy("Statement corrected"),
+    RepairKind.CORRECT_PAYOUT: gettext_lazy("Payout corrected"),
+    RepairKind.CORRECT_DEPOSIT: gettext_lazy("Deposit corrected"),
 }
 
 

@@ -13,9 +13,10 @@ from ledger.money import Money, UnknownCurrency
 from ledger.selectors import audit_trail
 from reconciliation.admin.showing import fee_text
 from reconciliation.cases import candidates, line_as_it_came
+from reconciliation.differing import Case, Proposal
 from reconciliation.facts import RepairView
 from reconciliation.models import Discrepancy, OpenItem
-from reconciliation.proposals import Case, Proposal, offered
+from reconciliation.proposals import offered
 from reconciliation.states import DiscrepancyKind, Side
 
 # The prefix of what is linked → its page, whether that goes by the bare key, who may see it.

@@ -185,6 +185,11 @@ class Discrepancy(FSMModelMixin, models.Model):
         names = "state investigator write_off_proposed_by closed_by closed_at reason"
         self.save(update_fields=names.split())
 
+    def tell(self, *, ours: int, told: int) -> None:
+        """What both say of it by now; the row must be locked."""
+        self.amount, self.told_amount, self.amount_at_risk = ours, told, abs(ours - told)
+        self.save(update_fields=["amount", "told_amount", "amount_at_risk"])
+
     def must_be_open(self) -> None:
         """Raises `DiscrepancyClosed`."""
         if self.state in CLOSED:

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
@@ -6,11 +6,13 @@ from django.utils import timezone
 
 from ledger.services.post import post
 from reconciliation.cases import case_of
+from reconciliation.differing import Proposal
 from reconciliation.errors import RepairNotOffered
 from reconciliation.models import Discrepancy, Repair
-from reconciliation.proposals import SUFFIX, Proposal, offered
+from reconciliation.proposals import SUFFIX, offered
 from reconciliation.services.join_items import join_items
-from reconciliation.states import DiscrepancyState, RepairKind
+from reconciliation.services.take_back_repair import take_back_repair
+from reconciliation.states import CORRECTIONS, DiscrepancyState, RepairKind
 
 # After these there is still something to find out.
 _LEAVES_OPEN = frozenset({RepairKind.SUSPENSE, RepairKind.WAIT})
@@ -31,11 +33,23 @@ def carry_out_repair(*, row: Discrepancy, repair: Repair) -> None:
     if proposal is None or (proposal.moved and proposal.moved.minor != repair.amount):
         raise RepairNotOffered("It is not as it was when this was proposed: reject it and look again.")
     now = timezone.now()
+    if repair.kind in CORRECTIONS:
+        _take_others_back(row, repair)
     key, posted = _post(row, repair, proposal)
     if repair.kind == RepairKind.WAIT:
         repair.wait_until(timezone.localdate() + timedelta(days=settings.RECONCILIATION_WAIT_DAYS))
     repair.finish(at=now, posting_key=key, posted=posted)
     repair.store()
+    _close(row, repair, now)
+
+
+def _take_others_back(row: Discrepancy, repair: Repair) -> None:
+    """What lies in suspense meanwhile: a correction is all that stays booked."""
+    for standing in row.repairs.standing().exclude(posted=""):
+        take_back_repair(repair=standing, actor=repair.proposed_by, reason=repair.reason)
+
+
+def _close(row: Discrepancy, repair: Repair, now: datetime) -> None:
     closer = repair.approved_by or repair.proposed_by
     if row.state == DiscrepancyState.OPEN:
         row.investigate(actor=repair.proposed_by)

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Max, Min, Sum
+from django.db.models import Max, Min
 from django.utils import timezone
 
 from ledger.facts import Entry
@@ -15,9 +15,11 @@ from ledger.services.post import post
 from payments.booked import BookedTransfer, transfers_behind
 from payments.channels.bank.references import references_in
 from reconciliation.archive import BANK
+from reconciliation.at_bank import explained_before, repaired_before
 from reconciliation.models import BankLine, Deposit, Discrepancy, Settlement, StatementRun
 from reconciliation.rules import Came, Expected, Found, deposits
 from reconciliation.services.report_deposits import report_deposits
+from reconciliation.services.take_outdated_back import take_outdated_back
 from reconciliation.states import CLOSED, BankLineState, DiscrepancyKind, Explanation, RunState
 
 # Any fixed number: two workers must not explain one line by two things.
@@ -47,6 +49,8 @@ def explain_deposits() -> Explained:
         for currency in sorted({line.currency for line in left}):
             _explain_payouts(currency, [line for line in left if line.currency == currency])
         left = [line for line in left if line.state == BankLineState.OPEN]
+        arrived = [line.pk for line in lines if line.state == BankLineState.EXPLAINED]
+        take_outdated_back(arrived=arrived)
         reported = report_deposits(
             lines=left, movements=movements, now=timezone.now(), seen_until=_seen_until()
         )
@@ -94,10 +98,12 @@ def _explain_transfers(lines: Sequence[BankLine]) -> dict[UUID, str]:
     for line in lines:
         if (name := named.get(line.pk, "")) in booked:
             groups[name].append(line)
-    before = _explained_before({booked[name].movement for name in groups})
+    movements = {booked[name].movement for name in groups}
+    before, repaired = explained_before(movements), repaired_before(movements)
     for name, some in groups.items():
         transfer = booked[name]
-        came = before.get(transfer.movement, 0) + sum(line.amount for line in some)
+        came = before.get(transfer.movement, 0) + repaired.get(transfer.movement, 0)
+        came += sum(line.amount for line in some)
         if came == transfer.amount and all(line.currency == transfer.currency for line in some):
             for line in some:
                 _post_transfer(line, transfer)
@@ -116,11 +122,6 @@ def _sorted_out(names: Iterable[str]) -> tuple[set[str], set[str]]:
     every = set(names)
     refunds = {name for name in every if name.startswith("ref_")}
     return every - refunds, refunds
-
-
-def _explained_before(movements: set[str]) -> dict[str, int]:
-    rows = BankLine.objects.filter(movement__in=movements, state=BankLineState.EXPLAINED).order_by()
-    return dict(rows.values_list("movement").annotate(Sum("amount")))
 
 
 def _post_transfer(line: BankLine, transfer: BookedTransfer) -> None:

@@ -10,9 +10,10 @@ from payments.services.ask_provider import ask_provider
 from payments.services.request_refund import request_refund
 from payments.states import RefundState
 from reconciliation.cases import case_of
+from reconciliation.differing import Case
 from reconciliation.errors import RepairNotOffered
 from reconciliation.models import Discrepancy, OpenItem, Repair
-from reconciliation.proposals import Case, settled
+from reconciliation.proposals import settled
 from reconciliation.services.take_back_repair import take_back_repair
 from reconciliation.states import CLOSED, DiscrepancyState, RepairKind, RepairState
 

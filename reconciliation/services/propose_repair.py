@@ -4,9 +4,10 @@ from django.db import connection
 from ledger import audit
 from ledger.money import Money
 from reconciliation.cases import case_of
+from reconciliation.differing import Proposal
 from reconciliation.errors import RepairNotOffered, RepairUnderWay
 from reconciliation.models import Discrepancy, Repair, ResolveRule
-from reconciliation.proposals import Proposal, offered
+from reconciliation.proposals import offered
 from reconciliation.states import OUTWARD, RepairKind, RepairState
 
 # A write-off is closed by two people whatever its sum: the table of discrepancies insists.

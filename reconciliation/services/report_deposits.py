@@ -3,12 +3,13 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Exists, OuterRef, Q
 
 from payments.channels import registry
 from reconciliation.archive import BANK
 from reconciliation.models import BankLine, Discrepancy, Settlement
 from reconciliation.services.explain_discrepancies import explain_discrepancies
-from reconciliation.states import DiscrepancyKind, DiscrepancyState
+from reconciliation.states import CLOSED, DiscrepancyKind
 
 # Where the bank's statements are brought by hand, or not at all.
 _PATIENCE = timedelta(days=3)
@@ -98,12 +99,14 @@ def _about(row: Settlement, kind: DiscrepancyKind, told: int, told_currency: str
 
 
 def _write(found: Iterable[Discrepancy]) -> int:
-    """Each once, whatever became of it; what is open is told as it stands now."""
-    rows = {(row.subject, row.kind, row.file_id, row.line): row for row in found}
-    known = Discrepancy.objects.filter(kind__in=_KINDS, subject__in={row.subject for row in rows.values()})
-    for old in known:
-        row = rows.pop((old.subject, old.kind, old.file_id, old.line), None)
-        if row and old.state == DiscrepancyState.OPEN and row.told_amount != old.told_amount:
+    """Each once, whatever people made of it; what is open is told as it stands now."""
+    rows = {_key(row): row for row in found}
+    subjects = {row.subject for row in rows.values()}
+    known = Discrepancy.objects.filter(kind__in=_KINDS, subject__in=subjects, file__isnull=False)
+    known.filter(pk__in=[old.pk for old in known if _key(old) in rows]).unexplained_again()
+    for old in known.all():
+        row = rows.pop(_key(old), None)
+        if row and old.state not in CLOSED and row.told_amount != old.told_amount:
             Discrepancy.objects.filter(pk=old.pk).update(
                 told_amount=row.told_amount, amount_at_risk=row.amount_at_risk
             )
@@ -112,13 +115,20 @@ def _write(found: Iterable[Discrepancy]) -> int:
 
 
 def _close_explained(found: Iterable[Discrepancy]) -> None:
-    standing = {(row.subject, row.kind, row.file_id, row.line) for row in found}
+    standing = {_key(row) for row in found}
     reported = Discrepancy.objects.filter(kind__in=_KINDS, file__isnull=False).unclosed()
+    # What lies in suspense is told no more, and explained by nothing.
+    line = BankLine.objects.filter(file=OuterRef("file"), line=OuterRef("line"))
+    lies = Q(kind=DiscrepancyKind.BANK_UNEXPLAINED.value) & Q(Exists(line.unexplained()))
     gone = [
         row.pk
-        for row in reported.only("subject", "kind", "file", "line")
-        if (row.subject, row.kind, row.file_id, row.line) not in standing
+        for row in reported.exclude(lies).only("subject", "kind", "file", "line")
+        if _key(row) not in standing
     ]
     explain_discrepancies(
         rows=Discrepancy.objects.filter(pk__in=gone), reason="Explained by what the statements say by now"
     )
+
+
+def _key(row: Discrepancy) -> tuple[str, str, UUID | None, int]:
+    return row.subject, row.kind, row.file_id, row.line

@@ -38,6 +38,7 @@ class Ours:
     state: str = "SUCCEEDED"
     currency: str = "CNY"
     theirs: str = ""
+    channel: str = "wechat"
 
     @property
     def att(self) -> str:
@@ -56,8 +57,8 @@ def pay(amount: int = 10_000, **more: Any) -> Ours:
         reference=f"ord_{ours.key.hex[-20:]}",
         business_key=ours.key.hex,
         state=ours.state,
-        method="wechat_pay",
-        channel="wechat",
+        method="bank_transfer" if ours.channel == "bank" else "wechat_pay",
+        channel=ours.channel,
         currency=ours.currency,
         amount=amount,
         amount_captured=amount if taken else 0,
@@ -96,7 +97,7 @@ def _attempt(ours: Ours, key: UUID, kind: str, number: int, amount: int, brought
         kind=kind,
         sequence=number,
         state=ours.state,
-        channel="wechat",
+        channel=ours.channel,
         channel_reference=theirs,
         currency=ours.currency,
         amount=amount,

@@ -137,6 +137,23 @@ def test_two_sides_are_put_together_by_hand(fay: Client) -> None:
     assert balances() == {"receivable:wechat": 10, "channel_fees:wechat": -10}
 
 
+def test_a_wrong_statement_is_corrected_with_its_entries_shown_before(fay: Client, max_: Client) -> None:
+    facts = {"account": "in_transit:wechat", "bank": "bank:main"}
+    row = difference(K.DEPOSIT_AMOUNT, ours=40_000, told=20_000, line_kind="payout", ours_facts=facts)
+    post(fay, row, "take_up")
+    page = fay.get(f"{QUEUE}{row.public_id}/").text
+    offer = page[page.index('data-testid="offer-correct_payout"') :]
+    for told in ("take the rest back", "in_transit:wechat", "receivable:wechat", "CN¥200.00"):
+        assert told in offer, told
+    assert "second person has to approve" in post(fay, row, "correct_payout")
+    assert balances() == {}
+    page = post(max_, row, "approve", repair=Repair.objects.get().public_id)
+    assert "Payout corrected" in page
+    assert balances() == {"in_transit:wechat": -20_000, "receivable:wechat": 20_000}
+    assert "Taken back" in post(fay, row, "undo", repair=Repair.objects.get().public_id)
+    assert balances() == {}
+
+
 def test_who_may_only_look_moves_nothing(fay: Client) -> None:
     row = missing_here(4_000)
     post(fay, row, "take_up")

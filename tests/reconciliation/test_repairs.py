@@ -14,6 +14,7 @@ from ledger.money import Money
 from ledger.selectors import audit_trail, transaction, trial_balance
 from reconciliation import invariants
 from reconciliation.cases import case_of, line_as_it_came, repairs_of
+from reconciliation.differing import apart
 from reconciliation.errors import (
     DiscrepancyClosed,
     NotUnderInvestigation,
@@ -28,7 +29,7 @@ from reconciliation.errors import (
 from reconciliation.facts import RepairView
 from reconciliation.models import Discrepancy, Repair
 from reconciliation.models.discrepancy import DiscrepancyQuerySet
-from reconciliation.proposals import apart, proposals
+from reconciliation.proposals import proposals
 from reconciliation.services.approve_repair import approve_repair
 from reconciliation.services.investigate import investigate
 from reconciliation.services.reject_repair import reject_repair

@@ -1,87 +1,34 @@
 """Fees, corrections, deposits and crashes, with the bills of a channel and a bank's CSV brought by hand."""
 
 import io
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import transaction
 
-from ledger import selectors as ledger
-from ledger.identifiers import new_key
 from ledger.postings import transactions_by_key
 from reconciliation import bank_invariants
 from reconciliation.models import BankLine, BankMapping, Discrepancy, Settlement, StatementFile
-from reconciliation.rows import Line
 from reconciliation.rules import Came, Expected, deposits, rounded
-from reconciliation.runs import payout_terms
 from reconciliation.services import settle_statement as settling
-from reconciliation.services.announce_payouts import announce_payouts
 from reconciliation.services.explain_deposits import explain_deposits
 from reconciliation.services.post_fees import post_fees
 from reconciliation.services.process_statement import process_statement
-from reconciliation.services.receive_statement import receive_statement
 from reconciliation.services.settle_statement import settle_statement
-from reconciliation.states import StatementSource
+from tests.reconciliation.bank_files import HEADER, account, balance, bank_file, payout
 from tests.reconciliation.operators import person
 from tests.reconciliation.statements import DAY, bring, match, pay
 from tests.reconciliation.wechat_bill import NOON, paid
 
+__all__ = ["account"]
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGES = "/console/reconciliation/"
-_HEADER = "booked,what,amount,id\n"
 
 
 @pytest.fixture(autouse=True)
 def _mchid(settings: Any) -> None:
     settings.WECHAT = {**settings.WECHAT, "mchid": "1900000001"}
-
-
-@pytest.fixture
-def account() -> BankMapping:
-    columns = {"date": "booked", "amount": "amount", "text": ["what"], "their_reference": "id"}
-    return BankMapping.objects.create(
-        name="main", account="DE001", currency="CNY", format="csv", columns=columns, saved_by="user:1"
-    )
-
-
-def balance(account: str) -> int:
-    return ledger.balance(account, "CNY").minor
-
-
-def bank_file(*rows: str, day: date = DAY) -> str:
-    """What the bank says of the day, settled."""
-    text = _HEADER + "".join(f"{day},{row}\n" for row in rows)
-    view = receive_statement(
-        channel="bank:main",
-        kind="csv",
-        day=day,
-        name="bank.csv",
-        content=io.BytesIO(text.encode()),
-        source=StatementSource.COMMAND,
-        actor="user:1",
-    )
-    process_statement(file=view.id)
-    return view.id
-
-
-def payout(net: int, *, group: str = "", day: date = DAY) -> Settlement:
-    """It is announced, and on its way in the books."""
-    group = group or f"PAYOUT{new_key().hex[-12:]}"
-    file = StatementFile.objects.get_or_create(
-        channel="wechat",
-        kind="fundflow",
-        day_on=day,
-        sha256="0" * 64,
-        defaults={"source": "command", "name": "x", "size": 0, "brought_by": "user:1"},
-    )[0]
-    terms = payout_terms("wechat")
-    assert terms is not None
-    line = Line(1, "payout", "", "", group, group, -net, 0, "CNY", NOON, "success", "")
-    with transaction.atomic():
-        announce_payouts(file=file, terms=terms, lines=[line])
-    return Settlement.objects.get(grp=group)
 
 
 def discrepancies() -> list[tuple[str, str, int]]:
@@ -253,7 +200,7 @@ def test_an_account_is_tried_saved_and_used_in_the_console(monkeypatch: Any) -> 
         "text": "what",
         "column_their_reference": "id",
     }
-    text = f"{_HEADER}{DAY},=1+1,12.50,b1\n".encode()
+    text = f"{HEADER}{DAY},=1+1,12.50,b1\n".encode()
     shown = client.post(
         f"{PAGES}bank-accounts/", {**told, "do": "preview", "file": io.BytesIO(text)}, follow=True
     )
