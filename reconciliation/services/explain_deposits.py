@@ -19,6 +19,7 @@ from reconciliation.at_bank import explained_before, repaired_before
 from reconciliation.models import BankLine, Deposit, Discrepancy, Settlement, StatementRun
 from reconciliation.rules import Came, Expected, Found, deposits
 from reconciliation.services.report_deposits import report_deposits
+from reconciliation.services.report_missing_transfers import report_missing_transfers
 from reconciliation.services.take_outdated_back import take_outdated_back
 from reconciliation.states import CLOSED, BankLineState, DiscrepancyKind, Explanation, RunState
 
@@ -35,8 +36,8 @@ class Explained(NamedTuple):
 
 def explain_deposits() -> Explained:
     """This will find what each open line of the bank's is, and post it: a customer's transfer or our refund of one, or
-    payouts that arrived. What stays open, and payouts that should have arrived, become discrepancies; those that are
-    explained by now are closed.
+    payouts that arrived. What stays open, and payouts and transfers that should have arrived, become discrepancies;
+    those that are explained by now are closed.
 
     A line that could be two things stays open. Owns its transaction; one caller at a time; locks lines, then payouts.
     """
@@ -51,9 +52,9 @@ def explain_deposits() -> Explained:
         left = [line for line in left if line.state == BankLineState.OPEN]
         arrived = [line.pk for line in lines if line.state == BankLineState.EXPLAINED]
         take_outdated_back(arrived=arrived)
-        reported = report_deposits(
-            lines=left, movements=movements, now=timezone.now(), seen_until=_seen_until()
-        )
+        seen = _seen_until()
+        reported = report_deposits(lines=left, movements=movements, now=timezone.now(), seen_until=seen)
+        reported += report_missing_transfers(arrived=arrived, seen_until=seen)
         return Explained(len(lines) - len(left), reported)
 
 

@@ -26,7 +26,7 @@ from reconciliation.states import DiscrepancyKind as K
 from tests.ledger.books import tamper
 from tests.reconciliation.bank_files import account, bank_file, payout
 from tests.reconciliation.differences import difference, missing_here, missing_there, statement
-from tests.reconciliation.statements import DAY, Ours, pay
+from tests.reconciliation.statements import DAY, Ours, pay, refund
 from tests.reconciliation.wechat_bill import NOON
 
 __all__ = ["account"]
@@ -197,6 +197,53 @@ def test_a_transfer_that_the_bank_told_twice_arrived_once(account: Any) -> None:
     explain_deposits()
     assert balances() == books(bank=5_000, paid=-5_000)
     assert findings() == []
+
+
+def test_a_transfer_that_the_bank_lacks_is_missing_until_a_later_file_has_it(account: Any) -> None:
+    ours, other = transfer(5_000), transfer(700)
+    days = [DAY + timedelta(days=number) for number in range(4)]
+    bank_file(f"{quoted(other)},7.00,b1")
+    bank_file("charge,-1.00,b2", day=days[1])
+    assert not Discrepancy.objects.filter(kind=K.MISSING_THERE.value).exists()
+    bank_file("charge,-1.00,b3", day=days[2])
+    row = only(K.MISSING_THERE)
+    assert (row.channel, row.subject, row.amount_at_risk) == ("bank", ours.att, 5_000)
+    assert (row.file.day_on if row.file else None, row.line_kind) == (DAY, "payment")
+    assert explain_deposits().reported == 0
+    do(row, "correct")
+    assert balances() == books(bank=5_700, paid=-5_700)
+    bank_file(f"{quoted(ours)},50.00,b4", day=days[3])
+    row.refresh_from_db()
+    assert (row.state, row.closed_by) == ("RESOLVED", "system")
+    assert [repair.state for repair in row.repairs.all()] == ["UNDONE"]
+    assert balances() == books(bank=5_700, paid=-5_700)
+    # The bank takes that line back: it is missing again.
+    bank_file("charge,-1.00,b5", day=days[3])
+    row.refresh_from_db()
+    assert (row.state, balances()) == ("OPEN", books(bank=700, transfers=5_000, paid=-5_700))
+    assert Discrepancy.objects.filter(kind=K.MISSING_THERE.value).count() == 1
+    assert findings() == []
+
+
+def test_a_refund_that_the_bank_lacks_is_missing(account: Any) -> None:
+    ours = transfer(5_000)
+    back = refund(ours, 2_000)
+    bank_file(f"{quoted(ours)},50.00,b1")
+    bank_file("charge,-1.00,b2", day=DAY + timedelta(days=2))
+    row = only(K.MISSING_THERE)
+    assert (row.subject, row.amount, row.line_kind) == (back, -2_000, "refund")
+    do(row, "correct")
+    # The refund is in the tables only: its own posting would make the transfers even.
+    assert balances() == books(bank=3_000, transfers=2_000, paid=-5_000)
+
+
+def test_a_transfer_whose_line_is_looked_at_is_not_missing_besides(account: Any) -> None:
+    ours = transfer(5_000)
+    bank_file(f"{quoted(ours)},51.00,b1")
+    bank_file("charge,-1.00,b2", day=DAY + timedelta(days=3))
+    assert not Discrepancy.objects.filter(kind=K.MISSING_THERE.value).exists()
+    do(Discrepancy.objects.get(subject=ours.att), "accept")
+    assert explain_deposits().reported == 0
 
 
 def test_money_that_the_bank_invented_leaves_nothing_behind(account: Any) -> None:
