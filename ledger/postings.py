@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import CharField, Count, F, Func, Q, Sum, Value
+from django.db.models import CharField, Count, Exists, F, Func, OuterRef, Q, Sum, Value
 
 from ledger.facts import TransactionView
 from ledger.identifiers import encode
@@ -14,12 +14,14 @@ from ledger.models import Entry, Transaction
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
     """What the postings of one sort came to on an account: keys begin with `prefix` ("pay", "stm") and go on with
-    `word` ("capture", "settled"). Minor units, debits positive."""
+    `word` ("capture", "settled"). `reversed`: it reverses others; `undone`: others reverse it. Minor units, debits
+    positive."""
 
     currency: str
     prefix: str
     word: str
     reversed: bool
+    undone: bool
     count: int
     amount: int
 
@@ -51,14 +53,23 @@ def moved_between(account: str, begin: datetime, end: datetime) -> list[Moved]:
             prefix=_part(key, "_", 1),
             word=_part(key, ":", 2),
             is_reversed=Q(transaction__reverses__isnull=False),
+            is_undone=Exists(Transaction.objects.filter(reverses=OuterRef("transaction"))),
         )
         .order_by()
-        .values_list("currency", "prefix", "word", "is_reversed")
+        .values_list("currency", "prefix", "word", "is_reversed", "is_undone")
         .annotate(Count("id"), Sum("amount"))
     )
     return [
-        Moved(currency=currency, prefix=prefix, word=word, reversed=back, count=count, amount=int(amount))
-        for currency, prefix, word, back, count, amount in rows
+        Moved(
+            currency=currency,
+            prefix=prefix,
+            word=word,
+            reversed=back,
+            undone=undone,
+            count=count,
+            amount=int(amount),
+        )
+        for currency, prefix, word, back, undone, count, amount in rows
     ]
 
 

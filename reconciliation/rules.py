@@ -72,8 +72,13 @@ def rounded(thousandths: int) -> int:
     return whole if thousandths >= 0 else -whole
 
 
+def keeps_fee(line: Line) -> bool:
+    """Whether the channel kept something of it, or gave it back, whosever it is."""
+    return bool(line.fee) and line.kind in _CHARGED and line.state != LineState.FAILED.value
+
+
 def has_fee(line: Line) -> bool:
-    return bool(line.fee) and is_charged(line)
+    return keeps_fee(line) and is_charged(line)
 
 
 def is_charged(line: Line) -> bool:

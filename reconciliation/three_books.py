@@ -8,23 +8,26 @@ from typing import Final
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, F, Q, Sum
 
 from ledger.money import Money
 from ledger.postings import moved_between
 from ledger.selectors import balance
 from payments.movements import MOVEMENTS
+from reconciliation.at_bank import PAYOUT_KINDS
+from reconciliation.fees_apart import fees_apart
 from reconciliation.models import (
     Deposit,
     Discrepancy,
     OpenItem,
     OrderTotal,
+    Repair,
     Settlement,
     StatementFile,
     StatementTotal,
 )
 from reconciliation.rules import rounded
-from reconciliation.states import CLOSED, SettlementState, TotalPart
+from reconciliation.states import SettlementState, TotalPart
 from reconciliation.terms import terms_of
 
 # What a posting's business key says that it was: prefix and word → the kind of movement.
@@ -42,6 +45,8 @@ _POSTED: Final = {
     ("stm", "deposit"): "deposit",
 }
 _REPAIR, _OTHER = "repair", "other"
+# What a corrected statement has posted anew: the reversal is of the day on which it came.
+_SETTLED: Final = ("fee", "payout")
 _ORDER: Final = (
     *("payment", "refund", "refund_returned", "dispute", "dispute_won", "dispute_fee", "fee", "payout"),
     *("deposit", _REPAIR, _OTHER),
@@ -119,6 +124,9 @@ def day_reports(channel: str, day: date) -> list[DayReport]:
     if file is not None:
         _read_statement(books, file)
         _read_orders(books, file)
+        for apart in fees_apart(file, begin, end):
+            told = NamedDifference("statement_ledger", f"{apart.why}:fee", apart.rows, apart.amount)
+            books[apart.currency].named.append(told)
     return [
         _report(channel, currency, day, file, books[currency], (begin, end)) for currency in sorted(books)
     ]
@@ -147,8 +155,14 @@ def _read_ledger(books: dict[str, _Books], channel: str, begin: datetime, end: d
         kind = _POSTED.get((moved.prefix, moved.word), _REPAIR if moved.prefix == "dis" else _OTHER)
         if kind == "refund" and moved.reversed:
             kind = "refund_returned"
-        row = books[moved.currency].row(kind)
+        elif kind in _SETTLED and moved.reversed:
+            kind = _REPAIR
+        book = books[moved.currency]
+        row = book.row(kind)
         row.ledger = (row.ledger or 0) + moved.amount
+        if kind in _SETTLED and moved.undone:
+            told = NamedDifference("statement_ledger", f"undone:{kind}", moved.count, -moved.amount)
+            book.named.append(told)
 
 
 def _read_payouts(books: dict[str, _Books], channel: str, day: date) -> None:
@@ -200,7 +214,6 @@ def _report(
     book: _Books,
     window: tuple[datetime, datetime],
 ) -> DayReport:
-    named = [*book.named, *_waiting(file, currency)]
     carried = _carried(channel, currency, day)
     return DayReport(
         channel=channel,
@@ -208,7 +221,7 @@ def _report(
         day=day,
         is_here=file is not None,
         rows=tuple(book.rows[kind] for kind in _ORDER if kind in book.rows),
-        differences=tuple(named),
+        differences=tuple(book.named),
         unexplained=tuple(_unexplained(book, file is not None)),
         owed=_span(f"receivable:{channel}", currency, window),
         in_transit=_transit(channel, currency, day),
@@ -217,14 +230,6 @@ def _report(
         lines=file.rows if file else 0,
         matched=file.matched if file else 0,
     )
-
-
-def _waiting(file: StatementFile | None, currency: str) -> Iterable[NamedDifference]:
-    """Fees that differ from the tariff: the ledger has what the tariff says until somebody decides."""
-    found = Discrepancy.objects.filter(file=file, currency=currency, kind="fee") if file else []
-    for row in found:
-        if row.state not in CLOSED:
-            yield NamedDifference("statement_ledger", "fee", 1, rounded(row.fee) - rounded(row.told_fee))
 
 
 def _unexplained(book: _Books, is_here: bool) -> Iterable[NamedDifference]:
@@ -239,6 +244,9 @@ def _unexplained(book: _Books, is_here: bool) -> Iterable[NamedDifference]:
         if is_here and kind in ("payment", "refund", "refund_returned", "dispute", "dispute_won"):
             named = _named(book, "payments_statement", kind)
             yield from _left("payments_statement", kind, (row.statement or 0) - (row.payments or 0) - named)
+        if is_here and kind in _SETTLED:
+            named = _named(book, "statement_ledger", kind)
+            yield from _left("statement_ledger", kind, (row.statement or 0) - (row.ledger or 0) - named)
         if kind in ("payment", "refund", "refund_returned", "dispute", "dispute_won"):
             yield from _left("payments_ledger", kind, (row.ledger or 0) - (row.payments or 0))
 
@@ -271,7 +279,22 @@ def _transit(channel: str, currency: str, day: date) -> tuple[Money, Money]:
         return Money(int(total - (came.aggregate(sum=Sum("amount"))["sum"] or 0)), currency)
 
     before = until(Q(paid_on__lt=day), Q(bank_line__booked_on__lt=day))
-    return before, until(Q(paid_on__lte=day), Q(bank_line__booked_on__lte=day))
+    after = until(Q(paid_on__lte=day), Q(bank_line__booked_on__lte=day))
+    return before + _repaired(channel, currency, "lt", day), after + _repaired(channel, currency, "lte", day)
+
+
+def _repaired(channel: str, currency: str, limit: str, day: date) -> Money:
+    """What repairs took off payouts that did not arrive as told, or put to them: it is on its way no more."""
+    posted = Repair.objects.standing().exclude(posted="").values("discrepancy")
+    rows = Discrepancy.objects.filter(
+        **{f"ours__paid_on__{limit}": day.isoformat()},
+        kind__in=PAYOUT_KINDS,
+        channel=channel,
+        currency=currency,
+        pk__in=posted,
+    )
+    apart = rows.aggregate(sum=Sum(F("told_amount") - F("amount")))["sum"] or 0
+    return Money(int(apart), currency)
 
 
 def _carried(channel: str, currency: str, day: date) -> tuple[int, int]:

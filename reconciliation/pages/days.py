@@ -47,6 +47,8 @@ WHY: Final[dict[str, Any]] = {
     "differs": gettext_lazy("it differs"),
     "other_day": gettext_lazy("of another day of ours"),
     "elsewhere": gettext_lazy("on the statement of another day"),
+    "fee": gettext_lazy("another fee than the tariff's"),
+    "undone": gettext_lazy("corrected later"),
     "paid_not_ordered": gettext_lazy("paid, and no order"),
     "cancelled_not_refunded": gettext_lazy("the order was cancelled"),
     "surplus_not_refunded": gettext_lazy("the order was paid twice"),

@@ -1,5 +1,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
@@ -15,7 +16,7 @@ from reconciliation.errors import StatementNotMatched
 from reconciliation.facts import Settled
 from reconciliation.models import StatementFile
 from reconciliation.rows import Line, LineKind
-from reconciliation.rules import PayoutTerms, fee_entries, has_fee, rounded
+from reconciliation.rules import PayoutTerms, fee_entries, keeps_fee, rounded
 from reconciliation.runs import payout_terms
 from reconciliation.services.announce_payouts import announce_payouts
 from reconciliation.services.count_orders import count_orders
@@ -24,6 +25,7 @@ from reconciliation.services.post_fees import post_fees
 from reconciliation.services.take_bank_lines import take_bank_lines
 from reconciliation.services.tell_payout_parts import tell_payout_parts
 from reconciliation.states import StatementState
+from reconciliation.terms import terms_of
 
 _BATCH: Final = 2000
 
@@ -133,7 +135,7 @@ def _gather(read: _Read, batch: Sequence[Line], version: int) -> None:
             read.payouts.append(line)
         elif line.kind == LineKind.FEE and not (line.reference or line.parent):
             read.charges.append(line)
-        elif has_fee(line):
+        elif keeps_fee(line):
             sums = read.rounding.setdefault(line.currency, [0, 0])
             sums[0] += line.fee
             sums[1] += rounded(line.fee)
@@ -166,6 +168,7 @@ def _post_charges(file: StatementFile, read: _Read) -> None:
             reference=file.public_id,
             description=f"What rounding the fees of {file.channel} left over",
             entries=entries,
+            happened_at=terms_of(file.channel).window(file.day_on)[1] - timedelta(seconds=1),
         )
 
 
