@@ -37,7 +37,7 @@ def fetch_statement(*, run: str, tell: Callable[[str], None] | None = None) -> R
     with _claimed(row) as mine:
         if not mine:
             raise RunUnderWay(f"{row} is being fetched by another worker")
-        row.refresh_from_db()
+        row = StatementRun.objects.get(pk=row.pk)
         if row.state != RunState.DUE:
             return run_view(row, timezone.now())
         return _fetch(row, tell or (lambda words: None))
@@ -102,7 +102,7 @@ def _taken_in(statement: Statement) -> StatementFile:
 
 
 def _done(row: StatementRun, file: StatementFile, statement: Statement) -> None:
-    file.refresh_from_db()
+    file = StatementFile.objects.get(pk=file.pk)
     row.file = file
     if file.state == StatementState.REFUSED:
         row.give_up(file.refusal_detail)

@@ -21,5 +21,4 @@ def process_statement(*, file: str, actor: str = "system") -> tuple[StatementVie
     explained = OpenItem.objects.filter(cleared_file=row, side=Side.THEIRS, file__state__in=LIVE)
     for key in explained.exclude(file=row).order_by().values_list("file", flat=True).distinct():
         settle_statement(file=StatementFile.objects.get(pk=key).public_id)
-    row.refresh_from_db()
-    return statement_view(row), settled
+    return statement_view(StatementFile.objects.get(pk=row.pk)), settled

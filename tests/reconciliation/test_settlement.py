@@ -17,6 +17,7 @@ from reconciliation.tasks import fetch_due_statements
 from reconciliation.three_books import day_reports
 from tests.channels.world import Sandbox, running_sandbox
 from tests.payments.conftest import Till, credentials, till
+from tests.payments.test_unionpay_and_ecny import pays_there
 from tests.reconciliation.operators import person
 
 __all__ = ["credentials", "till"]
@@ -139,3 +140,29 @@ def _running_again_changes_nothing(day: date) -> None:
     StatementRun.objects.all().delete()
     StatementRun.objects.expect("stripe", "payouts", {day: datetime.now(BEIJING)})
     assert fetch_due_statements() >= 1
+
+
+def test_what_a_day_came_to_is_paid_out_without_being_listed_and_is_found_at_the_bank(till: Till) -> None:
+    day = today(till.sandbox)
+    by_page, by_code = till.pay("unionpay", fen=20_000), till.pay("e_cny", fen=30_000)
+    pays_there(by_page)
+    till.customer(by_code, "pay")
+    for payment in (by_page, by_code):
+        till.wait_for(payment, "SUCCEEDED")
+    next_days(till.sandbox, 4)
+    for channel, days in (("unionpay", 1), ("ecny", 1), ("bank", 3)):
+        _, summary = reconcile(channel=channel, since=day, until=day + timedelta(days=days))
+        assert (summary["not_ready"], summary["failed"]) == (0, 0)
+    assert not Discrepancy.objects.exists()
+    paid = Settlement.objects.order_by("channel").values_list("channel", "state", "net_amount", "posting")
+    assert [row[:3] for row in paid] == [("ecny", "DEPOSITED", 30_000), ("unionpay", "DEPOSITED", 19_880)]
+    assert all(":settled:" in row[3] for row in paid)
+    assert set(BankLine.objects.values_list("how", "amount")) == {
+        ("reference", 30_000),
+        ("reference", 19_880),
+    }
+    assert balances() == {"bank": 49_880, "channel_fees:unionpay": 120, "customer_prepayments": -50_000}
+    for channel in ("unionpay", "ecny"):
+        reports = [one for number in (0, 1) for one in day_reports(channel, day + timedelta(days=number))]
+        assert [one.unexplained for one in reports if one.rows] == [()]
+    assert findings() == []
