@@ -1,31 +1,25 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
 from django.utils import timezone
 
-from ledger.facts import Entry
-from ledger.money import Money
-from ledger.postings import transactions_by_key
-from ledger.services.post import post
-from ledger.services.reverse import reverse
 from reconciliation.archive import batches_of, is_bank, named_batches_of
 from reconciliation.errors import StatementNotMatched
 from reconciliation.facts import Settled
 from reconciliation.models import StatementFile
 from reconciliation.rows import Line, LineKind
-from reconciliation.rules import PayoutTerms, fee_entries, keeps_fee, rounded
+from reconciliation.rules import PayoutTerms, keeps_fee, rounded
 from reconciliation.runs import payout_terms
 from reconciliation.services.announce_payouts import announce_payouts
 from reconciliation.services.count_orders import count_orders
 from reconciliation.services.explain_deposits import explain_deposits
+from reconciliation.services.post_charges import post_charges
 from reconciliation.services.post_fees import post_fees
 from reconciliation.services.take_bank_lines import take_bank_lines
 from reconciliation.services.tell_payout_parts import tell_payout_parts
 from reconciliation.states import StatementState
-from reconciliation.terms import terms_of
 
 _BATCH: Final = 2000
 
@@ -99,7 +93,8 @@ def _settle_channel(row: StatementFile) -> int:
     read = _read(row, terms, version)
     with transaction.atomic(durable=True):
         live = _live(row)
-        _post_charges(live, read)
+        left = {currency: rounded(exact) - whole for currency, (exact, whole) in read.rounding.items()}
+        post_charges(file=live, lines=read.charges, rounding=left)
         if terms.payouts in (row.kind, ""):
             announce_payouts(file=live, terms=terms, lines=read.payouts)
     return read.fees
@@ -141,43 +136,3 @@ def _gather(read: _Read, batch: Sequence[Line], version: int) -> None:
             sums[1] += rounded(line.fee)
         if version > 1 and line.reference:
             read.references.add(line.reference)
-
-
-def _post_charges(file: StatementFile, read: _Read) -> None:
-    """Fees of no movement line by line, and on one line what the rounding of all the others left over."""
-    if file.supersedes is not None:
-        _take_back_charges(file)
-    for line in read.charges:
-        amount = Money(rounded(line.fee) - line.amount, line.currency)
-        if amount.minor:
-            post(
-                business_key=f"{file.public_id}:fee:{line.number}",
-                reference=file.public_id,
-                description=f"Charged by {file.channel}: {line.text or line.their_reference}"[:300],
-                entries=fee_entries(file.channel, amount),
-                happened_at=line.happened_at,
-            )
-    left = {currency: rounded(exact) - whole for currency, (exact, whole) in read.rounding.items()}
-    entries: list[Entry] = []
-    for currency, minor in sorted(left.items()):
-        if minor:
-            entries += fee_entries(file.channel, Money(minor, currency))
-    if entries:
-        post(
-            business_key=f"{file.public_id}:fee_rounding",
-            reference=file.public_id,
-            description=f"What rounding the fees of {file.channel} left over",
-            entries=entries,
-            happened_at=terms_of(file.channel).window(file.day_on)[1] - timedelta(seconds=1),
-        )
-
-
-def _take_back_charges(file: StatementFile) -> None:
-    """Of the file that this one corrects: its charges are few, and posted anew under this one's name."""
-    old = file.supersedes
-    assert old is not None
-    charged = [line for batch in batches_of(old, _BATCH) for line in batch if line.kind == LineKind.FEE]
-    keys = [f"{old.public_id}:fee:{line.number}" for line in charged]
-    keys.append(f"{old.public_id}:fee_rounding")
-    for key, view in transactions_by_key(keys).items():
-        reverse(business_key=f"{key}:undone", of=view.id, reason="Corrected by the channel")

@@ -1,22 +1,29 @@
 """Fees, corrections, deposits and crashes, with the bills of a channel and a bank's CSV brought by hand."""
 
 import io
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import transaction
 
+from ledger import selectors as ledger
 from ledger.postings import transactions_by_key
 from reconciliation import bank_invariants
 from reconciliation.models import BankLine, BankMapping, Discrepancy, Settlement, StatementFile
+from reconciliation.rows import Line
 from reconciliation.rules import Came, Expected, deposits, rounded
+from reconciliation.runs import payout_terms
 from reconciliation.services import settle_statement as settling
+from reconciliation.services.announce_payouts import announce_payouts
 from reconciliation.services.explain_deposits import explain_deposits
+from reconciliation.services.post_charges import post_charges
 from reconciliation.services.post_fees import post_fees
 from reconciliation.services.process_statement import process_statement
 from reconciliation.services.settle_statement import settle_statement
 from tests.reconciliation.bank_files import HEADER, account, balance, bank_file, payout
+from tests.reconciliation.differences import statement
 from tests.reconciliation.operators import person
 from tests.reconciliation.statements import DAY, bring, match, pay
 from tests.reconciliation.wechat_bill import NOON, paid
@@ -79,6 +86,67 @@ def test_a_corrected_file_posts_the_differences_only() -> None:
     assert set(transactions_by_key(keys)) == {keys[0], keys[1]}
     settle_statement(file=second.id)
     assert balance("channel_fees:wechat") == 54 + 108
+
+
+def charge(number: int, amount: int, at: datetime = NOON) -> Line:
+    """A fee of no movement, as a row of its own."""
+    return Line(number, "fee", "", "", f"ch_{number}", "", -amount, 0, "CNY", at, "success", "Radar")
+
+
+def stands(*files: StatementFile) -> list[str]:
+    """The keys of what is posted of these files and not reversed."""
+    views = [view for file in files for view in ledger.transactions_of(file.public_id)]
+    gone = {view.reverses for view in views}
+    return [view.business_key for view in views if not view.reverses and view.id not in gone]
+
+
+def test_charges_that_a_corrected_file_tells_the_same_stay_as_they_are_posted() -> None:
+    one = statement(day=DAY)
+    with transaction.atomic():
+        post_charges(file=one, lines=[charge(1, 100), charge(2, 200), charge(3, 300)], rounding={"CNY": 2})
+    assert balance("channel_fees:wechat") == 602
+    StatementFile.objects.filter(pk=one.pk).update(state="SUPERSEDED")
+    two = statement(day=DAY, supersedes=one)
+    for _ in range(2):
+        with transaction.atomic():
+            post_charges(
+                file=two, lines=[charge(7, 200), charge(8, 350), charge(9, 100)], rounding={"CNY": 2}
+            )
+        assert balance("channel_fees:wechat") == 652
+        old = [f"{one.public_id}:fee:{number}" for number in (1, 2)]
+        assert stands(one, two) == [*old, f"{one.public_id}:fee_rounding", f"{two.public_id}:fee:8"]
+    StatementFile.objects.filter(pk=two.pk).update(state="SUPERSEDED")
+    three = statement(day=DAY, supersedes=two)
+    with transaction.atomic():
+        post_charges(file=three, lines=[charge(1, 350)], rounding={})
+    assert balance("channel_fees:wechat") == 350
+    assert stands(one, two, three) == [f"{two.public_id}:fee:8"]
+
+
+def test_payouts_that_a_corrected_file_tells_the_same_stay_as_they_are_posted() -> None:
+    def told(group: str, net: int) -> Line:
+        return Line(1, "payout", "", "", group, group, -net, 0, "CNY", NOON, "success", "")
+
+    def announced(file: StatementFile, *lines: Line) -> None:
+        with transaction.atomic():
+            announce_payouts(file=file, terms=terms, lines=lines)
+
+    terms = payout_terms("wechat")
+    assert terms is not None
+    one = statement(day=DAY)
+    announced(one, told("PAYOUT-SAME", 100), told("PAYOUT-OTHER", 200), told("PAYOUT-GONE", 400))
+    StatementFile.objects.filter(pk=one.pk).update(state="SUPERSEDED")
+    two = statement(day=DAY, supersedes=one)
+    announced(two, told("PAYOUT-SAME", 100), told("PAYOUT-OTHER", 250))
+    assert balance("in_transit:wechat") == 350
+    keys = {row.grp: row.posting for row in Settlement.objects.all()}
+    assert keys == {
+        "PAYOUT-SAME": f"{one.public_id}:settled:PAYOUT-SAME",
+        "PAYOUT-OTHER": f"{two.public_id}:settled:PAYOUT-OTHER",
+        "PAYOUT-GONE": "",
+    }
+    assert not transactions_by_key([f"{one.public_id}:settled:PAYOUT-SAME:undone"])
+    assert findings() == []
 
 
 def test_a_worker_that_dies_is_followed_by_one_that_does_what_is_left(monkeypatch: Any) -> None:
