@@ -125,6 +125,11 @@ class StatementFile(FSMModelMixin, models.Model):
     def is_live(self) -> bool:
         return self.state in LIVE
 
+    @property
+    def version(self) -> int:
+        """1, and one more for each file in whose place it came."""
+        return 1 + (self.supersedes.version if self.supersedes else 0)
+
     def note_progress(self, phase: StatementPhase, rows_done: int) -> None:
         """Seen by others once committed; says nothing about what is true."""
         self.phase, self.rows_done = phase.value, rows_done

@@ -14,6 +14,7 @@ from reconciliation.differing import Case
 from reconciliation.errors import RepairNotOffered
 from reconciliation.models import Discrepancy, OpenItem, Repair
 from reconciliation.proposals import settled
+from reconciliation.services.post_fee_of_item import post_fee_of_item
 from reconciliation.services.take_back_repair import take_back_repair
 from reconciliation.states import CLOSED, DiscrepancyState, RepairKind, RepairState
 
@@ -64,6 +65,7 @@ def _settle(row: Discrepancy, repair: Repair, actor: str) -> None:
     row.store()
     if row.open_item_id and repair.kind != RepairKind.REFUND:
         OpenItem.objects.clear([row.open_item_id], how=_REPAIRED, at=now)
+        post_fee_of_item(item=OpenItem.objects.get(pk=row.open_item_id))
 
 
 def _ask(row: Repair, case: Case, actor: str) -> str:

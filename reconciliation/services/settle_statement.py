@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -89,8 +89,7 @@ def _settle_channel(row: StatementFile) -> int:
         with transaction.atomic(durable=True):
             tell_payout_parts(files=StatementFile.objects.filter(pk=_live(row).pk))
         return 0
-    version = sum(1 for _ in _chain(row))
-    read = _read(row, terms, version)
+    read = _read(row, terms, row.version)
     with transaction.atomic(durable=True):
         live = _live(row)
         left = {currency: rounded(exact) - whole for currency, (exact, whole) in read.rounding.items()}
@@ -98,14 +97,6 @@ def _settle_channel(row: StatementFile) -> int:
         if terms.payouts in (row.kind, ""):
             announce_payouts(file=live, terms=terms, lines=read.payouts)
     return read.fees
-
-
-def _chain(row: StatementFile) -> Iterator[StatementFile]:
-    """The file and all in whose place it came."""
-    current: StatementFile | None = row
-    while current is not None:
-        yield current
-        current = current.supersedes
 
 
 def _read(row: StatementFile, terms: PayoutTerms, version: int) -> _Read:

@@ -6,6 +6,7 @@ import pytest
 
 from ledger.errors import Refusal
 from ledger.money import Money
+from ledger.postings import transactions_by_key
 from ledger.selectors import transactions_of, trial_balance
 from payments import selectors as payments
 from payments.channels import registry
@@ -16,7 +17,7 @@ from payments.services.carry_out_refund import carry_out_refund
 from reconciliation.cases import case_of, repairs_of
 from reconciliation.errors import RepairNotOffered, RepairNotUndoable
 from reconciliation.facts import RepairView
-from reconciliation.models import Discrepancy
+from reconciliation.models import Discrepancy, OpenItem, StatementFile
 from reconciliation.proposals import proposals
 from reconciliation.services.investigate import investigate
 from reconciliation.services.repair_discrepancy import repair_discrepancy
@@ -87,6 +88,23 @@ def test_a_missing_capture_is_recorded_by_the_payment(provider: Any, outcome: Ou
     assert row.open_item.how == "repaired"
     with pytest.raises(RepairNotUndoable):
         undo_repair(repair=done.id, actor=MAX, reason="x")
+
+
+def test_what_was_kept_of_a_missing_capture_is_a_fee_from_then_on(provider: Any) -> None:
+    start = begun()
+    tell(start, Outcome.UNKNOWN)
+    StatementFile.objects.update(kind="balance_change")
+    row = missing_here(FEN, subject=start.public_id, told_fee=320_000, their_state="success")
+    OpenItem.objects.update(reference=start.public_id, fee=320_000, line_state="success")
+    do(row, "suspense")
+    assert balances() == {"receivable:stripe": FEN - 320, "channel_fees:stripe": 320, "suspense": -FEN}
+    do(row, "record_capture")
+    assert balances() == {
+        "receivable:stripe": FEN - 320,
+        "channel_fees:stripe": 320,
+        "customer_prepayments": -FEN,
+    }
+    assert f"{start.public_id}:fee" in transactions_by_key([f"{start.public_id}:fee"])
 
 
 def test_what_lay_in_suspense_for_it_is_reversed(provider: Any) -> None:

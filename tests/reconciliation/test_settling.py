@@ -13,7 +13,7 @@ from ledger.postings import transactions_by_key
 from reconciliation import bank_invariants
 from reconciliation.models import BankLine, BankMapping, Discrepancy, Settlement, StatementFile
 from reconciliation.rows import Line
-from reconciliation.rules import Came, Expected, deposits, rounded
+from reconciliation.rules import Came, Expected, PayoutTerms, deposits, rounded
 from reconciliation.runs import payout_terms
 from reconciliation.services import settle_statement as settling
 from reconciliation.services.announce_payouts import announce_payouts
@@ -124,15 +124,16 @@ def test_charges_that_a_corrected_file_tells_the_same_stay_as_they_are_posted() 
 
 
 def test_payouts_that_a_corrected_file_tells_the_same_stay_as_they_are_posted() -> None:
+    terms = payout_terms("wechat")
+    assert terms is not None
+
     def told(group: str, net: int) -> Line:
         return Line(1, "payout", "", "", group, group, -net, 0, "CNY", NOON, "success", "")
 
-    def announced(file: StatementFile, *lines: Line) -> None:
+    def announced(file: StatementFile, *lines: Line, terms: PayoutTerms = terms) -> None:
         with transaction.atomic():
             announce_payouts(file=file, terms=terms, lines=lines)
 
-    terms = payout_terms("wechat")
-    assert terms is not None
     one = statement(day=DAY)
     announced(one, told("PAYOUT-SAME", 100), told("PAYOUT-OTHER", 200), told("PAYOUT-GONE", 400))
     StatementFile.objects.filter(pk=one.pk).update(state="SUPERSEDED")
