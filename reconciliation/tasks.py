@@ -8,6 +8,7 @@ from django.utils import timezone
 from reconciliation.services.apply_resolve_rules import apply_resolve_rules
 from reconciliation.services.bring_statements import bring_statements
 from reconciliation.services.process_statement import process_statement
+from reconciliation.services.revisit_channels import revisit_channels
 from reconciliation.services.sight_stuck_money import sight_stuck_money
 from reconciliation.services.sound_stuck_alarms import sound_stuck_alarms
 
@@ -45,6 +46,12 @@ def process_received_statement(file: str) -> None:
 def process_soon(file: str) -> None:
     """Have a worker match and settle it."""
     process_received_statement.delay(file)
+
+
+@shared_task(soft_time_limit=_LONG, time_limit=_LONG + 60)
+def look_at_open_items_again() -> int:
+    """What our books have by now, and what is missing for longer than it may be."""
+    return revisit_channels(now=timezone.now())
 
 
 @shared_task

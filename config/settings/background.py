@@ -75,6 +75,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "reconciliation.tasks.fetch_due_statements",
         "schedule": 300.0,
     },
+    "reconciliation: look at open items again": {
+        "task": "reconciliation.tasks.look_at_open_items_again",
+        "schedule": crontab(minute="47"),
+    },
     "reconciliation: resolve by rules": {
         "task": "reconciliation.tasks.resolve_by_rules",
         "schedule": 300.0,

@@ -81,6 +81,7 @@ class OpenItem(models.Model):
             models.Index(
                 fields=["movement"], condition=Q(movement__isnull=False), name="reconciliation_item_movement"
             ),
+            models.Index(fields=["cleared_at"], condition=Q(how="booked"), name="reconciliation_item_booked"),
             models.Index(
                 fields=["channel", "their_reference"],
                 condition=_OPEN & ~Q(their_reference=""),

@@ -22,6 +22,8 @@ from reconciliation.services.post_charges import post_charges
 from reconciliation.services.post_fees import post_fees
 from reconciliation.services.process_statement import process_statement
 from reconciliation.services.settle_statement import settle_statement
+from reconciliation.tasks import look_at_open_items_again
+from tests.ledger.books import tamper
 from tests.reconciliation.bank_files import HEADER, account, balance, bank_file, payout
 from tests.reconciliation.differences import statement
 from tests.reconciliation.operators import person
@@ -70,6 +72,21 @@ def test_only_what_is_ours_has_a_fee_and_a_wrong_one_is_posted_as_agreed() -> No
     assert fees == {f"{ours.att}:fee": 54, f"{dear.att}:fee": 108}
     assert {view.reference[:4] for view in posted.values()} == {"ord_"}
     assert ("fee", "OPEN") in {(kind, state) for kind, state, _ in discrepancies()}
+
+
+def test_what_our_books_have_by_now_is_found_and_charged_for_by_the_clock() -> None:
+    """Nobody brings another file: the hourly job looks."""
+    unpaid = pay(10_000, state="FAILED")
+    settle_statement(file=match([paid(unpaid.att)]).id)
+    assert [row[:2] for row in discrepancies()] == [("state", "OPEN")] and balance("channel_fees:wechat") == 0
+    tamper(
+        "UPDATE payments_attempt SET brought = amount, brought_at = created_at, booked_at = now(), state = 'SUCCEEDED'"
+    )
+    for _ in range(2):
+        look_at_open_items_again()
+        assert [row[:2] for row in discrepancies()] == [("state", "RESOLVED")]
+        assert balance("channel_fees:wechat") == 54
+    assert not findings()
 
 
 def test_a_corrected_file_posts_the_differences_only() -> None:
