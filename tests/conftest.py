@@ -15,6 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # No manifest (nothing was collected) and no slow passwords.
 settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+settings.DATABASES["default"]["TEST"] = {"TEMPLATE": services.template_database()}
 django.setup()
 
 # After Django is set up, because it loads models.

@@ -15,9 +15,11 @@ from pathlib import Path
 
 from config.embedded import ports, postgres, redis
 from config.translations import compile_into
+from tests import template
 
 _WORKER = "PYTEST_XDIST_WORKER"
 _REDIS_BASE = "SMART_CHECKOUT_TEST_REDIS"
+_TEMPLATE = "SMART_CHECKOUT_TEST_TEMPLATE"
 
 # Keys of the tests only: everything that `manage.py up` would have generated.
 TEST_KEYS = {
@@ -48,6 +50,11 @@ class Services:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
+def template_database() -> str | None:
+    """What test databases are copied from; nothing where a database of somebody else's is used."""
+    return os.environ.get(_TEMPLATE)
+
+
 def provide() -> Services:
     """Set the environment that settings read; start what it does not name. Workers only pick their Redis database."""
     services = Services()
@@ -61,28 +68,31 @@ def provide() -> Services:
     os.environ["SMART_CHECKOUT_DATA"] = str(services.directory / "data")
     (services.directory / "data" / "static").mkdir(parents=True)
     compile_into(Path(__file__).parent.parent / "config" / "locale", services.directory / "data" / "locale")
-    if "DATABASE_URL" not in os.environ:
-        _start_postgres(services, services.directory)
     if "REDIS_URL" not in os.environ:
         _start_redis(services, services.directory)
+    if "DATABASE_URL" not in os.environ:
+        _start_postgres(services, services.directory)
     os.environ[_REDIS_BASE] = re.sub(r"(:\d+)/?$", r"\1/0", os.environ["REDIS_URL"])
     return services
 
 
 def _start_postgres(services: Services, directory: Path) -> None:
-    cluster = postgres.Cluster(directory / "postgres", ports.any_free()[0], "test", durable=False)
-    cluster.create()
+    cluster = postgres.Cluster(
+        directory / "postgres", ports.any_free()[0], template.PASSWORD, durable=False
+    )
+    template.provide(cluster, TEST_KEYS)
     with (directory / "postgres.log").open("wb") as log:
         server = cluster.start(log.fileno())
     services.children.append((server, signal.SIGQUIT))
     cluster.wait(server)
-    os.environ["DATABASE_URL"] = cluster.url(postgres.SUPERUSER, "test", "smart_checkout")
+    os.environ["DATABASE_URL"] = cluster.url(postgres.SUPERUSER, template.PASSWORD, "smart_checkout")
+    os.environ[_TEMPLATE] = template.DATABASE
 
 
 def _start_redis(services: Services, directory: Path) -> None:
     server = redis.Server(directory / "redis", ports.any_free()[0], "test", durable=False)
     with (directory / "redis.log").open("wb") as log:
         child = server.start(log.fileno())
-    services.children.insert(0, (child, signal.SIGTERM))
+    services.children.append((child, signal.SIGTERM))
     server.wait(child)
     os.environ["REDIS_URL"] = server.url()
