@@ -6,6 +6,7 @@ Here only the tables that have rows are emptied, with triggers off, and the seed
 
 import time
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -26,15 +27,14 @@ SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() A
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """pytest-django's fixture, which has made the database, and then the quicker way to clean up."""
     with django_db_blocker.unblock():
-        tables = [table for table in connection.introspection.table_names() if table != _KEPT]
-        seeded = _remember(tables)
+        seeded = _remember(tables())
     plain = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def put_back(_: TransactionTestCase) -> None:
         for tries_left in reversed(range(_TRIES)):
             _wait_for_others()
             try:
-                return _put_back(tables, seeded)
+                return _put_back(tables(), seeded)
             except OperationalError:
                 # A deadlock with a notification that the live server was still applying.
                 if not tries_left:
@@ -45,10 +45,16 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     TransactionTestCase._fixture_teardown = plain  # type: ignore[attr-defined]
 
 
-def _remember(tables: list[str]) -> list[str]:
+@cache
+def tables() -> list[str]:
+    """Every table that tests may fill."""
+    return [table for table in connection.introspection.table_names() if table != _KEPT]
+
+
+def _remember(names: list[str]) -> list[str]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"DROP SCHEMA IF EXISTS {_SEEDS} CASCADE; CREATE SCHEMA {_SEEDS}")
-        seeded = _with_rows(cursor, tables)
+        seeded = filled_tables(cursor, names)
         for table in seeded:
             cursor.execute(f'CREATE TABLE {_SEEDS}."{table}" AS TABLE public."{table}"')
     return seeded
@@ -64,9 +70,9 @@ def _wait_for_others() -> None:
             time.sleep(0.02)
 
 
-def _put_back(tables: list[str], seeded: list[str]) -> None:
+def _put_back(names: list[str], seeded: list[str]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        filled = _with_rows(cursor, tables)
+        filled = filled_tables(cursor, names)
         # As a replica the session fires no triggers: neither the books' guards nor foreign keys.
         statements = ["SET LOCAL session_replication_role = replica"]
         statements += [f'DELETE FROM public."{table}"' for table in filled]
@@ -74,7 +80,8 @@ def _put_back(tables: list[str], seeded: list[str]) -> None:
         cursor.execute("; ".join(statements))
 
 
-def _with_rows(cursor: Any, tables: list[str]) -> list[str]:
-    looks = ", ".join(f'EXISTS (SELECT FROM public."{table}")' for table in tables)
+def filled_tables(cursor: Any, names: list[str]) -> list[str]:
+    """Those of the tables that have rows."""
+    looks = ", ".join(f'EXISTS (SELECT FROM public."{name}")' for name in names)
     cursor.execute(f"SELECT {looks}")
-    return [table for table, has_rows in zip(tables, cursor.fetchone(), strict=True) if has_rows]
+    return [name for name, has_rows in zip(names, cursor.fetchone(), strict=True) if has_rows]

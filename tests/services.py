@@ -77,9 +77,7 @@ def provide() -> Services:
 
 
 def _start_postgres(services: Services, directory: Path) -> None:
-    cluster = postgres.Cluster(
-        directory / "postgres", ports.any_free()[0], template.PASSWORD, durable=False
-    )
+    cluster = postgres.Cluster(directory / "postgres", ports.any_free()[0], template.PASSWORD, durable=False)
     template.provide(cluster, TEST_KEYS)
     with (directory / "postgres.log").open("wb") as log:
         server = cluster.start(log.fileno())

@@ -24,7 +24,9 @@ KEPT = ROOT / "var" / "tests"
 DATABASE = "as_migrated"
 PASSWORD = "test"
 _LONG_UNUSED = 7 * 24 * 3600.0
-_OURS = re.compile(r"^(?:from|import) ((?:config|reconciliation|checkout|payments|risk|ledger)(?:\.\w+)*)", re.M)
+_OURS = re.compile(
+    r"^(?:from|import) ((?:config|reconciliation|checkout|payments|risk|ledger)(?:\.\w+)*)", re.M
+)
 _FROM = re.compile(r"^from ([a-z]+) import (\w+)$", re.M)
 
 

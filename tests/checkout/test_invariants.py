@@ -16,6 +16,7 @@ from payments.channels.contract import Outcome
 from payments.selectors import payments_of
 from tests.checkout.bank import Bank
 from tests.checkout.conftest import article, holder_of, pay, place
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,6 +34,10 @@ FATES = ("open", "paid", "shipped", "cancelled", "compensated", "revived")
 @pytest.fixture
 def shop(bank: Bank) -> dict[str, PlacedOrder]:
     """One order of each fate."""
+    return kept("shop_of_fates", lambda: made_shop(bank))
+
+
+def made_shop(bank: Bank) -> dict[str, PlacedOrder]:
     article("tea", total=10)
     orders = {fate: place(Item("tea", 1)) for fate in FATES}
     pay(orders["paid"])

@@ -14,6 +14,7 @@ from payments.models import Attempt, Payment, Refund
 from payments.services.apply_refund_answer import apply_refund_answer
 from payments.services.queue_refund import queue_refund
 from payments.states import AttemptKind
+from tests.kept import kept as kept_world
 from tests.payments.cards import MEI, kept
 from tests.payments.desk import FEN, again, movement, opened, tell
 from tests.payments.disputing import FEE, S, hear, news
@@ -68,6 +69,10 @@ def refund(payment: Payment, minor: int, key: str, outcome: Outcome) -> None:
 def till_roll(settings: Any) -> dict[str, Attempt]:
     """One payment of each fate; the paid one is partly refunded, and once in vain."""
     settings.EVENT_HANDLERS = {}
+    return kept_world("till_roll", made_till_roll)
+
+
+def made_till_roll() -> dict[str, Attempt]:
     fates = {
         "paid": Outcome.SUCCEEDED,
         "failed": Outcome.DECLINED,
