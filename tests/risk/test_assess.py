@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo, available_timezones
 
 import pgtrigger
 import pytest
@@ -214,43 +215,44 @@ def test_statements_and_latency() -> None:
 
 WORDS = st.text(max_size=300)
 NUMBERS = st.integers(min_value=-(2**80), max_value=2**80)
+# The names of all zones are read from the disk: once, and not for each example.
+MOMENTS = st.datetimes(
+    timezones=st.none() | st.deferred(lambda: st.sampled_from(sorted(available_timezones()))).map(ZoneInfo)
+)
+FACTS = st.builds(
+    PaymentFacts,
+    stage=st.sampled_from(["order", "payment"]) | WORDS,
+    subject=WORDS,
+    amount=NUMBERS,
+    currency=st.sampled_from(["CNY", "USD", "JPY", "BHD"]) | WORDS,
+    happened_at=MOMENTS,
+    merchant=WORDS,
+    merchant_country=WORDS,
+    customer=st.builds(
+        CustomerFacts,
+        reference=WORDS,
+        email_hash=WORDS,
+        paid_orders=NUMBERS,
+        registered_at=st.none() | MOMENTS,
+        verification_level=st.integers(0, 3) | NUMBERS,
+    ),
+    instrument=st.builds(InstrumentFacts, kind=WORDS, country=WORDS, fingerprint=WORDS, brand=WORDS),
+    delivery=st.builds(AddressFacts, country=WORDS, hash=WORDS),
+    device=st.builds(
+        DeviceFacts,
+        identifier=WORDS,
+        is_new=st.booleans(),
+        ip=WORDS,
+        ip_country=WORDS,
+        is_proxy=st.booleans(),
+    ),
+    skus=st.lists(WORDS, max_size=3).map(tuple),
+)
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_assess_raises_for_no_facts_and_every_decision_replays(data: st.DataObject) -> None:
-    moments = st.datetimes(timezones=st.none() | st.timezones())
-    asked = data.draw(
-        st.builds(
-            PaymentFacts,
-            stage=st.sampled_from(["order", "payment"]) | WORDS,
-            subject=WORDS,
-            amount=NUMBERS,
-            currency=st.sampled_from(["CNY", "USD", "JPY", "BHD"]) | WORDS,
-            happened_at=moments,
-            merchant=WORDS,
-            merchant_country=WORDS,
-            customer=st.builds(
-                CustomerFacts,
-                reference=WORDS,
-                email_hash=WORDS,
-                paid_orders=NUMBERS,
-                registered_at=st.none() | moments,
-                verification_level=st.integers(0, 3) | NUMBERS,
-            ),
-            instrument=st.builds(InstrumentFacts, kind=WORDS, country=WORDS, fingerprint=WORDS, brand=WORDS),
-            delivery=st.builds(AddressFacts, country=WORDS, hash=WORDS),
-            device=st.builds(
-                DeviceFacts,
-                identifier=WORDS,
-                is_new=st.booleans(),
-                ip=WORDS,
-                ip_country=WORDS,
-                is_proxy=st.booleans(),
-            ),
-            skus=st.lists(WORDS, max_size=3).map(tuple),
-        )
-    )
+@given(asked=FACTS)
+def test_assess_raises_for_no_facts_and_every_decision_replays(asked: PaymentFacts) -> None:
     with transaction.atomic():
         verdict = assess(facts=asked)
     assert verdict.action in ("accept", "challenge", "review", "reject")
