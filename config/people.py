@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
-from django.db.models import Q
 
 from config.settings.environment import DATA_DIR
 
@@ -102,17 +101,14 @@ PEOPLE = (
 @transaction.atomic(durable=True)
 def ensure_roles() -> None:
     """Give each role what it may see and do; rights that an app does not have (yet) are left out."""
+    rights = list(Permission.objects.values_list("pk", "content_type__app_label", "codename"))
     for name, (apps, more) in ROLES.items():
         group, _ = Group.objects.get_or_create(name=name)
-        group.permissions.set(_permissions(apps, more))
-
-
-def _permissions(apps: Iterable[str], more: Iterable[str]) -> Iterable[Permission]:
-    wanted = Q(content_type__app_label__in=list(apps), codename__startswith="view_")
-    for right in more:
-        app, _, codename = right.partition(".")
-        wanted |= Q(content_type__app_label=app, codename=codename)
-    return Permission.objects.filter(wanted)
+        group.permissions.set(
+            pk
+            for pk, app, codename in rights
+            if (app in apps and codename.startswith("view_")) or f"{app}.{codename}" in more
+        )
 
 
 def ensure_people() -> None:
