@@ -35,7 +35,7 @@ def provide(cluster: postgres.Cluster, keys: dict[str, str]) -> None:
 
     `keys` are what rows of migrations may be made with; they are in the environment.
     """
-    kept = KEPT / _name(keys)
+    kept = KEPT / name(keys)
     if not kept.exists():
         _forget_old()
         _make(kept)
@@ -72,15 +72,15 @@ def _forget_old() -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _name(keys: dict[str, str]) -> str:
+def name(keys: dict[str, str]) -> str:
     told = hashlib.sha256(repr((sys.version, sorted(keys.items()))).encode())
     told.update(repr(sorted({(package.name, package.version) for package in distributions()})).encode())
-    for path in _sources():
+    for path in sources():
         told.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return told.hexdigest()[:16]
 
 
-def _sources() -> Iterator[Path]:
+def sources() -> Iterator[Path]:
     """Migrations, and what they import from us: some seed what a module tells."""
     migrations = sorted(ROOT.glob("*/migrations/*.py"))
     yield from migrations
