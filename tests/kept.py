@@ -6,7 +6,7 @@ services make their own.
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import connection, transaction
 
@@ -15,7 +15,7 @@ from tests.flush import filled_tables, tables
 Made = TypeVar("Made")
 
 # Name of the world → what its maker returned, and the tables that hold it. Of this worker, as its database is.
-_worlds: dict[str, tuple[object, list[str]]] = {}
+_worlds: dict[str, tuple[Any, list[str]]] = {}
 
 
 def kept(name: str, make: Callable[[], Made]) -> Made:
@@ -24,9 +24,10 @@ def kept(name: str, make: Callable[[], Made]) -> Made:
         made = make()
         _worlds[name] = deepcopy(made), _keep(name)
         return made
-    made, filled = _worlds[name]
+    known, filled = _worlds[name]
     _put_back(name, filled)
-    return deepcopy(made)  # type: ignore[return-value]
+    copied: Made = deepcopy(known)
+    return copied
 
 
 def _keep(name: str) -> list[str]:
