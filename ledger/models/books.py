@@ -11,7 +11,7 @@ from ledger.facts import Entry as Line
 from ledger.identifiers import encode, new_key
 from ledger.models.days import OpenDay
 from ledger.models.drafts import Answer, Batch, Draft, write_one
-from ledger.models.triggers import AppendOnly, Balanced, Complete, DayIsOpen, EntryFits, NoUpdate
+from ledger.models.triggers import AppendOnly, Balanced, Complete, EntryFits, NoUpdate
 from ledger.money import Money
 from ledger.rules import Kind, kind_of
 
@@ -135,7 +135,7 @@ class Transaction(models.Model):
                 name="ledger_transaction_reversed_once",
             ),
         ]
-        triggers = [AppendOnly(), Complete(), DayIsOpen()]
+        triggers = [AppendOnly(), Complete()]
 
     def __str__(self) -> str:
         return self.business_key

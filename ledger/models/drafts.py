@@ -8,20 +8,13 @@ from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
-from django.db.backends.postgresql.base import ServerBindingCursor
-from django.db.backends.utils import CursorWrapper
 
 from ledger.errors import AlreadyReversed, BusinessKeyConflict, DayClosed, Refusal
 from ledger.facts import Entry as Line
 from ledger.identifiers import new_key
+from ledger.models.wire import call
 
-# Migrations 0002 and 0005 have the functions: one round trip each, the first two with a plan made once a session.
-_APPEND_ONE = f"SELECT ledger_append_one({', '.join(['%s'] * 12)})"
-_VALUES = ", ".join(["%s"] * 16)
-_APPEND = f"SELECT * FROM ledger_append({_VALUES})"  # noqa: S608 - placeholders only
-_APPEND_MANY = f"SELECT * FROM ledger_append_many({_VALUES})"  # noqa: S608
-_FEW = 8  # postings, for which that plan is as good as one of their own
+_FEW = 8  # postings, for which a plan made once a session is as good as one of their own
 
 # The transaction's key and whether it was written just now, or why it was not.
 Answer: TypeAlias = tuple[UUID, bool] | Refusal
@@ -83,19 +76,8 @@ def write_one(draft: Draft) -> bool | None:
         _plain([line.amount.minor for line in lines]),
         _texts([line.item for line in lines]),
     ]
-    with _prepared_cursor() as cursor:
-        cursor.execute(_APPEND_ONE, values)
-        (written,) = cursor.fetchone()
-    found: bool | None = written
-    return found
-
-
-def _prepared_cursor() -> CursorWrapper:
-    """Of the open transaction. The server reads and plans its statement once a session, and not every time."""
-    if connection.queries_logged:
-        return connection.cursor()  # which can say afterwards what it sent
-    # The stubs know no class for psycopg 3 here.
-    return connection.make_cursor(ServerBindingCursor(connection.connection))  # type: ignore[call-arg, arg-type]
+    ((written,),) = call("ledger_append_one", [values])
+    return None if written is None else written == "t"
 
 
 class Batch:
@@ -134,10 +116,8 @@ class Batch:
             _plain(amounts),
             _texts(items),
         ]
-        with connection.cursor() as cursor:
-            cursor.execute(_APPEND if len(drafts) <= _FEW else _APPEND_MANY, values)
-            known, written = cursor.fetchone()
-        return known, None if written is None else set(written)
+        ((known, written),) = call("ledger_append" if len(drafts) <= _FEW else "ledger_append_many", [values])
+        return int(known or 0), None if written is None else {UUID(key) for key in written[1:-1].split(",") if key}
 
 
 def _plain(values: Iterable[object]) -> str:
