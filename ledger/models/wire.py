@@ -1,8 +1,8 @@
 """The database's functions, called over the open transaction in as few round trips as there can be.
 
-BEGIN travels with the first call, and each call is put together while the server works on the one before it. So this speaks
-to the driver's own connection, without Django's cursors; whoever listens to those (`execute_wrappers`, the log of queries)
-gets the calls by such a cursor instead.
+BEGIN travels with the first call, and each call is put together while the server works on the one before it. So
+this speaks to the driver's own connection, without Django's cursors; whoever listens to those (`execute_wrappers`,
+the log of queries) gets the calls by such a cursor instead.
 """
 
 from collections.abc import Generator, Iterable, Sequence
@@ -77,10 +77,11 @@ class _Exchange:
         yield from self._flushed()
         results = yield from self._answers()
         pgconn.exit_pipeline_mode()
+        found = self._sound(results)
         if failure:
             transaction.set_rollback(True)  # what was sent before it must not stay
             raise failure
-        return self._sound(results)
+        return found
 
     def _send(self, values: list[bytes | None]) -> None:
         places = b", ".join(b"$%d" % number for number in range(1, len(values) + 1))
