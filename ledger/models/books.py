@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Now
 from ledger.facts import Entry as Line
 from ledger.identifiers import encode, new_key
 from ledger.models.days import OpenDay
-from ledger.models.drafts import Answer, Batch, Draft, write_many, write_one
+from ledger.models.drafts import Answer, Batch, Draft, accounts_of_large, write_many, write_one
 from ledger.models.triggers import AppendOnly, Balanced, Complete, EntryFits, NoUpdate
 from ledger.money import Money
 from ledger.rules import Kind, kind_of
@@ -46,6 +46,13 @@ class AccountQuerySet(models.QuerySet["Account"]):
             for name, currency in sorted(set(accounts))
         ]
         self.bulk_create(missing, ignore_conflicts=True)
+
+    def open_missing(self, accounts: set[tuple[str, str]]) -> None:
+        """As `open`, where most of them exist."""
+        if accounts:
+            names = {name for name, _ in accounts}
+            there = set(self.filter(name__in=names).values_list("name", "currency"))
+            self.open(accounts - there)
 
 
 class Account(models.Model):
@@ -83,6 +90,7 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
         """
         if len(drafts) == 1:
             return [self._append_one(drafts[0])]
+        Account.objects.open_missing(accounts_of_large(drafts))
         written = self._written(drafts)
         if len(written) == len(drafts):
             return [(draft.key, True) for draft in drafts]

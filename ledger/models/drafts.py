@@ -105,9 +105,16 @@ def write_many(drafts: Sequence[Draft]) -> list[tuple["Batch", int, set[UUID] | 
     ]
 
 
+def accounts_of_large(drafts: Sequence[Draft]) -> set[tuple[str, str]]:
+    """The accounts that must exist before: of more than one statement, none may wait for what the next would open."""
+    if len(drafts) <= _MANY:
+        return set()
+    return {(line.account, line.amount.currency) for draft in drafts for line in draft.lines}
+
+
 def _chunks(drafts: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
-    """In the order of their keys, as a statement sorts them, so that nobody deadlocks; equal ones stay together."""
-    if len({draft.business_key for draft in drafts}) < len(drafts):
+    """Several in the order of their keys, as a statement sorts them, so that nobody deadlocks; equal keys in one."""
+    if len(drafts) <= _MANY or len({draft.business_key for draft in drafts}) < len(drafts):
         return iter([drafts])
     ordered = sorted(drafts, key=lambda draft: draft.business_key)
     return (ordered[first : first + _MANY] for first in range(0, len(ordered), _MANY))
