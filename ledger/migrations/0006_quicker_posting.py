@@ -50,7 +50,7 @@ BEGIN
     RETURN FOUND;
 END $$;
 """
-# What is wrong is looked for in full only when something is.
+# What is wrong, and what balances in several currencies, is looked at in full only when there is some.
 CHECK_NEW = """
 CREATE OR REPLACE FUNCTION ledger_check_new() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
@@ -72,11 +72,8 @@ BEGIN
     END IF;
     IF NOT EXISTS (
         SELECT FROM new_values WHERE posted_on <= (SELECT max(posted_on) FROM ledger_dayclose) OR (
-            SELECT sum(lines) = new_values.entry_count AND bool_and(total = 0)
-            FROM (
-                SELECT count(*) AS lines, sum(amount) AS total
-                FROM ledger_entry WHERE transaction_id = new_values.id GROUP BY currency
-            ) AS sums
+            SELECT count(*) = new_values.entry_count AND sum(amount) = 0 AND min(currency) = max(currency)
+            FROM ledger_entry WHERE transaction_id = new_values.id
         ) IS NOT TRUE
     ) THEN
         RETURN NULL;
