@@ -5,19 +5,20 @@ this speaks to the driver's own connection, without Django's cursors; whoever li
 the log of queries) gets the calls by such a cursor instead.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import connection, transaction
+from psycopg.abc import PQGen
 from psycopg.errors import error_from_result
 from psycopg.generators import fetch_many
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg.waiting import Ready, Wait
 
-Values: TypeAlias = Sequence[object]
+Values: TypeAlias = Sequence[Any]
 Row: TypeAlias = list[str | None]  # as the server writes values
 Driver: TypeAlias = "psycopg.Connection[Any]"
 
@@ -61,7 +62,7 @@ class _Exchange:
         self._may_prepare = driver.prepare_threshold is not None
         self._sent: list[str] = []
 
-    def of(self, calls: Iterable[Values]) -> Generator[Wait, Ready, list[PGresult]]:
+    def of(self, calls: Iterable[Values]) -> PQGen[list[PGresult]]:
         pgconn, failure = self._pgconn, None
         pgconn.enter_pipeline_mode()
         if pgconn.transaction_status == TransactionStatus.IDLE:
@@ -95,13 +96,13 @@ class _Exchange:
             self._pgconn.send_query_prepared(self._function.encode(), values)
         self._sent.append("call")
 
-    def _flushed(self) -> Generator[Wait, Ready, None]:
+    def _flushed(self) -> PQGen[None]:
         """Reads while it writes: a server that can not get rid of its answers takes no more calls."""
         while self._pgconn.flush():
             if (yield Wait.RW) & Ready.R:
                 self._pgconn.consume_input()
 
-    def _answers(self) -> Generator[Wait, Ready, list[PGresult]]:
+    def _answers(self) -> PQGen[list[PGresult]]:
         results = []
         while (result := (yield from fetch_many(self._pgconn))[0]).status != ExecStatus.PIPELINE_SYNC:
             results.append(result)
