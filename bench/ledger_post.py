@@ -12,7 +12,7 @@ from bench.own_database import own_database
 from config.embedded.postgres import Cluster
 
 HORDAK = Path("var/bench/hordak")
-TRANSFERS = 300
+TRANSFERS = 1500
 
 
 def hordak(cluster: Cluster) -> dict[str, float]:

@@ -7,6 +7,8 @@ from uuid_utils.compat import uuid7
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = range(120, -1, -10)
 _LENGTH = 26
 
 
@@ -27,8 +29,8 @@ def first_key_of(moment: datetime) -> UUID:
 def encode(prefix: str, key: UUID) -> str:
     """`encode("pay", key)` → `"pay_"` and 26 characters that sort like the key."""
     number = key.int
-    characters = [_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5)]
-    return f"{prefix}_{''.join(characters)}"
+    pairs = [_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS]
+    return f"{prefix}_{''.join(pairs)}"
 
 
 def decode(prefix: str, text: str) -> UUID:

@@ -104,8 +104,11 @@ DATABASES: dict[str, Any] = {
         "ATOMIC_REQUESTS": False,
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        # Only of cursors that bind at the server, which the ledger uses to post; Django's own do not.
-        "OPTIONS": {"prepare_threshold": 2},
+        # Of what the ledger sends to post; Django's own statements are not prepared. A pooler that does not know
+        # prepared statements (PgBouncer before 1.21) needs this switched off.
+        "OPTIONS": {
+            "prepare_threshold": 2 if env.bool("DATABASE_PREPARED_STATEMENTS", default=True) else None
+        },
     }
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
+from uuid import UUID
 
 from django.db import models
 from django.db.models import F, OuterRef, Prefetch, Q, Subquery, Sum
@@ -10,8 +11,8 @@ from django.db.models.functions import Coalesce, Now
 from ledger.facts import Entry as Line
 from ledger.identifiers import encode, new_key
 from ledger.models.days import OpenDay
-from ledger.models.drafts import Answer, Batch, Draft, write_one
-from ledger.models.triggers import AppendOnly, Balanced, Complete, DayIsOpen, EntryFits, NoUpdate
+from ledger.models.drafts import Answer, Batch, Draft, accounts_of_large, write_many, write_one
+from ledger.models.triggers import AppendOnly, Balanced, Complete, EntryFits, NoUpdate
 from ledger.money import Money
 from ledger.rules import Kind, kind_of
 
@@ -46,6 +47,13 @@ class AccountQuerySet(models.QuerySet["Account"]):
         ]
         self.bulk_create(missing, ignore_conflicts=True)
 
+    def open_missing(self, accounts: set[tuple[str, str]]) -> None:
+        """As `open`, where most of them exist."""
+        if accounts:
+            names = {name for name, _ in accounts}
+            there = set(self.filter(name__in=names).values_list("name", "currency"))
+            self.open(accounts - there)
+
 
 class Account(models.Model):
     """One name in one currency, opened by the first posting that uses it."""
@@ -76,18 +84,15 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
         return self.prefetch_related(Prefetch("entries", Entry.objects.select_related("account")))
 
     def append(self, drafts: Sequence[Draft]) -> list[Answer]:
-        """Write each draft once for its business key, all in one statement; two more when it opens accounts.
+        """Write each draft once for its business key, all in one round trip; more when it opens accounts.
 
         For each the transaction's key and whether this call wrote it, or why it is refused.
         """
         if len(drafts) == 1:
             return [self._append_one(drafts[0])]
-        batch = Batch(drafts)
-        known, written = batch.write()
-        if known < len(batch.accounts):
-            Account.objects.open(batch.accounts)
-            _, written = batch.write()
-        if written is None:
+        Account.objects.open_missing(accounts_of_large(drafts))
+        written = self._written(drafts)
+        if len(written) == len(drafts):
             return [(draft.key, True) for draft in drafts]
         others = [draft.business_key for draft in drafts if draft.key not in written]
         before = {row.business_key: row for row in self.with_entries().filter(business_key__in=others)}
@@ -95,6 +100,20 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
             (draft.key, True) if draft.key in written else draft.compared_with(before.get(draft.business_key))
             for draft in drafts
         ]
+
+    def _written(self, drafts: Sequence[Draft]) -> set[UUID]:
+        """The keys of those that this wrote."""
+        found: set[UUID] = set()
+        missing: list[Batch] = []
+        for batch, known, written in write_many(drafts):
+            if known < len(batch.accounts):
+                missing.append(batch)
+            else:
+                found.update((draft.key for draft in batch.drafts) if written is None else written)
+        if missing:
+            Account.objects.open(account for batch in missing for account in batch.accounts)
+            found |= self._written([draft for batch in missing for draft in batch.drafts])
+        return found
 
     def _append_one(self, draft: Draft) -> Answer:
         written = write_one(draft)
@@ -135,7 +154,7 @@ class Transaction(models.Model):
                 name="ledger_transaction_reversed_once",
             ),
         ]
-        triggers = [AppendOnly(), Complete(), DayIsOpen()]
+        triggers = [AppendOnly(), Complete()]
 
     def __str__(self) -> str:
         return self.business_key

@@ -1,27 +1,21 @@
 """What is about to be written into the journal, and the one statement that writes it."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
-from django.db.backends.postgresql.base import ServerBindingCursor
-from django.db.backends.utils import CursorWrapper
 
 from ledger.errors import AlreadyReversed, BusinessKeyConflict, DayClosed, Refusal
 from ledger.facts import Entry as Line
 from ledger.identifiers import new_key
+from ledger.models.wire import call
 
-# Migrations 0002 and 0005 have the functions: one round trip each, the first two with a plan made once a session.
-_APPEND_ONE = f"SELECT ledger_append_one({', '.join(['%s'] * 12)})"
-_VALUES = ", ".join(["%s"] * 16)
-_APPEND = f"SELECT * FROM ledger_append({_VALUES})"  # noqa: S608 - placeholders only
-_APPEND_MANY = f"SELECT * FROM ledger_append_many({_VALUES})"  # noqa: S608
-_FEW = 8  # postings, for which that plan is as good as one of their own
+_FEW = 8  # postings, for which a plan made once a session is as good as one of their own
+_MANY = 1000  # postings in one statement
 
 # The transaction's key and whether it was written just now, or why it was not.
 Answer: TypeAlias = tuple[UUID, bool] | Refusal
@@ -37,7 +31,7 @@ class Written(Protocol):
     def lines(self) -> tuple[Line, ...]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # frozen takes three times as long to make
 class Draft:
     business_key: str
     reference: str
@@ -83,71 +77,100 @@ def write_one(draft: Draft) -> bool | None:
         _plain([line.amount.minor for line in lines]),
         _texts([line.item for line in lines]),
     ]
-    with _prepared_cursor() as cursor:
-        cursor.execute(_APPEND_ONE, values)
-        (written,) = cursor.fetchone()
-    found: bool | None = written
-    return found
+    ((written,),) = call("ledger_append_one", [values])
+    return None if written is None else written == "t"
 
 
-def _prepared_cursor() -> CursorWrapper:
-    """Of the open transaction. The server reads and plans its statement once a session, and not every time."""
-    if connection.queries_logged:
-        return connection.cursor()  # which can say afterwards what it sent
-    # The stubs know no class for psycopg 3 here.
-    return connection.make_cursor(ServerBindingCursor(connection.connection))  # type: ignore[call-arg, arg-type]
+def write_many(drafts: Sequence[Draft]) -> list[tuple["Batch", int, set[UUID] | None]]:
+    """For each batch how many of its accounts exist, and the keys that were written, or None for all of them.
+
+    Nothing of a batch is written while one of its accounts is missing. One round trip: while the server writes one
+    batch, the next is put together.
+    """
+    batches: list[Batch] = []
+
+    def calls() -> Iterator[list[object]]:
+        for chunk in _chunks(drafts):
+            batches.append(Batch(chunk))
+            yield batches[-1].values()
+
+    rows = call("ledger_append" if len(drafts) <= _FEW else "ledger_append_many", calls())
+    return [
+        (
+            batch,
+            int(known or 0),
+            None if written is None else {UUID(key) for key in written[1:-1].split(",") if key},
+        )
+        for batch, (known, written) in zip(batches, rows, strict=True)
+    ]
+
+
+def accounts_of_large(drafts: Sequence[Draft]) -> set[tuple[str, str]]:
+    """The accounts that must exist before: of more than one statement, none may wait for what the next would open."""
+    if len(drafts) <= _MANY:
+        return set()
+    return {(line.account, line.amount.currency) for draft in drafts for line in draft.lines}
+
+
+def _chunks(drafts: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
+    """Several in the order of their keys, as a statement sorts them, so that nobody deadlocks; equal keys in one."""
+    if len(drafts) <= _MANY or len({draft.business_key for draft in drafts}) < len(drafts):
+        return iter([drafts])
+    ordered = sorted(drafts, key=lambda draft: draft.business_key)
+    return (ordered[first : first + _MANY] for first in range(0, len(ordered), _MANY))
 
 
 class Batch:
     """Drafts as columns: a list of values for each, which the statement takes apart again."""
 
     def __init__(self, drafts: Sequence[Draft]) -> None:
-        self._drafts = drafts
+        self.drafts = drafts
         numbers: dict[tuple[str, str], int] = {}
         self._lines: list[tuple[int, int, int, int, str]] = []
         for head, draft in enumerate(drafts, start=1):
             for position, line in enumerate(draft.lines, start=1):
-                account = (line.account, line.amount.currency)
-                number = numbers.setdefault(account, len(numbers) + 1)
-                self._lines.append((head, position, number, line.amount.minor, line.item))
+                money = line.amount
+                number = numbers.setdefault((line.account, money.currency), len(numbers) + 1)
+                self._lines.append((head, position, number, money.minor, line.item))
         self.accounts = list(numbers)
 
-    def write(self) -> tuple[int, set[UUID] | None]:
-        """How many of the accounts exist; the keys that were written, or None for all of them."""
-        drafts = self._drafts
+    def values(self) -> list[object]:
+        drafts = self.drafts
         heads, positions, accounts, amounts, items = zip(*self._lines, strict=True)
-        values = [
-            _texts(name for name, _ in self.accounts),
-            _texts(currency for _, currency in self.accounts),
+        return [
+            _texts([name for name, _ in self.accounts]),
+            _texts([currency for _, currency in self.accounts]),
             settings.LEDGER_TIME_ZONE,
-            _plain(draft.key for draft in drafts),
-            _texts(draft.business_key for draft in drafts),
-            _texts(draft.reference for draft in drafts),
-            _texts(draft.description for draft in drafts),
-            _plain(len(draft.lines) for draft in drafts),
-            _plain(draft.reverses for draft in drafts),
-            _texts(draft.happened_at.isoformat() if draft.happened_at else None for draft in drafts),
-            _plain(draft.on for draft in drafts),
+            _plain([draft.key.hex for draft in drafts]),
+            _texts([draft.business_key for draft in drafts]),
+            _texts([draft.reference for draft in drafts]),
+            _texts([draft.description for draft in drafts]),
+            _plain([len(draft.lines) for draft in drafts]),
+            _perhaps([draft.reverses for draft in drafts]),
+            _perhaps([draft.happened_at.isoformat() if draft.happened_at else None for draft in drafts]),
+            _perhaps([draft.on for draft in drafts]),
             _plain(heads),
             _plain(positions),
             _plain(accounts),
             _plain(amounts),
             _texts(items),
         ]
-        with connection.cursor() as cursor:
-            cursor.execute(_APPEND if len(drafts) <= _FEW else _APPEND_MANY, values)
-            known, written = cursor.fetchone()
-        return known, None if written is None else set(written)
 
 
 def _plain(values: Iterable[object]) -> str:
     """An array of values that need no quotes. (The driver's own way takes longer than the database does.)"""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _perhaps(values: Sequence[object]) -> str | None:
+    """The same where most have none; nothing at all is as good as an array of nothing."""
+    if not any(values):
+        return None
     return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
 
 
-def _texts(values: Iterable[str | None]) -> str:
-    return "{" + ",".join("NULL" if value is None else _quoted(value) for value in values) + "}"
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _texts(values: Sequence[str]) -> str:
+    joined = '","'.join(values)
+    if "\\" in joined or joined.count('"') != 2 * (len(values) - 1):
+        joined = '","'.join(value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return '{"' + joined + '"}'

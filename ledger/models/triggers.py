@@ -1,4 +1,4 @@
-"""Triggers that keep the books, even against raw SQL. Their functions are in migrations 0001 and 0002."""
+"""Triggers that keep the books, even against raw SQL. Their functions are in migrations 0001, 0002 and 0006."""
 
 import pgtrigger
 
@@ -23,7 +23,8 @@ class NoUpdate(AppendOnly):
 
 
 class Complete(Guard):
-    """At once, set-based: what a statement wrote with all its entries balances in each currency.
+    """At once, set-based: what a statement wrote with all its entries balances in each currency, and nothing is posted
+    into a day that is closed, or that another session is closing just now.
 
     What has entries still to come is noted as `Unfinished` and checked at commit.
     """
@@ -56,17 +57,6 @@ class EntryFits(Guard):
 
     name = "entry_fits"
     procedure = "ledger_check_entries"
-    level = pgtrigger.Statement
-    when = pgtrigger.After
-    operation = pgtrigger.Insert
-    referencing = pgtrigger.Referencing(new="new_values")  # type: ignore[no-untyped-call]
-
-
-class DayIsOpen(Guard):
-    """At once: nothing is posted into a day that is closed, or that another session is closing just now."""
-
-    name = "day_is_open"
-    procedure = "ledger_check_day"
     level = pgtrigger.Statement
     when = pgtrigger.After
     operation = pgtrigger.Insert

@@ -1,0 +1,166 @@
+"""Postings on their way to the database: what a connection does when one of them can not be sent or is refused."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+
+from ledger import selectors
+from ledger.errors import Refusal
+from ledger.facts import Entry, PostedTransaction, Posting
+from ledger.models import Account, Transaction, drafts, wire
+from ledger.services.post_many import post_many
+from tests.ledger.books import captured, cny, journal, nothing_moves, run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _posting(key: str, *, account: str = "receivable:stripe", description: str = "") -> Posting:
+    entries = [Entry(account, cny(100)), Entry("customer_prepayments", cny(-100))]
+    return Posting(business_key=key, reference="ord_1", description=description, entries=entries)
+
+
+def _posted(*postings: Posting) -> list[PostedTransaction | Refusal]:
+    with transaction.atomic():
+        return post_many(postings=postings)
+
+
+@pytest.fixture
+def small_statements(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch becomes several statements as soon as it has four postings."""
+    monkeypatch.setattr(drafts, "_MANY", 3)
+
+
+def test_the_first_statement_begins_the_transaction_and_a_later_one_stays_in_it() -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        captured(key="first")
+        captured(key="second")
+        raise ZeroDivisionError
+    assert journal() == []
+    with transaction.atomic():
+        assert not Transaction.objects.exists()  # so it has begun already
+        captured(key="first")
+        captured(key="second")
+    assert Transaction.objects.count() == 2
+
+
+def test_what_the_server_refuses_is_raised_and_the_connection_stays_of_use() -> None:
+    captured(key="opens the accounts")
+    run("ALTER TABLE ledger_transaction ADD CONSTRAINT ours CHECK (description <> 'no')")
+    try:
+        with nothing_moves(), pytest.raises(IntegrityError, match="ours") as refused:
+            _posted(_posting("a", description="no"), _posting("b"))
+        assert isinstance(refused.value.__cause__, psycopg.errors.CheckViolation)
+        with pytest.raises(IntegrityError, match="ours"), transaction.atomic():
+            try:
+                with transaction.atomic():
+                    post_many(postings=[_posting("a", description="no"), _posting("b")])
+            finally:
+                captured(key="beside it")
+    finally:
+        run("ALTER TABLE ledger_transaction DROP CONSTRAINT ours")
+    assert captured(key="after it").created
+
+
+@pytest.mark.usefixtures("small_statements")
+def test_a_text_that_can_not_be_sent_leaves_nothing_of_its_batch() -> None:
+    captured(key="opens the accounts")
+    postings = [_posting(f"k{number}") for number in range(7)]
+    with nothing_moves(), pytest.raises(DataError, match="NUL"), transaction.atomic():
+        with pytest.raises(DataError, match="NUL"):
+            post_many(postings=[*postings, _posting("last", description="\0")])
+        assert transaction.get_rollback()
+        raise DataError("NUL")
+    assert [getattr(result, "created", False) for result in _posted(*postings)] == [True] * 7
+
+
+@pytest.mark.usefixtures("small_statements")
+def test_a_large_batch_opens_accounts_and_answers_in_its_own_order() -> None:
+    captured(key="k3")
+    postings = [_posting(f"k{number}", account=f"receivable:a{number // 2}") for number in range(9, -1, -1)]
+    told = _posted(*postings)
+    assert [getattr(result, "code", "posted") for result in told] == [
+        "business_key_conflict" if posting.business_key == "k3" else "posted" for posting in postings
+    ]
+    for posting, result in zip(postings, told, strict=True):
+        if isinstance(result, PostedTransaction):
+            assert selectors.transaction(result.id).business_key == posting.business_key
+    assert Account.objects.filter(name__startswith="receivable:a").count() == 5
+
+
+@pytest.mark.usefixtures("small_statements")
+def test_a_key_that_comes_twice_in_a_large_batch_is_posted_the_first_time() -> None:
+    postings = [_posting(key, account="receivable:new") for key in "hgfedcbah"]
+    told: list[Any] = _posted(*postings)
+    assert [result.created for result in told] == [True] * 8 + [False]
+    assert told[0].id == told[-1].id
+
+
+@pytest.fixture
+def without_preparing() -> Iterator[None]:
+    """As behind a pooler that hands a connection on after each transaction and does not know prepared statements."""
+    connection.ensure_connection()
+    connection.connection.prepare_threshold = None
+    yield
+    connection.close()
+
+
+@pytest.mark.usefixtures("without_preparing")
+def test_nothing_is_prepared_where_that_is_switched_off() -> None:
+    assert captured().created
+    assert [getattr(result, "created", False) for result in _posted(_posting("a"), _posting("b"))] == [
+        True,
+        True,
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements")
+        assert cursor.fetchone() == (0,)
+
+
+def test_a_call_is_prepared_once_a_session() -> None:
+    connection.close()
+    for number in range(3):
+        captured(key=f"{number}")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, generic_plans + custom_plans > 2 FROM pg_prepared_statements")
+        assert cursor.fetchall() == [("ledger_append_one", True)]
+
+
+def test_a_connection_that_is_lost_is_told_of_and_replaced() -> None:
+    captured(key="opens the accounts")
+    with pytest.raises(OperationalError), transaction.atomic():
+        Transaction.objects.exists()
+        pid = connection.connection.info.backend_pid
+        with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", [pid])
+        captured(key="lost")
+    assert captured(key="lost").created
+
+
+def test_who_listens_to_statements_hears_of_postings() -> None:
+    heard = []
+
+    def listen(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        heard.append(sql)
+        return execute(sql, parameters, many, context)
+
+    captured(key="opens the accounts")
+    with connection.execute_wrapper(listen):
+        assert captured().created
+    assert [sql.partition("(")[0] for sql in heard] == ["SELECT * FROM ledger_append_one"]
+
+
+def test_a_call_that_is_given_up_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a conversation can not be gone on with: the transaction is lost, the next has a connection of its own."""
+
+    def give_up(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    captured(key="opens the accounts")
+    with monkeypatch.context() as patch:
+        patch.setattr(wire, "fetch_many", give_up)
+        with nothing_moves(), pytest.raises(KeyboardInterrupt):
+            captured()
+    assert captured().created
