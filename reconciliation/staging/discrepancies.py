@@ -35,7 +35,7 @@ SELECT l.verdict AS kind, l.number AS line, l.kind AS line_kind, {OUR_NAME} AS s
     left(l.their_reference, 100) AS their_reference, l.state AS their_state, coalesce({{fee}}, 0) AS fee,
     l.fee AS told_fee, l.happened_at, {_OURS} AS ours, {_TOLD} AS theirs, NULL::uuid AS open_item_id
 FROM pool_lines l
-JOIN LATERAL (SELECT * FROM pool_ours o WHERE o.mate = l.mate ORDER BY o.id LIMIT 1) o ON true
+JOIN (SELECT DISTINCT ON (mate) * FROM pool_ours WHERE mate IS NOT NULL ORDER BY mate, id) o ON o.mate = l.mate
 WHERE l.item IS NULL AND l.verdict IN ('amount', 'currency', 'state', 'fee', 'late')
 UNION ALL
 SELECT l.verdict, l.number, l.kind, {_LINE_SUBJECT}, coalesce(a.reference, ''),
@@ -43,9 +43,11 @@ SELECT l.verdict, l.number, l.kind, {_LINE_SUBJECT}, coalesce(a.reference, ''),
     l.amount, l.currency, abs(l.amount), left(l.their_reference, 100), l.state, 0, l.fee, l.happened_at,
     CASE WHEN a.movement IS NOT NULL THEN {_ASKED} END, {_TOLD}, i.id
 FROM pool_lines l
-LEFT JOIN LATERAL (
-    SELECT * FROM {ASKED} a WHERE a.movement = l.ref AND a.kind = l.kind AND a.channel = %(channel)s
-) a ON true
+LEFT JOIN (
+    SELECT * FROM {ASKED}
+    WHERE channel = %(channel)s
+        AND movement = ANY (ARRAY(SELECT ref FROM pool_lines WHERE item IS NULL AND mate IS NULL))
+) a ON a.movement = l.ref AND a.kind = l.kind
 LEFT JOIN reconciliation_openitem i ON i.file_id = %(file)s AND i.side = 'theirs' AND i.line = l.number
 WHERE l.item IS NULL AND l.mate IS NULL AND (
     l.verdict IN ('state', 'duplicate')
