@@ -11,11 +11,12 @@ from payments.booked import names_behind
 from reconciliation.models import BankMapping, StatementFile
 from reconciliation.parsers import Mapping, Told, format_of
 from reconciliation.parsers.contract import Format
-from reconciliation.rows import Line
+from reconciliation.rows import Batch, Line
 from reconciliation.staging.archive import opened
 from reconciliation.terms import terms_of
 
 BANK = "bank"
+_BATCH = 2048
 
 
 def lines_of(file: StatementFile) -> Iterator[Line]:
@@ -28,8 +29,23 @@ def lines_of(file: StatementFile) -> Iterator[Line]:
 
 def read(file: StatementFile, stream: BinaryIO) -> Iterator[Line]:
     """The lines of the stream, which is about what the file is about. Raises a `StatementRefused`."""
+    return reader(file.channel, file.kind).read(stream, _told(file))
+
+
+def read_in_batches(file: StatementFile, stream: BinaryIO) -> Iterator[Batch]:
+    """The same lines, many at once, and the quickest way to them."""
+    found = reader(file.channel, file.kind)
+    if found.in_batches:
+        yield from found.in_batches(stream, _told(file))
+        return
+    lines = found.read(stream, _told(file))
+    while batch := list(islice(lines, _BATCH)):
+        yield batch
+
+
+def _told(file: StatementFile) -> Told:
     terms, row = terms_of(file.channel), account_row(file.channel)
-    told = Told(
+    return Told(
         day=file.day_on,
         merchant=row.account if row else terms.merchant,
         currency=row.currency if row else terms.currency,
@@ -37,7 +53,6 @@ def read(file: StatementFile, stream: BinaryIO) -> Iterator[Line]:
         mapping=as_mapping(row) if row and row.format == "csv" else None,
         widths=tuple(settings.UNIONPAY.get("statement_widths", ())),
     )
-    return reader(file.channel, file.kind).read(stream, told)
 
 
 def reader(channel: str, kind: str) -> Format:

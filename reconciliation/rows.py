@@ -1,6 +1,8 @@
 """A line of a statement in the one form that every parser writes and every comparison reads. Pure."""
 
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -45,3 +47,42 @@ class Line(NamedTuple):
     happened_at: datetime
     state: str
     text: str  # payer, subject or remittance information, 200 characters at most, never a card number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payments:
+    """Many lines at once, by column: payments that succeeded, each with a name of ours, `seconds` after `midnight`."""
+
+    numbers: Sequence[int]
+    references: Sequence[str]
+    their_references: Sequence[str]
+    amounts: Sequence[int]
+    fees: Sequence[int]
+    currency: str
+    midnight: datetime
+    seconds: Sequence[int]
+    texts: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[Line]:
+        whose = (self.numbers, self.references, self.their_references, self.amounts, self.fees)
+        for number, ours, theirs, amount, fee, second, text in zip(*whose, self.seconds, self.texts, strict=True):
+            yield Line(
+                number=number,
+                kind=LineKind.PAYMENT.value,
+                reference=ours,
+                parent="",
+                their_reference=theirs,
+                group="",
+                amount=amount,
+                fee=fee,
+                currency=self.currency,
+                happened_at=self.midnight + timedelta(seconds=second),
+                state=LineState.SUCCESS.value,
+                text=text,
+            )
+
+
+Batch = Sequence[Line] | Payments

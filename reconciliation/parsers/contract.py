@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import BinaryIO
 
-from reconciliation.rows import Line
+from reconciliation.rows import Batch, Line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,3 +80,5 @@ class Format:
     recognises: Callable[
         [str, str], bool
     ]  # (file name in lower case, first characters of the text) → is it one
+    in_batches: Callable[[BinaryIO, Told], Iterator[Batch]] | None = None
+    """The same lines or the same refusal, many at once: of files so large that it matters."""

@@ -32,6 +32,8 @@ _HIDDEN: Final = "[card number]"
 _CARD_LIKE: Final = re.compile(
     r"(?<![A-Za-z\d])(?<!\d\.)\d(?:[ -]?\d){12,18}(?!\d)(?!\.\d)|(?<=[A-Za-z])\d{15,16}(?!\d)(?!\.\d)"
 )
+# What may be a card number, and spaces of other kinds.
+_TO_BE_CUT: Final = re.compile(r"\d[\d -]{12}|[^\S \n]")
 _SPACES: Final = re.compile(r"\s+")
 
 
@@ -149,6 +151,15 @@ def identifiers(first: str, second: str) -> tuple[str, str]:
 def cut(text: str) -> str:
     """Free text, on one line and without card numbers."""
     return _cut(text[:_LONGEST_SEEN])
+
+
+def all_cut(texts: Sequence[str]) -> Sequence[str]:
+    """The same of many, none of which has a line's end in it. Most are so already, and that is seen in all at once."""
+    text = "\n".join(texts)
+    is_spaced = "  " in text or "\n " in text or " \n" in text or text != text.strip(" ")
+    if is_spaced or _TO_BE_CUT.search(text) or (texts and max(map(len, texts)) > _LONGEST_TEXT):
+        return [cut(one) for one in texts]
+    return texts
 
 
 @lru_cache(maxsize=1 << 14)

@@ -12,38 +12,46 @@ from reconciliation.errors import (
 )
 from reconciliation.parsers.archives import Content
 
-_BLOCK: Final = 1 << 20
+_BLOCK: Final = 1 << 18  # what is made of so much stays near the processor
+_LONGEST_LINE: Final = 1 << 20
 _BOM: Final = "\ufeff"
 # Full-width forms that one writer uses and the next does not.
 _WIDTHS: Final = str.maketrans("（）：／", "():/", f"　 \t{_BOM}")
 
 
 def lines_of(content: Content, encoding: str, *, ended: bool = False) -> Iterator[str]:
-    """Every line without its end. Refuses what is not in this encoding, and lines longer than a megabyte.
+    """Every line without its end. Refuses what `blocks_of` does."""
+    for _, block in blocks_of(content, encoding, ended=ended):
+        yield from block.split("\n")
 
-    `ended`: the last line must have an end, too. In a file without totals, nothing else shows that it was cut off.
+
+def blocks_of(content: Content, encoding: str, *, ended: bool = False) -> Iterator[tuple[int, str]]:
+    """Whole lines, many at once, and the number of the first. The last of each block has no end.
+
+    Refuses what is not in this encoding, and lines longer than a megabyte. `ended`: the last line of all must have an
+    end, too. In a file without totals, nothing else shows that it was cut off.
     """
     rest, number = b"", 1
     while block := content.read(_BLOCK):
         head, end, tail = block.rpartition(b"\n")
         if not end:
             rest += block
-            if len(rest) > _BLOCK:
+            if len(rest) > _LONGEST_LINE:
                 raise StatementDamaged(f"Line {number} does not end: this is no text file.", line=number)
             continue
-        lines = _decoded(rest + head, encoding, number)
-        yield from lines
-        number += len(lines)
+        text = _decoded(rest + head, encoding, number)
+        yield number, text
+        number += text.count("\n") + 1
         rest = tail
     if rest:
         if ended:
             raise StatementTruncated(
                 f"Line {number} has no end: the file is cut off. Fetch it again.", line=number
             )
-        yield from _decoded(rest, encoding, number)
+        yield number, _decoded(rest, encoding, number)
 
 
-def _decoded(block: bytes, encoding: str, number: int) -> list[str]:
+def _decoded(block: bytes, encoding: str, number: int) -> str:
     try:
         text = block.decode(encoding)
     except UnicodeDecodeError as problem:
@@ -54,10 +62,7 @@ def _decoded(block: bytes, encoding: str, number: int) -> list[str]:
     if "\0" in text:
         at = number + text.count("\n", 0, text.index("\0"))
         raise StatementDamaged(f"Line {at} holds zero bytes: fetch the file again.", line=at)
-    text = text.removesuffix("\r")
-    if text.count("\n") == text.count("\r\n"):
-        return text.split("\r\n")
-    return text.replace("\r\n", "\n").split("\n")
+    return text.removesuffix("\r").replace("\r\n", "\n")
 
 
 class Table:

@@ -1,6 +1,8 @@
 """The form of WeChat Pay's bills: a header, rows with a backtick before every value, a summary of one row. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import BinaryIO, Final
 
 from reconciliation.errors import (
@@ -11,49 +13,77 @@ from reconciliation.errors import (
 )
 from reconciliation.parsers.archives import single
 from reconciliation.parsers.fields import count, decimal, malformed, wrong_width
-from reconciliation.parsers.texts import lines_of, normalised
+from reconciliation.parsers.texts import blocks_of, normalised
 
-_TICK: Final = "`"
-_BETWEEN: Final = ",`"
+TICK: Final = "`"
+BETWEEN: Final = ",`"
+CELL: Final = "[^,\\n]*+(?:,(?!`)[^,\\n]*+)*+"  # as a pattern
+_NEXT_ROW: Final = f"\n{TICK}"
+_NO_ROW: Final = re.compile(f"^(?!{TICK})", re.MULTILINE)
 
 
 class Ticked:
     """`header` is there at once, the summary only behind the last row."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._lines = enumerate(lines_of(single(stream), "utf-8"), 1)
-        _, first = next(self._lines, (0, ""))
+        self._blocks: Iterator[tuple[int, str]] = blocks_of(single(stream), "utf-8")
+        _, block = next(self._blocks, (1, ""))
+        first, more, rest = block.partition("\n")
+        if more:
+            self._blocks = chain([(2, rest)], self._blocks)
         self.header = [normalised(name) for name in first.split(",")]
         self._summary: dict[str, str] = {}
         self._summary_line = 0
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """The number and the cells of each row, and one empty cell for columns that this file does not have."""
-        width, number = len(self.header), 1
-        for number, line in self._lines:
-            if line[:1] != _TICK:
-                return self._read_summary(number, line)
-            cells = line[1:].split(_BETWEEN)
-            if len(cells) != width:
-                raise wrong_width(len(cells), width, line=number)
-            cells.append("")
-            yield number, cells
+        for first, block in self.blocks():
+            for number, line in enumerate(block.split("\n"), first):
+                yield number, self.cells(number, line)
+
+    def cells(self, number: int, line: str) -> list[str]:
+        cells = line[1:].split(BETWEEN)
+        if len(cells) != len(self.header):
+            raise wrong_width(len(cells), len(self.header), line=number)
+        cells.append("")
+        return cells
+
+    def blocks(self) -> Iterator[tuple[int, str]]:
+        """Whole rows, many at once, and the number of the first; the summary is read behind the last."""
+        number = 1
+        for number, block in self._blocks:
+            if block[:1] == TICK and block.count("\n") == block.count(_NEXT_ROW):
+                yield number, block
+                number += block.count("\n")
+                continue
+            odd = _NO_ROW.search(block)
+            end = odd.start() if odd else 0
+            if end:
+                yield number, block[: end - 1]
+            return self._read_summary(number + block.count("\n", 0, end), block[end:])
         raise _cut_off(number)
 
-    def _read_summary(self, number: int, line: str) -> None:
+    def _read_summary(self, number: int, block: str) -> None:
+        lines = enumerate(self._lines_from(block), number)
+        _, line = next(lines)
         header = [normalised(name) for name in line.split(",")]
         if not line:
             raise _cut_off(number)
-        self._summary_line, row = next(self._lines, (number, ""))
+        self._summary_line, row = next(lines, (number, ""))
         if not row:
             raise _cut_off(number)
-        cells = row.removeprefix(_TICK).split(_BETWEEN)
-        if not row.startswith(_TICK) or len(cells) != len(header):
+        cells = row.removeprefix(TICK).split(BETWEEN)
+        if not row.startswith(TICK) or len(cells) != len(header):
             raise wrong_width(len(cells), len(header), line=self._summary_line)
         self._summary = dict(zip(header, cells, strict=True))
-        for after, rest in self._lines:
+        for after, rest in lines:
             if rest:
                 raise StatementDamaged(f"Line {after} follows the summary: fetch the file again.", line=after)
+
+    def _lines_from(self, block: str) -> Iterator[str]:
+        yield from block.split("\n")
+        for _, block in self._blocks:
+            yield from block.split("\n")
 
     def agree(self, counts: Mapping[str, int], sums: Mapping[str, tuple[int, int]]) -> None:
         """Compares the summary with what the rows come to: counts, and sums with their decimals.

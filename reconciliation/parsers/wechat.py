@@ -26,10 +26,11 @@ def _is_flow(name: str, text: str) -> bool:
     return "资金流水单号" in text and "收支类型" in text
 
 
+_READ, _BATCHES = wechat_trades.read, wechat_trades.in_batches
 _ALL: Final = (
-    Format(CHANNEL, "trade", "WeChat Pay trade bill (ALL)", wechat_trades.read, _is_trade),
-    Format(CHANNEL, "trade_success", "WeChat Pay trade bill (SUCCESS)", wechat_trades.read, _is_success),
-    Format(CHANNEL, "trade_refund", "WeChat Pay trade bill (REFUND)", wechat_trades.read, _is_refunds),
+    Format(CHANNEL, "trade", "WeChat Pay trade bill (ALL)", _READ, _is_trade, _BATCHES),
+    Format(CHANNEL, "trade_success", "WeChat Pay trade bill (SUCCESS)", _READ, _is_success, _BATCHES),
+    Format(CHANNEL, "trade_refund", "WeChat Pay trade bill (REFUND)", _READ, _is_refunds, _BATCHES),
     Format(CHANNEL, "fundflow", "WeChat Pay fund flow", wechat_funds.read, _is_flow),
 )
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType({one.kind: one for one in _ALL})

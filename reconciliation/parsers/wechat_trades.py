@@ -24,9 +24,10 @@ from reconciliation.parsers.fields import (
     require_currency,
     require_merchant,
 )
+from reconciliation.parsers.plain import Plain, Shape, batches
 from reconciliation.parsers.texts import positions
-from reconciliation.parsers.ticked import Ticked
-from reconciliation.rows import Line, LineKind, LineState
+from reconciliation.parsers.ticked import BETWEEN, CELL, TICK, Ticked
+from reconciliation.rows import Batch, Line, LineKind, LineState, Payments
 
 _WHOSE: Final = ("货币种类", "商户号", "特约商户号?")
 _COLUMNS: Final = (
@@ -68,29 +69,57 @@ _PAYMENT, _REFUND, _SUCCESS = LineKind.PAYMENT.value, LineKind.REFUND.value, Lin
 
 def read(stream: BinaryIO, told: Told) -> Iterator[Line]:
     bill = Ticked(stream)
-    trades = _Trades(told, bill.header)
-    rows = 0
-    for number, cells in bill.rows():
-        rows += 1
-        try:
-            line = trades.line(number, cells)
-        except ValueError as problem:
-            raise malformed(problem, line=number, header=bill.header, cells=cells) from problem
-        yield line
-    bill.agree({"总交易单数": rows}, trades.sums())
+    trades = _Trades(told, bill)
+    for number, block in bill.blocks():
+        for line in enumerate(block.split("\n"), number):
+            yield trades.line(*line)
+    trades.agree()
+
+
+def in_batches(stream: BinaryIO, told: Told) -> Iterator[Batch]:
+    bill = Ticked(stream)
+    trades = _Trades(told, bill)
+    for number, block in bill.blocks():
+        yield from batches(trades, number, block)
+    trades.agree()
+
+
+def _shape(width: int, theirs: int, ours: int, text: int, fee: int, time: int, amount: int, ordered: int) -> Shape:
+    return Shape(
+        width=width,
+        time=time,
+        ours=ours,
+        theirs=theirs,
+        amount=amount,
+        same_amount=ordered,
+        fee=fee,
+        text=text,
+        cell=CELL,
+        fee_cell=r"[0-9]{1,9}\.[0-9]{5}",
+        thousandths=1,
+        before=TICK,
+        between=BETWEEN,
+    )
 
 
 class _Trades:
     """What is the same in every row is compared once and remembered; what the summary sums is summed."""
 
-    def __init__(self, told: Told, header: Sequence[str]) -> None:
+    def __init__(self, told: Told, bill: Ticked) -> None:
+        header = bill.header
         self._told = told
+        self._bill = bill
+        self._rows = 0
+        self.plain: Plain | None = None
         self._pick_whose = itemgetter(*positions(header, _WHOSE, line=1))
         self._pick = itemgetter(*positions(header, _COLUMNS, line=1))
         # What decides how a row is read, and is the same in almost all of them; and what is then left of a payment.
-        self._pick_sort = itemgetter(*positions(header, (*_WHOSE, *_SORT), line=1))
-        self._pick_payment = itemgetter(*positions(header, _OF_PAYMENT, line=1))
-        self._plain: set[tuple[str, ...]] = set()
+        self._sort_places = positions(header, (*_WHOSE, *_SORT), line=1)
+        self._pick_sort = itemgetter(*self._sort_places)
+        payment_places = positions(header, _OF_PAYMENT, line=1)
+        self._pick_payment = itemgetter(*payment_places)
+        self._sorts: set[tuple[str, ...]] = set()
+        self._shape = _shape(len(header), *payment_places)
         self._pick_refund = itemgetter(*positions(header, _REFUND_COLUMNS, line=1))
         self._known: set[tuple[str, ...]] = set()
         self._moment = Days(told, BEIJING).moment
@@ -98,9 +127,25 @@ class _Trades:
         # What orders and refunds that were asked for are more than those that moved, and refunds of coupons.
         self._more_ordered = self._more_asked = self._coupons = 0
 
-    def line(self, number: int, cells: Sequence[str]) -> Line:
+    def line(self, number: int, text: str) -> Line:
+        cells = self._bill.cells(number, text)
+        self._rows += 1
+        try:
+            return self._line(number, cells)
+        except ValueError as problem:
+            raise malformed(problem, line=number, header=self._bill.header, cells=cells) from problem
+
+    def add(self, payments: Payments, fees: Sequence[int]) -> None:
+        self._rows += len(payments)
+        self._paid += sum(payments.amounts)
+        self._fees += sum(fees)
+
+    def agree(self) -> None:
+        self._bill.agree({"总交易单数": self._rows}, self._sums())
+
+    def _line(self, number: int, cells: Sequence[str]) -> Line:
         sort = self._pick_sort(cells)
-        if sort in self._plain:
+        if sort in self._sorts:
             theirs, ours, subject, fee, time, amount, ordered = self._pick_payment(cells)
             if ordered == amount:
                 kept, paid = decimal(fee, 5), decimal(amount, 2)
@@ -113,7 +158,9 @@ class _Trades:
         line = self._any_line(number, cells)
         _, _, _, state, asked, refunded, asked_back, coupon = sort
         if state == _PAID and not asked and asked_back == refunded in _NOTHING and coupon in _NOTHING:
-            self._plain.add(sort)
+            self._sorts.add(sort)
+            fixed = dict(zip(self._sort_places, sort, strict=True))
+            self.plain = self.plain or Plain(self._shape, fixed, line.currency, line.happened_at)
         return line
 
     def _any_line(self, number: int, cells: Sequence[str]) -> Line:
@@ -140,7 +187,7 @@ class _Trades:
             raise Unreadable(state, "a state of a trade")
         return tuple.__new__(Line, (number, *fields))
 
-    def sums(self) -> dict[str, tuple[int, int]]:
+    def _sums(self) -> dict[str, tuple[int, int]]:
         """What the summary must say, and its decimals."""
         return {
             "应结订单总金额": (self._paid, 2),

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from ledger import audit
-from reconciliation.archive import read
+from reconciliation.archive import read_in_batches
 from reconciliation.errors import StatementOutdated, StatementRefused
 from reconciliation.facts import StatementView
 from reconciliation.models import Discrepancy, StatementFile
@@ -56,8 +56,8 @@ def _load(row: StatementFile, terms: Terms, staged: StagedLines) -> int:
     if not row.size:
         return 0
     with archive.opened(row) as stream:
-        lines = read(row, stream)
-        return staged.load(lines, lambda done: row.note_progress(StatementPhase.LOADING, done))
+        batches = read_in_batches(row, stream)
+        return staged.load(batches, lambda done: row.note_progress(StatementPhase.LOADING, done))
 
 
 def _match(row: StatementFile, terms: Terms, staged: StagedLines, rows: int, actor: str) -> None:

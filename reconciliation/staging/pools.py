@@ -17,15 +17,15 @@ _OUR_COLUMNS: Final = (
     "kind, movement, part, parent, their_reference, amount, fee, currency, happened_at, booked_at, payment"
 )
 _LINE_OF_ITEM: Final = f"""
-    0, coalesce(i.movement, {NO_ONE}), i.part, {NO_ONE}, i.amount, i.fee, i.happened_at, i.currency, i.kind,
-        i.line_state,
-    i.their_reference, i.grp, i.reference, i.text, i.id
+    i.kind, i.line_state, i.currency, i.grp, i.reference, i.part, {NO_ONE}, 0, coalesce(i.movement, {NO_ONE}),
+    i.amount, i.fee, i.happened_at, i.their_reference, i.text, i.id
 """
 
 # One pass over both sides: everything but what is equal in all. A name that the file has twice agrees twice here.
+# Of a line only what is compared: all lines are in memory at once.
 _ODD: Final = """
 CREATE TEMPORARY TABLE odd ON COMMIT DROP AS
-SELECT {theirs}, {ours}
+SELECT s.number, {ours}
 FROM {table} s
 FULL JOIN (
     SELECT * FROM {movements}
@@ -34,23 +34,17 @@ FULL JOIN (
 WHERE (s.amount = m.amount AND s.currency = m.currency AND s.state = 'success' AND {fee}) IS NOT TRUE
     AND (s.kind IS NULL OR s.kind NOT IN {apart})
 """
-# Names that the file has more than once, and what other files had to say of this day.
+# Names that the file has more than once, if only of several parts, and what other files had to say of this day.
 _TWICE: Final = """
 CREATE TEMPORARY TABLE twice ON COMMIT DROP AS
-SELECT ref FROM {table} WHERE ref <> {no_one} AND kind NOT IN {apart}
-GROUP BY ref, kind, part HAVING count(*) > 1
+SELECT ref FROM {table} WHERE ref <> {no_one} AND kind NOT IN {apart} GROUP BY ref HAVING count(*) > 1
 UNION SELECT movement FROM reconciliation_openitem
 WHERE channel = %(channel)s AND statement = %(statement)s AND side = 'ours' AND day_on = %(day)s
 """
 _LINES: Final = """
 CREATE TEMPORARY TABLE pool_lines ON COMMIT DROP AS
-SELECT {theirs}, NULL::uuid AS item FROM odd AS s WHERE number IS NOT NULL
-"""
-_LINES_TWICE: Final = """
-INSERT INTO pool_lines
-SELECT {theirs}, NULL FROM {table} s
-WHERE ref IN (SELECT ref FROM twice) AND NOT EXISTS (SELECT FROM pool_lines p WHERE p.number = s.number)
-    AND kind NOT IN {apart}
+SELECT {theirs}, NULL::uuid AS item FROM {table} s
+WHERE (number IN (SELECT number FROM odd) OR ref IN (SELECT ref FROM twice)) AND kind NOT IN {apart}
 """
 _LINES_BEFORE: Final = """
 INSERT INTO pool_lines SELECT {line} FROM reconciliation_openitem i
@@ -111,10 +105,9 @@ def gather(table: str, file: StatementFile, terms: Terms) -> None:
     }
     theirs, ours = _aliased(COLUMNS, "s"), _aliased(_OUR_COLUMNS, "m", rename=True)
     fixed = {"table": table, "movements": MOVEMENTS, "apart": APART, "no_one": NO_ONE}
-    run(_ODD.format(theirs=theirs, ours=ours, fee=agree(terms.tariff, "s", "m"), **fixed), values)
+    run(_ODD.format(ours=ours, fee=agree(terms.tariff, "s", "m"), **fixed), values)
     run(_TWICE.format(**fixed), values)
-    run(_LINES.format(theirs=theirs))
-    run(_LINES_TWICE.format(theirs=theirs, **fixed))
+    run(_LINES.format(theirs=theirs, **fixed))
     run(_LINES_BEFORE.format(line=_LINE_OF_ITEM), values)
     back = ", ".join(f"m.m_{name} AS {name}" for name in _OUR_COLUMNS.split(", "))
     run(_OURS.format(ours=back))

@@ -8,18 +8,25 @@ from reconciliation.staging.pools import NO_ONE, run
 from reconciliation.terms import Terms
 
 _ALONE: Final = "l.mate IS NULL AND l.verdict IS NULL AND l.item IS NULL"
+# What the file has under the same names as the pool.
+_AGAIN: Final = f"""
+CREATE TEMPORARY TABLE again ON COMMIT DROP AS
+SELECT number, ref, part, kind, their_reference FROM {{table}}
+WHERE ref IN (SELECT ref FROM pool_lines WHERE ref <> {NO_ONE})
+    OR their_reference IN (SELECT their_reference FROM pool_lines WHERE their_reference <> '')
+"""
 # The same name again, or the same row of theirs: when the other one counts, or comes before this one.
 _OTHER_COUNTS: Final = """(
     x.number < l.number
     OR NOT EXISTS (SELECT FROM pool_lines p WHERE p.number = x.number AND p.mate IS NULL AND p.item IS NULL))"""
 _DUPLICATES: Final = (
     f"""
-UPDATE pool_lines l SET verdict = 'duplicate' FROM {{table}} x
+UPDATE pool_lines l SET verdict = 'duplicate' FROM again x
 WHERE {_ALONE} AND l.ref <> {NO_ONE} AND x.ref = l.ref AND x.kind = l.kind AND x.part = l.part
     AND x.number <> l.number AND {_OTHER_COUNTS}
 """,
     f"""
-UPDATE pool_lines l SET verdict = 'duplicate' FROM {{table}} x
+UPDATE pool_lines l SET verdict = 'duplicate' FROM again x
 WHERE {_ALONE} AND l.their_reference <> '' AND x.their_reference = l.their_reference AND x.kind = l.kind
     AND x.number <> l.number AND {_OTHER_COUNTS}
 """,
@@ -77,8 +84,9 @@ _STUDY: Final = "ANALYZE pool_lines; ANALYZE pool_ours"
 
 def judge(table: str, channel: str, day: object, terms: Terms) -> None:
     """This will write a `verdict` beside every line of the pool that is this file's own."""
+    run(_AGAIN.format(table=table))
     for sql in _DUPLICATES:
-        run(sql.format(table=table))
+        run(sql)
     run(_STATES, {"channel": channel})
     run(_REST)
     values = {"forgiven": terms.tolerance.amount, "day": day, "late_days": terms.late_days}

@@ -77,7 +77,6 @@ def test_a_run_that_is_killed_leaves_nothing_and_the_next_one_does_it_all(
     phase: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table, "_STEP", 2)
-    monkeypatch.setattr("reconciliation.staging.encoding._BLOCK", 2)
     file = bring(_rows())
 
     def die(*_: Any, **__: Any) -> None:
