@@ -68,7 +68,9 @@ class Payments:
 
     def __iter__(self) -> Iterator[Line]:
         whose = (self.numbers, self.references, self.their_references, self.amounts, self.fees)
-        for number, ours, theirs, amount, fee, second, text in zip(*whose, self.seconds, self.texts, strict=True):
+        for number, ours, theirs, amount, fee, second, text in zip(
+            *whose, self.seconds, self.texts, strict=True
+        ):
             yield Line(
                 number=number,
                 kind=LineKind.PAYMENT.value,

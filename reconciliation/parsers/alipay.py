@@ -19,7 +19,7 @@ def _is_fund(name: str, text: str) -> bool:
 
 
 _ALL: Final = (
-    Format(CHANNEL, "trade", "Alipay trade bill", alipay_trades.read, _is_trade),
+    Format(CHANNEL, "trade", "Alipay trade bill", alipay_trades.read, _is_trade, alipay_trades.in_batches),
     Format(CHANNEL, "signcustomer", "Alipay fund bill", alipay_funds.read, _is_fund),
 )
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType({one.kind: one for one in _ALL})

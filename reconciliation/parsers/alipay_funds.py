@@ -42,16 +42,16 @@ _CURRENCY: Final = "CNY"
 def read(stream: BinaryIO, told: Told) -> Iterator[Line]:
     content, summary = alipay_members.opened(stream)
     detail = Framed(content, told)
-    pick = itemgetter(*positions(detail.header, _COLUMNS, line=detail.number))
+    pick = itemgetter(*positions(detail.header, _COLUMNS, line=detail.header_line))
     days, chain = Days(told, BEIJING), Chain()
     earned, spent = [0, 0], [0, 0]
-    for cells in detail.rows():
+    for number, cells in detail.rows():
         picked = pick(cells)
         try:
-            line = _line(detail.number, picked, days)
-            chain.add(line.amount, loose_decimal(picked[7], 2), line=detail.number)
+            line = _line(number, picked, days)
+            chain.add(line.amount, loose_decimal(picked[7], 2), line=number)
         except ValueError as problem:
-            raise malformed(problem, line=detail.number, header=detail.header, cells=cells) from problem
+            raise malformed(problem, line=number, header=detail.header, cells=cells) from problem
         side = earned if line.amount > 0 else spent
         side[0], side[1] = side[0] + 1, side[1] + line.amount
         yield line

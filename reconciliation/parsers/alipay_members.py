@@ -32,8 +32,8 @@ def agree(content: Content, told: Told, counts: Mapping[str, int], sums: Mapping
     summary = Framed(content, told)
     last: dict[str, str] = {}
     line = 0
-    for cells in summary.rows():
-        last, line = dict(zip(summary.header, cells, strict=False)), summary.number
+    for line, cells in summary.rows():  # noqa: B007 - the number of the last
+        last = dict(zip(summary.header, cells, strict=False))
     if next(iter(last.values()), "").strip() != _ALL:
         raise StatementTruncated(
             "The summary has no row 合计: the file is cut off. Fetch it again.", line=line

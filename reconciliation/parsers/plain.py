@@ -1,12 +1,12 @@
 """The quick way through a large file: rows that differ in a few columns only are read many at once. Pure.
 
-A parser reads a row with care first. When it finds nothing special in it, it writes down a pattern of all rows that are
-like it but for the columns of a `Shape`. What the pattern finds is just what care would make of the row; every other row
-is read with care, wherever it stands.
+A parser reads rows with care first. At one in which nothing is special, it writes down a pattern of all rows that are
+like it but for the columns of a `Shape`. What the pattern finds is just what care would make of the row; every other
+row is read with care, wherever it stands.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
@@ -97,27 +97,21 @@ class Rows(Protocol):
 
     plain: Plain | None  # as soon as there was a row that was
 
-    def line(self, number: int, text: str, /) -> Line: ...
+    def lines(self, numbered: Iterable[tuple[int, str]], /) -> list[Line]: ...
 
     def add(self, payments: Payments, fees: Sequence[int], /) -> None:
         """This will count what was read without care."""
 
 
 def batches(rows: Rows, first: int, block: str) -> Iterator[Batch]:
-    """The lines of a block of rows, of which `first` is the number of the first."""
+    """What is in a block of lines, of which `first` is the number of the first."""
     if rows.plain is None:
-        line, _, block = block.partition("\n")
-        yield [rows.line(first, line)]
-        first += 1
-    if not block:
-        return
-    if rows.plain is None:
-        yield [rows.line(number, line) for number, line in enumerate(block.split("\n"), first)]
+        yield rows.lines(enumerate(block.split("\n"), first))
         return
     payments, fees, others = rows.plain.sort_out(first, block)
     rows.add(payments, fees)
     yield payments
-    yield [rows.line(number, line) for number, line in others]
+    yield rows.lines(others)
 
 
 def _pattern(shape: Shape, fixed: Mapping[int, str], day: str) -> str:

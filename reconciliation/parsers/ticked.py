@@ -50,18 +50,18 @@ class Ticked:
 
     def blocks(self) -> Iterator[tuple[int, str]]:
         """Whole rows, many at once, and the number of the first; the summary is read behind the last."""
-        number = 1
-        for number, block in self._blocks:
+        last = 1
+        for first, block in self._blocks:
             if block[:1] == TICK and block.count("\n") == block.count(_NEXT_ROW):
-                yield number, block
-                number += block.count("\n")
+                yield first, block
+                last = first + block.count("\n")
                 continue
             odd = _NO_ROW.search(block)
             end = odd.start() if odd else 0
             if end:
-                yield number, block[: end - 1]
-            return self._read_summary(number + block.count("\n", 0, end), block[end:])
-        raise _cut_off(number)
+                yield first, block[: end - 1]
+            return self._read_summary(first + block.count("\n", 0, end), block[end:])
+        raise _cut_off(last)
 
     def _read_summary(self, number: int, block: str) -> None:
         lines = enumerate(self._lines_from(block), number)
@@ -82,8 +82,8 @@ class Ticked:
 
     def _lines_from(self, block: str) -> Iterator[str]:
         yield from block.split("\n")
-        for _, block in self._blocks:
-            yield from block.split("\n")
+        for _, other in self._blocks:
+            yield from other.split("\n")
 
     def agree(self, counts: Mapping[str, int], sums: Mapping[str, tuple[int, int]]) -> None:
         """Compares the summary with what the rows come to: counts, and sums with their decimals.

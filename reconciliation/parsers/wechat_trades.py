@@ -4,7 +4,7 @@ A refund is listed on the day it was accepted, with the state it had when the fi
 reach or leave our account: without what coupons of WeChat's paid.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from types import MappingProxyType
 from typing import BinaryIO, Final
@@ -71,8 +71,7 @@ def read(stream: BinaryIO, told: Told) -> Iterator[Line]:
     bill = Ticked(stream)
     trades = _Trades(told, bill)
     for number, block in bill.blocks():
-        for line in enumerate(block.split("\n"), number):
-            yield trades.line(*line)
+        yield from trades.lines(enumerate(block.split("\n"), number))
     trades.agree()
 
 
@@ -84,7 +83,9 @@ def in_batches(stream: BinaryIO, told: Told) -> Iterator[Batch]:
     trades.agree()
 
 
-def _shape(width: int, theirs: int, ours: int, text: int, fee: int, time: int, amount: int, ordered: int) -> Shape:
+def _shape(
+    width: int, theirs: int, ours: int, text: int, fee: int, time: int, amount: int, ordered: int
+) -> Shape:
     return Shape(
         width=width,
         time=time,
@@ -127,13 +128,8 @@ class _Trades:
         # What orders and refunds that were asked for are more than those that moved, and refunds of coupons.
         self._more_ordered = self._more_asked = self._coupons = 0
 
-    def line(self, number: int, text: str) -> Line:
-        cells = self._bill.cells(number, text)
-        self._rows += 1
-        try:
-            return self._line(number, cells)
-        except ValueError as problem:
-            raise malformed(problem, line=number, header=self._bill.header, cells=cells) from problem
+    def lines(self, numbered: Iterable[tuple[int, str]]) -> list[Line]:
+        return [self._line_of(number, text) for number, text in numbered]
 
     def add(self, payments: Payments, fees: Sequence[int]) -> None:
         self._rows += len(payments)
@@ -142,6 +138,14 @@ class _Trades:
 
     def agree(self) -> None:
         self._bill.agree({"总交易单数": self._rows}, self._sums())
+
+    def _line_of(self, number: int, text: str) -> Line:
+        cells = self._bill.cells(number, text)
+        self._rows += 1
+        try:
+            return self._line(number, cells)
+        except ValueError as problem:
+            raise malformed(problem, line=number, header=self._bill.header, cells=cells) from problem
 
     def _line(self, number: int, cells: Sequence[str]) -> Line:
         sort = self._pick_sort(cells)
