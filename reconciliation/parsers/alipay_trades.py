@@ -80,9 +80,13 @@ class _Trades:
         self._received = self._ordered = self._fees = 0
         self._paid, self._back = [0, 0], [0, 0]
 
-    def lines(self, numbered: Iterable[tuple[int, str]]) -> list[Line]:
-        rows = (self._detail.row(number, text) for number, text in numbered)
-        return [self.line(*row) for row in rows if row]
+    def is_row(self, line: str) -> bool:
+        return True  # or a note, which may stand between rows
+
+    def lines(self, rows: Iterable[tuple[int, str]]) -> Iterator[Line]:
+        for number, text in rows:
+            if row := self._detail.row(number, text):
+                yield self.line(*row)
 
     def line(self, number: int, cells: Sequence[str]) -> Line:
         try:
@@ -90,11 +94,11 @@ class _Trades:
         except ValueError as problem:
             raise malformed(problem, line=number, header=self._detail.header, cells=cells) from problem
 
-    def add(self, payments: Payments, fees: Sequence[int]) -> None:
+    def add(self, payments: Payments, fees: int) -> None:
         received = sum(payments.amounts)
         self._received += received
         self._ordered += received
-        self._fees += sum(fees)
+        self._fees += fees
         self._paid[0] += len(payments)
         self._paid[1] += received
 
@@ -149,6 +153,7 @@ class _Trades:
             fee=fee,
             text=text,
             cell=CELL,
+            text_cell=CELL,
             fee_cell=r"-?[0-9]{1,12}\.[0-9]{2}",
             thousandths=_FEN,
             before=f"(?!{NOTE})",

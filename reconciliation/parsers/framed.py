@@ -16,7 +16,7 @@ from reconciliation.errors import (
 from reconciliation.parsers.archives import Content
 from reconciliation.parsers.contract import Told
 from reconciliation.parsers.fields import loose_decimal, require_merchant, wrong_width
-from reconciliation.parsers.texts import blocks_of, normalised
+from reconciliation.parsers.texts import blocks_of, normalised, numbered
 
 _MOST_NOTES: Final = 64
 _ACCOUNT: Final = re.compile(r"账号[:：]\s*\[(\d+)\]")
@@ -116,7 +116,7 @@ class Framed:
         while block := self._put_back.pop() if self._put_back else next(self._blocks, None):
             first, text = block
             self._last_of_block = first + text.count("\n")
-            for self._number, line in enumerate(text.split("\n"), first):
+            for self._number, line in numbered(first, text):
                 if not self._is_apart(self._number, line):
                     yield line
 

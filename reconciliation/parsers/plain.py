@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
 from operator import add
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from reconciliation.parsers.fields import all_cut
+from reconciliation.parsers.texts import numbered
 from reconciliation.rows import Batch, Line, Payments
 
 # A moment of the day that is known; then what it is that differs. The first of all keys is nobody's.
@@ -23,7 +24,6 @@ _THEIRS: Final = r"(?P<theirs>[!#-+\--~]{1,32})"
 _AMOUNT: Final = r"(?P<amount>[0-9]{1,12}\.[0-9]{2})"
 _MINUTES: Final = {f"{m // 60:02d}:{m % 60:02d}": m * 60 for m in range(24 * 60)}
 _SECONDS: Final = {f"{second:02d}": second for second in range(60)}
-Other = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +43,20 @@ class Shape:
     fee: int
     text: int
     cell: str
+    text_cell: str
     fee_cell: str
     thousandths: int
     before: str = ""
     between: str = ","
     loose: str = ""
+
+
+class SortedOut(NamedTuple):
+    """A block of lines: the plain ones, what their fees come to as they are written, and the others."""
+
+    payments: Payments
+    fees: int
+    others: Sequence[tuple[int, str]]
 
 
 class Plain:
@@ -61,16 +70,15 @@ class Plain:
         self._midnight = happened_at.replace(hour=0, minute=0, second=0)
         self._thousandths = shape.thousandths
 
-    def sort_out(self, first: int, block: str) -> tuple[Payments, list[int], list[Other]]:
-        """The plain rows of a block of lines, their fees as they are written, and the lines that are not plain."""
+    def sort_out(self, first: int, block: str) -> SortedOut:
         found = self._pattern.findall(block)
         columns = dict(zip(self._places, zip(*found, strict=True), strict=True))
         numbers: Sequence[int] = range(first, first + len(found))
-        others: list[Other] = []
+        others: list[tuple[int, str]] = []
         if "" in columns["minute"]:
             is_plain = list(map(bool, columns["minute"]))
             others = [
-                (number, line)
+                (number, line.removesuffix("\r"))
                 for number, plain, line in zip(numbers, is_plain, columns["other"], strict=True)
                 if not plain
             ]
@@ -89,7 +97,7 @@ class Plain:
             seconds=list(map(add, map(_MINUTES.__getitem__, minutes), map(_SECONDS.__getitem__, seconds))),
             texts=all_cut(columns["text"]),
         )
-        return payments, fees, others
+        return SortedOut(payments, sum(fees), others)
 
 
 class Rows(Protocol):
@@ -97,21 +105,25 @@ class Rows(Protocol):
 
     plain: Plain | None  # as soon as there was a row that was
 
-    def lines(self, numbered: Iterable[tuple[int, str]], /) -> list[Line]: ...
+    def is_row(self, line: str, /) -> bool:
+        """Whether it may be a row, and rows may follow."""
 
-    def add(self, payments: Payments, fees: Sequence[int], /) -> None:
+    def lines(self, rows: Iterable[tuple[int, str]], /) -> Iterator[Line]:
+        """Of the rows up to the first line that is none."""
+
+    def add(self, payments: Payments, fees: int, /) -> None:
         """This will count what was read without care."""
 
 
 def batches(rows: Rows, first: int, block: str) -> Iterator[Batch]:
     """What is in a block of lines, of which `first` is the number of the first."""
-    if rows.plain is None:
-        yield rows.lines(enumerate(block.split("\n"), first))
-        return
-    payments, fees, others = rows.plain.sort_out(first, block)
-    rows.add(payments, fees)
-    yield payments
-    yield rows.lines(others)
+    found = rows.plain and rows.plain.sort_out(first, block)
+    if found and all(rows.is_row(line) for _, line in found.others):
+        rows.add(found.payments, found.fees)
+        yield found.payments
+        yield list(rows.lines(found.others))
+    else:
+        yield list(rows.lines(numbered(first, block)))
 
 
 def _pattern(shape: Shape, fixed: Mapping[int, str], day: str) -> str:
@@ -125,8 +137,8 @@ def _pattern(shape: Shape, fixed: Mapping[int, str], day: str) -> str:
     cells[max(shape.amount, shape.same_amount)] = "(?P=amount)"
     cells[min(shape.amount, shape.same_amount)] = _AMOUNT
     cells[shape.fee] = f"(?P<fee>{shape.fee_cell})"
-    cells[shape.text] = f"(?P<text>{shape.cell})"
-    return f"(?m)^{shape.before}{shape.between.join(cells)}$|^(?P<other>.*)$"
+    cells[shape.text] = f"(?P<text>{shape.text_cell})"
+    return f"(?m)^{shape.before}{shape.between.join(cells)}\\r?$|^(?P<other>.*)$"
 
 
 def _whole(column: Sequence[str]) -> list[int]:

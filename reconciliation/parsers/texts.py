@@ -21,12 +21,19 @@ _WIDTHS: Final = str.maketrans("（）：／", "():/", f"　 \t{_BOM}")
 
 def lines_of(content: Content, encoding: str, *, ended: bool = False) -> Iterator[str]:
     """Every line without its end. Refuses what `blocks_of` does."""
-    for _, block in blocks_of(content, encoding, ended=ended):
-        yield from block.split("\n")
+    for number, block in blocks_of(content, encoding, ended=ended):
+        for _, line in numbered(number, block):
+            yield line
+
+
+def numbered(first: int, block: str) -> Iterator[tuple[int, str]]:
+    """The lines of a block without their ends, and their numbers."""
+    for number, line in enumerate(block.split("\n"), first):
+        yield number, line.removesuffix("\r")
 
 
 def blocks_of(content: Content, encoding: str, *, ended: bool = False) -> Iterator[tuple[int, str]]:
-    """Whole lines, many at once, and the number of the first. The last of each block has no end.
+    """Whole lines, many at once, and the number of the first. Each ends in a line feed, but not the last of a block.
 
     Refuses what is not in this encoding, and lines longer than a megabyte. `ended`: the last line of all must have an
     end, too. In a file without totals, nothing else shows that it was cut off.
@@ -62,7 +69,7 @@ def _decoded(block: bytes, encoding: str, number: int) -> str:
     if "\0" in text:
         at = number + text.count("\n", 0, text.index("\0"))
         raise StatementDamaged(f"Line {at} holds zero bytes: fetch the file again.", line=at)
-    return text.removesuffix("\r").replace("\r\n", "\n")
+    return text
 
 
 class Table:

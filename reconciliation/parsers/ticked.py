@@ -1,8 +1,7 @@
 """The form of WeChat Pay's bills: a header, rows with a backtick before every value, a summary of one row. Pure."""
 
-import re
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from typing import BinaryIO, Final
 
 from reconciliation.errors import (
@@ -13,13 +12,13 @@ from reconciliation.errors import (
 )
 from reconciliation.parsers.archives import single
 from reconciliation.parsers.fields import count, decimal, malformed, wrong_width
-from reconciliation.parsers.texts import blocks_of, normalised
+from reconciliation.parsers.texts import blocks_of, normalised, numbered
 
 TICK: Final = "`"
 BETWEEN: Final = ",`"
-CELL: Final = "[^,\\n]*+(?:,(?!`)[^,\\n]*+)*+"  # as a pattern
-_NEXT_ROW: Final = f"\n{TICK}"
-_NO_ROW: Final = re.compile(f"^(?!{TICK})", re.MULTILINE)
+# As patterns: a cell in which no comma is, and one in which some may be.
+CELL: Final = "[^,\\r\\n]*+"
+TEXT: Final = f"{CELL}(?:,(?!{TICK}){CELL})*+"
 
 
 class Ticked:
@@ -31,41 +30,42 @@ class Ticked:
         first, more, rest = block.partition("\n")
         if more:
             self._blocks = chain([(2, rest)], self._blocks)
-        self.header = [normalised(name) for name in first.split(",")]
+        self.header = [normalised(name) for name in first.removesuffix("\r").split(",")]
+        self._end = 0
         self._summary: dict[str, str] = {}
         self._summary_line = 0
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """The number and the cells of each row, and one empty cell for columns that this file does not have."""
         for first, block in self.blocks():
-            for number, line in enumerate(block.split("\n"), first):
-                yield number, self.cells(number, line)
-
-    def cells(self, number: int, line: str) -> list[str]:
-        cells = line[1:].split(BETWEEN)
-        if len(cells) != len(self.header):
-            raise wrong_width(len(cells), len(self.header), line=number)
-        cells.append("")
-        return cells
+            yield from self.rows_of(numbered(first, block))
 
     def blocks(self) -> Iterator[tuple[int, str]]:
-        """Whole rows, many at once, and the number of the first; the summary is read behind the last."""
+        """Blocks of lines up to that in which the rows end. There `rows_of` must have come to their end."""
         last = 1
         for first, block in self._blocks:
-            if block[:1] == TICK and block.count("\n") == block.count(_NEXT_ROW):
-                yield first, block
-                last = first + block.count("\n")
-                continue
-            odd = _NO_ROW.search(block)
-            end = odd.start() if odd else 0
-            if end:
-                yield first, block[: end - 1]
-            return self._read_summary(first + block.count("\n", 0, end), block[end:])
+            yield first, block
+            if self._end:
+                return self._read_summary(islice(numbered(first, block), self._end - first, None))
+            last = first + block.count("\n")
         raise _cut_off(last)
 
-    def _read_summary(self, number: int, block: str) -> None:
-        lines = enumerate(self._lines_from(block), number)
-        _, line = next(lines)
+    def rows_of(self, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+        """Those of some lines, up to the summary."""
+        for number, line in lines:
+            if line[:1] != TICK:
+                self._end = number
+                return
+            cells = line[1:].split(BETWEEN)
+            if len(cells) != len(self.header):
+                raise wrong_width(len(cells), len(self.header), line=number)
+            cells.append("")
+            yield number, cells
+
+    def _read_summary(self, of_block: Iterator[tuple[int, str]]) -> None:
+        following = (line for first, block in self._blocks for line in numbered(first, block))
+        lines = chain(of_block, following)
+        number, line = next(lines)
         header = [normalised(name) for name in line.split(",")]
         if not line:
             raise _cut_off(number)
@@ -79,11 +79,6 @@ class Ticked:
         for after, rest in lines:
             if rest:
                 raise StatementDamaged(f"Line {after} follows the summary: fetch the file again.", line=after)
-
-    def _lines_from(self, block: str) -> Iterator[str]:
-        yield from block.split("\n")
-        for _, other in self._blocks:
-            yield from other.split("\n")
 
     def agree(self, counts: Mapping[str, int], sums: Mapping[str, tuple[int, int]]) -> None:
         """Compares the summary with what the rows come to: counts, and sums with their decimals.

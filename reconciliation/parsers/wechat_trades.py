@@ -25,8 +25,8 @@ from reconciliation.parsers.fields import (
     require_merchant,
 )
 from reconciliation.parsers.plain import Plain, Shape, batches
-from reconciliation.parsers.texts import positions
-from reconciliation.parsers.ticked import BETWEEN, CELL, TICK, Ticked
+from reconciliation.parsers.texts import numbered, positions
+from reconciliation.parsers.ticked import BETWEEN, CELL, TEXT, TICK, Ticked
 from reconciliation.rows import Batch, Line, LineKind, LineState, Payments
 
 _WHOSE: Final = ("货币种类", "商户号", "特约商户号?")
@@ -70,16 +70,16 @@ _PAYMENT, _REFUND, _SUCCESS = LineKind.PAYMENT.value, LineKind.REFUND.value, Lin
 def read(stream: BinaryIO, told: Told) -> Iterator[Line]:
     bill = Ticked(stream)
     trades = _Trades(told, bill)
-    for number, block in bill.blocks():
-        yield from trades.lines(enumerate(block.split("\n"), number))
+    for first, block in bill.blocks():
+        yield from trades.lines(numbered(first, block))
     trades.agree()
 
 
 def in_batches(stream: BinaryIO, told: Told) -> Iterator[Batch]:
     bill = Ticked(stream)
     trades = _Trades(told, bill)
-    for number, block in bill.blocks():
-        yield from batches(trades, number, block)
+    for first, block in bill.blocks():
+        yield from batches(trades, first, block)
     trades.agree()
 
 
@@ -96,6 +96,7 @@ def _shape(
         fee=fee,
         text=text,
         cell=CELL,
+        text_cell=TEXT,
         fee_cell=r"[0-9]{1,9}\.[0-9]{5}",
         thousandths=1,
         before=TICK,
@@ -128,24 +129,25 @@ class _Trades:
         # What orders and refunds that were asked for are more than those that moved, and refunds of coupons.
         self._more_ordered = self._more_asked = self._coupons = 0
 
-    def lines(self, numbered: Iterable[tuple[int, str]]) -> list[Line]:
-        return [self._line_of(number, text) for number, text in numbered]
+    def is_row(self, line: str) -> bool:
+        return line[:1] == TICK
 
-    def add(self, payments: Payments, fees: Sequence[int]) -> None:
+    def lines(self, rows: Iterable[tuple[int, str]]) -> Iterator[Line]:
+        for number, cells in self._bill.rows_of(rows):
+            self._rows += 1
+            try:
+                line = self._line(number, cells)
+            except ValueError as problem:
+                raise malformed(problem, line=number, header=self._bill.header, cells=cells) from problem
+            yield line
+
+    def add(self, payments: Payments, fees: int) -> None:
         self._rows += len(payments)
         self._paid += sum(payments.amounts)
-        self._fees += sum(fees)
+        self._fees += fees
 
     def agree(self) -> None:
         self._bill.agree({"总交易单数": self._rows}, self._sums())
-
-    def _line_of(self, number: int, text: str) -> Line:
-        cells = self._bill.cells(number, text)
-        self._rows += 1
-        try:
-            return self._line(number, cells)
-        except ValueError as problem:
-            raise malformed(problem, line=number, header=self._bill.header, cells=cells) from problem
 
     def _line(self, number: int, cells: Sequence[str]) -> Line:
         sort = self._pick_sort(cells)
