@@ -40,7 +40,7 @@ def finish(name: str, *, ratio: float, reference: str, figures: dict[str, Any], 
         "name": name,
         "ratio": round(ratio, 3),
         "reference": reference,
-        "figures": {**figures, "rounds": ROUNDS, "machine": machine()},
+        "figures": {"rounds": ROUNDS, **figures, "machine": machine()},
         "reached": reached,
     }
     RESULTS.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from reconciliation.errors import (
@@ -13,6 +14,7 @@ from reconciliation.errors import (
 from reconciliation.parsers.archives import Content
 
 _BLOCK: Final = 1 << 18  # what is made of so much stays near the processor
+_SMALL: Final = 4  # blocks, for which no thread begins
 _LONGEST_LINE: Final = 1 << 20
 _BOM: Final = "\ufeff"
 # Full-width forms that one writer uses and the next does not.
@@ -39,7 +41,7 @@ def blocks_of(content: Content, encoding: str, *, ended: bool = False) -> Iterat
     end, too. In a file without totals, nothing else shows that it was cut off.
     """
     rest, number = b"", 1
-    while block := content.read(_BLOCK):
+    for block in _ahead(content):
         head, end, tail = block.rpartition(b"\n")
         if not end:
             rest += block
@@ -56,6 +58,19 @@ def blocks_of(content: Content, encoding: str, *, ended: bool = False) -> Iterat
                 f"Line {number} has no end: the file is cut off. Fetch it again.", line=number
             )
         yield number, _decoded(rest, encoding, number)
+
+
+def _ahead(content: Content) -> Iterator[bytes]:
+    """A large file is unpacked by a second thread, a piece ahead of whoever reads it."""
+    for _ in range(_SMALL):
+        if not (block := content.read(_BLOCK)):
+            return
+        yield block
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(content.read, _BLOCK)
+        while block := coming.result():
+            coming = thread.submit(content.read, _BLOCK)
+            yield block
 
 
 def _decoded(block: bytes, encoding: str, number: int) -> str:

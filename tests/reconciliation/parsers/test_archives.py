@@ -91,6 +91,21 @@ def test_what_is_no_whole_archive(content: bytes) -> None:
     assert refused.value.code in ("statement_damaged", "statement_column_missing")
 
 
+@pytest.mark.parametrize("between", [b"", b"\0" * 3, b"\0" * 200_000])
+def test_gzip_in_several_parts_is_one_file(between: bytes) -> None:
+    half = len(ALL.content) // 2
+    packed = [gzip.compress(part) for part in (ALL.content[:half], b"", ALL.content[half:])]
+    whole = between.join(packed) + between
+    assert ALL.read(whole) == ALL.read()
+    for cut in (3, 9, 20, len(whole) - len(between) - 4):
+        with pytest.raises(errors.StatementDamaged):
+            ALL.read(whole[:cut])
+    with pytest.raises(errors.StatementDamaged):
+        ALL.read(whole + b"more")
+    with pytest.raises(errors.StatementDamaged):  # another checksum
+        ALL.read(packed[0][:-8] + b"\1\2\3\4" + packed[0][-4:] + packed[2])
+
+
 def test_a_file_is_recognised_by_what_is_in_it() -> None:
     for sample in SAMPLES.values():
         packed = (
