@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
+from django.db.models import Exists, F, Func, OuterRef, QuerySet, TextField, Value
+
 from ledger.money import Money
 from ledger.selectors import entries_by_key
 from payments.booked import BookedTransfer, transfers_named
@@ -13,6 +15,14 @@ from reconciliation.states import BankLineState, DiscrepancyKind, RepairState
 OWED = "receivable:bank"
 PAYOUT_KINDS = (DiscrepancyKind.DEPOSIT_AMOUNT.value, DiscrepancyKind.DEPOSIT_MISSING.value)
 _UNEXPLAINED = DiscrepancyKind.BANK_UNEXPLAINED.value
+
+
+def on_their_way() -> QuerySet[Settlement]:
+    """Payouts that have not arrived, but for those about which a person has said that nothing more comes."""
+    told = Repair.objects.standing().exclude(posted="").filter(discrepancy__kind__in=PAYOUT_KINDS)
+    name = Func(Value("set"), F("pk"), function="ledger_public_id", output_field=TextField())
+    waiting = Settlement.objects.announced().alias(name=name)
+    return waiting.exclude(Exists(told.filter(discrepancy__subject=OuterRef("name"))))
 
 
 def accounts_at_bank(rows: Sequence[Discrepancy]) -> dict[UUID, str]:

@@ -5,10 +5,11 @@ from datetime import date, timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, QuerySet, Sum
 
 from ledger.money import Money
-from reconciliation.models import Discrepancy, Settlement, StatementFile
+from reconciliation.at_bank import on_their_way
+from reconciliation.models import Discrepancy, StatementFile
 from reconciliation.states import CLOSED
 
 # Days since it was paid out, and what they are called.
@@ -46,11 +47,14 @@ class Trend:
     ages: tuple[Age, ...]
 
 
+def last_statement(channel: str) -> date | None:
+    """The last day whose statement of movements is here."""
+    return _files(channel).order_by("-day_on").values_list("day_on", flat=True).first()
+
+
 def trend(channel: str, since: date, until: date) -> Trend:
     """From day to day, both included. Four statements."""
-    kind = settings.SETTLEMENT.get(channel, {}).get("fees", "")
-    files = StatementFile.objects.live().filter(channel=channel, day_on__range=(since, until))
-    here = {row.day_on: row for row in files.filter(kind=kind)}
+    here = {row.day_on: row for row in _files(channel).filter(day_on__range=(since, until))}
     found = Discrepancy.objects.filter(file__channel=channel, file__day_on__range=(since, until))
     by_day = dict(found.order_by().values_list("file__day_on").annotate(Count("pk")))
     closed = dict(found.filter(state__in=CLOSED).order_by().values_list("kind").annotate(Count("pk")))
@@ -64,6 +68,11 @@ def trend(channel: str, since: date, until: date) -> Trend:
     )
 
 
+def _files(channel: str) -> QuerySet[StatementFile]:
+    kind = settings.SETTLEMENT.get(channel, {}).get("fees", "")
+    return StatementFile.objects.live().filter(channel=channel, kind=kind)
+
+
 def _day(day: date, here: dict[date, StatementFile], differences: dict[date, int]) -> TrendDay:
     row = here.get(day)
     permille = row.matched * 1000 // row.rows if row and row.rows else None
@@ -71,7 +80,7 @@ def _day(day: date, here: dict[date, StatementFile], differences: dict[date, int
 
 
 def _ages(channel: str, today: date) -> list[Age]:
-    waiting = Settlement.objects.announced().filter(channel=channel, paid_on__lte=today)
+    waiting = on_their_way().filter(channel=channel, paid_on__lte=today)
     rows = waiting.annotate(left=F("net_amount") - F("deposited_amount")).order_by()
     sums: dict[tuple[str, str], int] = {}
     for paid_on, currency, left in rows.values_list("paid_on", "currency").annotate(Sum("left")):

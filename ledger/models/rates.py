@@ -20,6 +20,7 @@ class FxRate(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = "exchange rate"
         constraints = [
             models.UniqueConstraint(
                 fields=["base", "quote", "valid_since", "source"], name="ledger_fxrate_told_once"

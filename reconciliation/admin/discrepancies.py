@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from ledger.errors import Refusal
 from ledger.money import Money
 from reconciliation.admin import sides
-from reconciliation.admin.showing import APPROVE, DECIDE, KINDS, REPAIRS, VIEW, actor, names, require
+from reconciliation.admin.showing import APPROVE, DECIDE, VIEW, actor, names, require
 from reconciliation.cases import case_of, cases_of, repairs_of
 from reconciliation.differing import Case, Proposal
 from reconciliation.errors import DiscrepancyNotFound
@@ -35,6 +35,7 @@ from reconciliation.services.reject_repair import reject_repair
 from reconciliation.services.repair_discrepancy import repair_discrepancy
 from reconciliation.services.undo_repair import undo_repair
 from reconciliation.states import CLOSED, OUTWARD, DiscrepancyState, RepairKind, RepairState
+from reconciliation.wording import KINDS, REPAIRS
 
 _PAGE = 25
 _AGES = {"1": timedelta(days=1), "3": timedelta(days=3), "7": timedelta(days=7), "30": timedelta(days=30)}

@@ -6,8 +6,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from reconciliation.admin.showing import APPROVE, REPAIRS, VIEW, actor, names, require
+from reconciliation.admin.showing import APPROVE, VIEW, actor, names, require
 from reconciliation.cases import repairs_waiting
+from reconciliation.wording import REPAIRS
 
 
 @site.admin_view

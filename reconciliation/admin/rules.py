@@ -16,7 +16,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 
 from ledger.errors import Refusal
 from ledger.money import Money, UnknownCurrency
-from reconciliation.admin.showing import APPROVE, KINDS, MANAGE, REPAIRS, VIEW, actor, names, require
+from reconciliation.admin.showing import APPROVE, MANAGE, VIEW, actor, names, require
 from reconciliation.cases import resolvable
 from reconciliation.errors import ResolveRuleNotFound
 from reconciliation.models import ResolveRule
@@ -24,6 +24,7 @@ from reconciliation.services.activate_resolve_rule import activate_resolve_rule
 from reconciliation.services.draft_resolve_rule import draft_resolve_rule
 from reconciliation.services.retire_resolve_rule import retire_resolve_rule
 from reconciliation.states import BY_RULE
+from reconciliation.wording import KINDS, REPAIRS
 
 _SHOWN = 50
 

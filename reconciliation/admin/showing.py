@@ -1,4 +1,4 @@
-"""What the pages of discrepancies have in common: the words of the trade, people's names, rights."""
+"""What the pages of discrepancies have in common: people's names, rights, exact amounts."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -8,42 +8,11 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from ledger.money import exponent
-from reconciliation.states import DiscrepancyKind, RepairKind
 
 VIEW, DECIDE = "reconciliation.view_discrepancy", "reconciliation.decide_discrepancy"
 APPROVE, MANAGE = "reconciliation.approve_repair", "reconciliation.manage_resolverule"
-
-KINDS: dict[str, Any] = {
-    DiscrepancyKind.AMOUNT: gettext_lazy("Another amount"),
-    DiscrepancyKind.CURRENCY: gettext_lazy("Another currency"),
-    DiscrepancyKind.MISSING_HERE: gettext_lazy("Missing here"),
-    DiscrepancyKind.MISSING_THERE: gettext_lazy("Missing there"),
-    DiscrepancyKind.STATE: gettext_lazy("Another state"),
-    DiscrepancyKind.FEE: gettext_lazy("Another fee"),
-    DiscrepancyKind.DUPLICATE: gettext_lazy("Told twice"),
-    DiscrepancyKind.LATE: gettext_lazy("Came late"),
-    DiscrepancyKind.DEPOSIT_MISSING: gettext_lazy("Deposit missing"),
-    DiscrepancyKind.DEPOSIT_AMOUNT: gettext_lazy("Deposit of another amount"),
-    DiscrepancyKind.BANK_UNEXPLAINED: gettext_lazy("Unexplained at the bank"),
-}
-REPAIRS: dict[str, Any] = {
-    RepairKind.POST_FEE: gettext_lazy("Fee posted"),
-    RepairKind.TAKE_BACK_FEE: gettext_lazy("Fee taken back"),
-    RepairKind.RECORD_CAPTURE: gettext_lazy("Missing capture"),
-    RepairKind.ASK_PROVIDER: gettext_lazy("Provider asked"),
-    RepairKind.REFUND: gettext_lazy("Refund"),
-    RepairKind.SUSPENSE: gettext_lazy("To suspense"),
-    RepairKind.WAIT: gettext_lazy("Wait"),
-    RepairKind.ACCEPT: gettext_lazy("Explained"),
-    RepairKind.WRITE_OFF: gettext_lazy("Write-off"),
-    RepairKind.FORCE_MATCH: gettext_lazy("Put together by hand"),
-    RepairKind.CORRECT: gettext_lazy("Statement corrected"),
-    RepairKind.CORRECT_PAYOUT: gettext_lazy("Payout corrected"),
-    RepairKind.CORRECT_DEPOSIT: gettext_lazy("Deposit corrected"),
-}
 
 
 def require(request: HttpRequest, right: str) -> None:

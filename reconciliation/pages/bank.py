@@ -14,13 +14,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from ledger.errors import Refusal
 from ledger.money import Money
+from reconciliation.at_bank import on_their_way
 from reconciliation.mappings import COLUMNS, preview
-from reconciliation.models import BankLine, Settlement
+from reconciliation.models import BankLine
 from reconciliation.pages.statements import BRING
 from reconciliation.rows import Line
 from reconciliation.runs import banks
 from reconciliation.services.save_bank_mapping import save_bank_mapping
-from reconciliation.states import BankLineState, Explanation, SettlementState
+from reconciliation.states import BankLineState, Explanation
 
 VIEW: Final = "reconciliation.view_bankline"
 _SHOWN: Final = 50
@@ -42,7 +43,7 @@ def bank_lines(request: HttpRequest) -> HttpResponse:
     rows = BankLine.objects.exclude(state=BankLineState.GONE).select_related("file")
     if state in (BankLineState.OPEN, BankLineState.EXPLAINED):
         rows = rows.filter(state=state)
-    waiting = Settlement.objects.filter(state=SettlementState.ANNOUNCED).order_by("paid_on", "channel")
+    waiting = on_their_way().order_by("paid_on", "channel")
     context = {
         **site.each_context(request),
         "title": _("Bank"),

@@ -15,10 +15,11 @@ from django.views.decorators.http import require_safe
 
 from ledger.money import Money
 from ledger.sheets import Value, rows_as_csv
+from reconciliation import wording
 from reconciliation.pages.statements import VIEW
 from reconciliation.terms import terms_of
 from reconciliation.three_books import DayReport, NamedDifference, channels_reported, day_reports
-from reconciliation.trends import Trend, trend
+from reconciliation.trends import Trend, last_statement, trend
 
 _DAYS: Final = 30
 _MOST_DAYS: Final = 92
@@ -76,6 +77,7 @@ def three_books(request: HttpRequest) -> HttpResponse:
         "after": day + timedelta(days=1),
         "reports": [_told(report) for report in day_reports(channel, day)],
         "trend": past,
+        "kinds": [(wording.KINDS[one.kind], one) for one in past.kinds],
         "bars": _bars(past),
         "ages": past.ages,
     }
@@ -169,11 +171,12 @@ def _bars(past: Trend) -> list[dict[str, Any]]:
 
 
 def _day(said: str, channel: str) -> date:
-    """The day that was asked for, or the last one that is over."""
+    """The day that was asked for, or the last one with a statement; without any, the last one that is over."""
     try:
         return date.fromisoformat(said)
     except ValueError:
-        return terms_of(channel).day_of(timezone.now()) - timedelta(days=1)
+        yesterday = terms_of(channel).day_of(timezone.now()) - timedelta(days=1)
+        return min(last_statement(channel) or yesterday, yesterday)
 
 
 def _require(request: HttpRequest) -> None:

@@ -12,6 +12,7 @@ from ledger.selectors import trial_balance
 from ledger.services.post import post
 from payments.channels.bank.references import transfer_reference
 from reconciliation import bank_invariants, invariants
+from reconciliation.at_bank import on_their_way
 from reconciliation.cases import case_of
 from reconciliation.errors import RepairNotOffered, SecondPersonNeeded
 from reconciliation.facts import RepairView
@@ -100,8 +101,10 @@ def test_the_channel_told_another_sum_of_its_payout_than_it_paid(account: Any, a
     row = only(K.DEPOSIT_AMOUNT)
     assert offers(row)[1:3] == ["correct_payout", "correct_deposit"]
     assert balances() == books(bank=arrived, transit=10_000 - arrived, owed=-10_000)
+    assert [row.grp for row in on_their_way()] == [one.grp]
     done = do(row, "correct_payout")
     assert balances() == books(bank=arrived, owed=-arrived)
+    assert not on_their_way()
     assert done.amount == Money(1_000, "CNY")
     assert findings() == []
     undo_repair(repair=done.id, actor=FAY, reason="It was the bank")
