@@ -121,6 +121,8 @@ def _by_words(payouts: Sequence[Expected], lines: Sequence[Came]) -> Iterator[Fo
         if named and sum(missing[one.key] for one in named) == line.amount:
             how = Explanation.REFERENCE if len(named) == 1 else Explanation.SEVERAL
             shares = [(one, missing[one.key]) for one in named]
+        elif len(named) == 1 and (others := _beside(named[0], payouts, missing, line)):
+            how, shares = Explanation.SEVERAL, [(one, missing[one.key]) for one in (named[0], *others)]
         elif len(named) == 1:
             # A part of it, or another sum: the money is there either way, and what is left over is reported.
             how, shares = Explanation.SPLIT, [(named[0], line.amount)]
@@ -129,6 +131,27 @@ def _by_words(payouts: Sequence[Expected], lines: Sequence[Came]) -> Iterator[Fo
         for one, amount in shares:
             missing[one.key] -= amount
             yield Found(line.key, one.key, amount, how)
+
+
+def _beside(
+    named: Expected, payouts: Sequence[Expected], missing: dict[UUID, int], line: Came
+) -> tuple[Expected, ...]:
+    """The channel's other payouts that came with the one that the line names; its text may have cut their names."""
+    left = [
+        one
+        for one in payouts
+        if (one.channel, missing[one.key]) == (named.channel, one.amount)
+        and one.key != named.key
+        and one.paid_on <= line.booked_on
+    ]
+    return beyond(line.amount - missing[named.key], left)
+
+
+def beyond(rest: int, payouts: Sequence[Expected]) -> tuple[Expected, ...]:
+    """The only payouts that explain what a line brought beyond the payout that it names; none when it is not clear."""
+    groups = [(one,) for one in payouts if one.amount == rest] if rest > 0 else []
+    groups += _making_up(rest, payouts) if rest > 0 else []
+    return groups[0] if len(groups) == 1 else ()
 
 
 def _by_amount(payouts: Sequence[Expected], lines: Sequence[Came]) -> Iterator[Found]:

@@ -35,9 +35,9 @@ def judge(month: Month, faults: list[dict[str, Any]]) -> Verdict:
     files = {tuple(row) for row in month.rows(_FILES)}
     runs = {tuple(row[:3]): row[3] for row in month.rows(_RUNS)}
     verdict, claimed = Verdict(), set()
-    days = {one["id"]: one["day"].replace("-", "") for one in month.truth("payouts")}
+    days = {one["id"]: (one["channel"], one["day"].replace("-", "")) for one in month.truth("payouts")}
     for fault in faults:
-        fault["payout"] = days.get(fault.get("reference", ""), "")
+        fault["payout"] = days.get(fault.get("reference", ""), ())
         found = _of_file(fault, files, runs, rows) or _of_row(fault, rows, claimed)
         claimed |= {row["id"] for row in found[1]}
         verdict.table.append((fault["channel"], fault["kind"], fault["expected"] or "nothing", found[0]))
@@ -93,15 +93,16 @@ def _of_row(
     if fault["kind"] == "late":
         if late := [row for row in lasting if row["kind"] == "late"]:
             return ("late", late)
-        hits = [row for row in mine if row["kind"] == "missing_there" and row not in lasting]
+        # Missing on either side: in the file of its own day, or, when that one came last, in ours.
+        hits = [row for row in mine if row["kind"].startswith("missing_") and row not in lasting]
         return ("missing, then explained" if hits else "", hits)
-    hits = [row for row in mine if row["kind"] == fault["expected"]][:1]
+    hits = [row for row in lasting if row["kind"] == fault["expected"]][:1]
     return (fault["expected"] if hits else "", hits)
 
 
 def _is_payout(row: dict[str, Any], fault: dict[str, Any]) -> bool:
     """Of a channel that names its payouts by their day only."""
-    return bool(fault["payout"]) and row["reference"] == fault["payout"]
+    return (row["channel"], row["reference"]) == fault["payout"]
 
 
 def _names(row: dict[str, Any], name: str) -> bool:

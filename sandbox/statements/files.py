@@ -103,7 +103,7 @@ def outside(fault: Fault | None, content: bytes) -> bytes:
     if fault.kind == "truncated":
         return _cut(content)
     if fault.kind == "damaged":
-        place = len(content) // 2
+        place = _middle(content)
         return content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :]
     if fault.kind == "zip_bomb":
         return bomb(content)
@@ -158,6 +158,16 @@ def traversing(content: bytes) -> bytes:
     with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("../../../../tmp/bill.csv", "out of here")
     return packed.getvalue()
+
+
+def _middle(content: bytes) -> int:
+    """Of a zip, in what its largest file is packed into: a byte elsewhere may change nothing that is read."""
+    if not content.startswith(b"PK"):
+        return len(content) // 2
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        largest = max(archive.infolist(), key=lambda member: member.compress_size)
+    names = sum(struct.unpack_from("<HH", content, largest.header_offset + 26))
+    return int(largest.header_offset + 30 + names + largest.compress_size // 2)
 
 
 def _cut(content: bytes) -> bytes:

@@ -1,10 +1,13 @@
-"""One mistake of each kind for every statement that can bear it, over a range of days, chosen by a seed."""
+"""One mistake of each kind for every statement that can bear it, over a range of days, chosen by a seed.
+
+None hides another: no file loses its last row, and of a payout either the channel or the bank tells something else.
+"""
 
 from datetime import date, timedelta
 from random import Random
 
 from sandbox.provider import World
-from sandbox.statements import files, plans
+from sandbox.statements import files, plans, rows
 from sandbox.statements.plans import Fault
 
 _LONGEST_DAYS = 400
@@ -47,10 +50,33 @@ def _plant_one(
         fault = plans.plan(
             world, channel=channel, day=day.isoformat(), kind=kind, merchant=merchant, file=file
         )
-        if fault.target or kind in plans.FILE_KINDS:
+        if kind in plans.FILE_KINDS or (fault.target and _is_seen(world, fault)):
             return fault
         plans.forget(world, fault.id)
     return None
+
+
+def _is_seen(world: World, fault: Fault) -> bool:
+    """Whether every file of the days that it concerns still has rows, and nothing else befell its payout."""
+    told = {fault.day, date.fromisoformat(fault.truth.get("joined_day", fault.day.isoformat()))}
+    for name, page in plans.pages_of(world, fault.channel, fault.file).items():
+        for day in told:
+            before = page.rows(world, fault.merchant, day)
+            if before and not rows.of_day(world, fault.channel, name, fault.merchant, day):
+                return False
+    return not (_payouts(fault) & {one for other in _others(world, fault) for one in _payouts(other)})
+
+
+def _others(world: World, fault: Fault) -> list[Fault]:
+    return [one for one in plans.planted(world, merchant=fault.merchant) if one.id != fault.id]
+
+
+def _payouts(fault: Fault) -> set[str]:
+    """The payouts that it is about, under any of their names."""
+    if plans.ROW_KINDS.get(fault.kind, ("",))[0] != "payout":
+        return set()
+    names = ("key", "reference", "joined_with", "joined_reference")
+    return {fault.truth[name] for name in names if fault.truth.get(name)}
 
 
 def _has_file(world: World, channel: str, file: str, kind: str, merchant: str, day: date) -> bool:
@@ -62,6 +88,6 @@ def _has_file(world: World, channel: str, file: str, kind: str, merchant: str, d
     )
     page = world.providers[channel].statements[file]
     over = page.begins(day + timedelta(days=1)) <= world.now()
-    if planted is not None or not over or not page.rows(world, named, day):
+    if planted is not None or not over or not rows.of_day(world, channel, file, named, day):
         return False
     return kind != "repeated" or files.repeated_day(world, channel, file, named, day) != day

@@ -228,7 +228,8 @@ def _partner(world: World, fault: Fault, page: Page[Any], chosen: Seen) -> dict[
         for other in _free(world, fault, page, day):
             same = (other.payer, other.currency) == (chosen.payer, chosen.currency)
             if same and other.key != chosen.key and other.moved_at >= chosen.moved_at:
-                return {**_truth(chosen), "joined_with": other.key, "joined_day": day.isoformat()}
+                joined = {"joined_with": other.key, "joined_reference": other.reference}
+                return {**_truth(chosen), **joined, "joined_day": day.isoformat()}
     return {}
 
 

@@ -134,6 +134,15 @@ def test_an_empty_day_is_empty(world: Sandbox, stripe: StripeDriver) -> None:
     assert source(stripe).fetch_statement("balance_change", day).content == b""
 
 
+def test_a_file_that_is_cut_off_in_its_head_is_no_empty_day(world: Sandbox, alone: StripeDriver) -> None:
+    day = today(world) - timedelta(days=30)
+    cut = {"merchant": alone.merchant, "channel": "stripe", "file": "balance_change", "kind": "truncated"}
+    world.ask("POST", "/control/statements/faults", {**cut, "day": str(day)})
+    with pytest.raises(ChannelUnavailable, match="malformed"):
+        source(alone).fetch_statement("balance_change", day)
+    assert source(alone).fetch_statement("balance_change", day).content == b""
+
+
 def test_a_day_that_is_not_over_is_not_ready(world: Sandbox, stripe: StripeDriver) -> None:
     with pytest.raises(StatementNotReady):
         source(stripe).fetch_statement("balance_change", today(world))

@@ -307,17 +307,36 @@ class TestStatement:
             )
 
 
-def packed(*members: tuple[str, bytes], wrap: Callable[[bytes], bytes] = zlib.compress) -> str:
+def packed(
+    *members: tuple[str, bytes],
+    wrap: Callable[[bytes], bytes] = zlib.compress,
+    how: int = zipfile.ZIP_DEFLATED,
+) -> str:
     archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+    with zipfile.ZipFile(archive, "w", how) as file:
         for name, content in members:
             file.writestr(name, content)
     return b64encode(wrap(archive.getvalue())).decode()
 
 
 class TestUnpacking:
-    def test_a_name_with_a_path_is_only_a_name(self) -> None:
-        assert statement.unpacked(packed(("../../etc/INDACOMN", b"x"))) == ("INDACOMN", b"x")
+    def test_a_folder_in_a_name_is_left_away(self) -> None:
+        assert statement.unpacked(packed(("2026/INDACOMN", b"x"))) == ("INDACOMN", b"x")
+
+    @pytest.mark.parametrize("name", ["../../etc/INDACOMN", "/etc/INDACOMN", "..\\INDACOMN", "C:/INDACOMN"])
+    def test_a_name_that_leads_out_of_the_archive_is_refused(self, name: str) -> None:
+        for members in (((name, b"x"),), (("INDACOMN", b"x"), (name.replace("ACOMN", "ALFEE"), b""))):
+            with pytest.raises(statement.Unreadable, match="leads out"):
+                statement.unpacked(packed(*members))
+
+    def test_a_damaged_file_that_nobody_reads_is_noticed(self) -> None:
+        def spoiled(plain: bytes) -> bytes:
+            place = plain.index(b"not read")
+            return zlib.compress(plain[:place] + b"N" + plain[place + 1 :])
+
+        archive = packed(("INDACOMN", b"x"), ("INDALFEE", b"not read"), wrap=spoiled, how=zipfile.ZIP_STORED)
+        with pytest.raises(statement.Unreadable, match="can not be unpacked"):
+            statement.unpacked(archive)
 
     @pytest.mark.parametrize(
         "content",

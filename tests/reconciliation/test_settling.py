@@ -219,6 +219,17 @@ def came(number: int, amount: int, text: str = "transfer", days: int = 1) -> Cam
         ([expected(0, 100)], [came(8, 30), came(9, 70)], [(8, 0, 30, "split"), (9, 0, 70, "split")]),
         ([expected(0, 1), expected(1, 2), expected(2, 3)], [came(9, 3)], [(9, 2, 3, "amount")]),
         ([expected(0, 10), expected(1, 40), expected(2, 20), expected(3, 30)], [came(9, 50)], []),
+        # It names one of two: what else it brought is the other, when just one can be meant.
+        (
+            [expected(0, 100), expected(1, 250)],
+            [came(9, 350, "PAYOUT00000000")],
+            [(9, 0, 100, "several"), (9, 1, 250, "several")],
+        ),
+        (
+            [expected(0, 100), expected(1, 250), expected(2, 250)],
+            [came(9, 350, "PAYOUT00000000")],
+            [(9, 0, 350, "split")],
+        ),
     ],
 )
 def test_which_deposit_is_which_payout(
@@ -246,6 +257,20 @@ def test_deposits_are_posted_and_what_nobody_explains_is_told(account: BankMappi
     assert {row.state for row in Settlement.objects.exclude(pk=three.pk)} == {"DEPOSITED"}
     assert balance("in_transit:wechat") == 700
     assert two.net_amount == 2_000
+    assert findings() == []
+
+
+def test_two_payouts_in_one_line_are_told_apart_when_the_second_is_known(account: BankMapping) -> None:
+    one = payout(10_000)
+    bank_file(f"{one.grp} and more,125.00,b1")
+    assert discrepancies() == [("deposit_amount", "OPEN", 2_500)]
+    two = payout(2_500)
+    assert explain_deposits().explained == 1
+    assert discrepancies() == [("deposit_amount", "RESOLVED", 2_500)]
+    assert {row.state for row in Settlement.objects.all()} == {"DEPOSITED"}
+    assert [row.amount for row in two.deposits.all()] == [2_500]
+    assert (balance("in_transit:wechat"), balance("bank:DE001")) == (0, 12_500)
+    assert explain_deposits() == (0, 0)
     assert findings() == []
 
 

@@ -95,9 +95,11 @@ class Statements:
         answer = self._files.send("GET", url, headers={"Authorization": f"Bearer {self._secret_key}"})
         if answer.status_code != 200:
             raise Unanswered(f"HTTP {answer.status_code} instead of the report")
-        head, _, rows = answer.content.partition(b"\n")
+        head, ended, rows = answer.content.partition(b"\n")
         if b"currency" not in head:
             raise ValueError("the file is no report")
+        if not ended:
+            raise ValueError("the file is cut off")
         return answer.content if rows.strip() else b""
 
 

@@ -45,6 +45,7 @@ COLUMNS: Final[Mapping[int, str]] = {
 }
 _LARGEST_ZIP: Final = 32 * 1024 * 1024
 _LARGEST_FILE: Final = 128 * 1024 * 1024
+_MOST_MEMBERS: Final = 16
 
 
 class Unreadable(ValueError):
@@ -56,6 +57,7 @@ def unpacked(content: str) -> tuple[str, bytes]:
     try:
         packed = _inflated(b64decode(content, validate=True))
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            _inspect(archive)
             members = [member for member in archive.infolist() if KIND in member.filename]
             if len(members) != 1:
                 raise Unreadable(f"{len(members)} files of the kind {KIND}")
@@ -66,6 +68,19 @@ def unpacked(content: str) -> tuple[str, bytes]:
     if len(text) > _LARGEST_FILE:
         raise Unreadable("larger than any day's file")
     return members[0].filename.rpartition("/")[2], text
+
+
+def _inspect(archive: zipfile.ZipFile) -> None:
+    """What is wrong anywhere in it was not written by UnionPay, or not brought whole."""
+    listed = archive.infolist()
+    if len(listed) > _MOST_MEMBERS or sum(member.file_size for member in listed) > _LARGEST_FILE:
+        raise Unreadable("larger than any day's file")
+    for member in listed:
+        parts = member.filename.replace("\\", "/").split("/")
+        if ".." in parts or parts[0] == "" or ":" in parts[0]:
+            raise Unreadable("a name in the archive leads out of it")
+    if archive.testzip() is not None:
+        raise Unreadable("the file can not be unpacked")
 
 
 def rows(content: bytes, widths: Sequence[int] = WIDTHS) -> Iterator[dict[str, str]]:
