@@ -49,7 +49,7 @@ def run(month: Month, asked: argparse.Namespace) -> int:
     for row in verdict.table:
         say("  ".join(row))
     _tell(verdict.missed, verdict.beyond)
-    repaired = Counter[str]() if asked.no_browser else repair_all(month)
+    repaired = Counter[str]() if asked.no_browser else repair_all(month, verdict.liars)
     return _report(month, asked, verdict, repaired)
 
 

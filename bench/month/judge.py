@@ -21,13 +21,15 @@ _TRANSFERS = {("bank", "amount"), ("bank", "duplicate")}
 class Verdict:
     """`table`: kind of mistake by channel → what it was found as. `missed` and `beyond` in words.
 
-    `passing`: what was reported while a file was missing, and closed by itself when it came.
+    `passing`: what was reported while a file was missing, and closed by itself when it came. `liars`: by discrepancy,
+    whose statement is wrong.
     """
 
     table: list[tuple[str, str, str, str]] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
     beyond: list[str] = field(default_factory=list)
     passing: int = 0
+    liars: dict[str, str] = field(default_factory=dict)
 
 
 def judge(month: Month, faults: list[dict[str, Any]]) -> Verdict:
@@ -40,6 +42,7 @@ def judge(month: Month, faults: list[dict[str, Any]]) -> Verdict:
         fault["payout"] = days.get(fault.get("reference", ""), ())
         found = _of_file(fault, files, runs, rows) or _of_row(fault, rows, claimed)
         claimed |= {row["id"] for row in found[1]}
+        verdict.liars |= {row["id"]: fault["channel"] for row in found[1]}
         verdict.table.append((fault["channel"], fault["kind"], fault["expected"] or "nothing", found[0]))
         if not fault["planted"] or not found[0]:
             verdict.missed.append(f"{fault} is found as {found[0] or 'nothing'}")

@@ -22,18 +22,11 @@ def plant(month: Month, channels: Sequence[str] = CHANNELS) -> None:
             "first": month.first.isoformat(),
             "last": last.isoformat(),
             "channels": [channel],
+            "late_days": _LATE_DAYS,
         }
         for fault in month.control("POST", "statements/mix", asked)["faults"]:
             if fault["kind"] in _LEFT_OUT.get(channel, ()):
                 month.control("DELETE", f"statements/faults/{fault['id']}")
-            elif fault["kind"] == "late":
-                _plant_later(month, fault)
-
-
-def _plant_later(month: Month, fault: dict[str, Any]) -> None:
-    month.control("DELETE", f"statements/faults/{fault['id']}")
-    later = {name: fault[name] for name in ("channel", "file", "day", "kind", "reference")}
-    month.control("POST", "statements/faults", {**later, "days": _LATE_DAYS})
 
 
 def planted(month: Month) -> list[dict[str, Any]]:

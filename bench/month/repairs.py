@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
@@ -12,25 +13,26 @@ OPEN = """SELECT ledger_public_id('dis', id), kind, channel FROM reconciliation_
     WHERE state IN ('OPEN', 'INVESTIGATING') ORDER BY id"""
 _WAITING = """SELECT ledger_public_id('dis', d.id) FROM reconciliation_repair r
     JOIN reconciliation_discrepancy d ON d.id = r.discrepancy_id WHERE r.state = 'WAITING' ORDER BY r.id"""
-# The provider's rows are wrong here and our books are not, so they are left as they are. What nobody explains at the
-# bank is given up, which takes two.
-_HOW = {"bank_unexplained": "write_off"}
+# It is their statements that are wrong here: what was booked because of them is put right.
+_AT_BANK = ("correct_deposit", "correct", "accept")
+_IN_CHANNEL = ("correct_payout", "correct", "accept")
 _REASON = "Compared with the provider's own account"
 
 
-def repair_all(month: Month) -> Counter[str]:
-    """How many were repaired, by what was done."""
+def repair_all(month: Month, liars: Mapping[str, str]) -> Counter[str]:
+    """How many were repaired, by what was done. `liars` are known from asking the provider or the bank."""
     done: Counter[str] = Counter()
     with sync_playwright() as playwright:
         path = shutil.which("chromium") or shutil.which("google-chrome")
         chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         finance, manager = (_signed_in(month, chromium, name) for name in ("finance", "manager"))
-        for name, kind, _ in month.rows(OPEN):
-            done[_repair(finance, name, _HOW.get(kind, "accept"))] += 1
+        for name, _, channel in month.rows(OPEN):
+            is_bank = liars.get(name, channel) == "bank"
+            done[_repair(finance, name, _AT_BANK if is_bank else _IN_CHANNEL)] += 1
         for (name,) in month.rows(_WAITING):
             manager.goto(f"/console/discrepancies/{name}/")
             manager.get_by_test_id("waiting").get_by_role("textbox").fill(_REASON)
-            manager.get_by_test_id("approve").click()
+            _click(manager, "approve")
             done["approved"] += 1
         chromium.close()
     return done
@@ -49,12 +51,12 @@ def _signed_in(month: Month, chromium: Any, name: str) -> Page:
     return page
 
 
-def _repair(page: Page, name: str, wanted: str) -> str:
-    """What is wanted, or the first that is offered instead."""
+def _repair(page: Page, name: str, wanted: Sequence[str]) -> str:
+    """The first of these that is offered."""
     page.goto(f"/console/discrepancies/{name}/")
     if page.get_by_test_id("take-up").count():
-        page.get_by_test_id("take-up").click()
-    for kind in (wanted, "accept", "write_off"):
+        _click(page, "take-up")
+    for kind in wanted:
         offer = page.get_by_test_id(f"offer-{kind}")
         if not offer.count():
             continue
@@ -62,6 +64,13 @@ def _repair(page: Page, name: str, wanted: str) -> str:
         if other.count():
             other.locator("summary").click()
         offer.get_by_role("textbox").fill(_REASON)
-        offer.get_by_test_id("do").click()
+        with page.expect_navigation():
+            offer.get_by_test_id("do").click()
         return kind
     raise AssertionError(f"{name} can not be repaired: {page.url}")
+
+
+def _click(page: Page, button: str) -> None:
+    """And wait for the page that comes of it."""
+    with page.expect_navigation():
+        page.get_by_test_id(button).click()

@@ -14,9 +14,18 @@ _LONGEST_DAYS = 400
 
 
 def plant(
-    world: World, *, seed: int, first: str, last: str, merchant: str = "", channels: list[str] | None = None
+    world: World,
+    *,
+    seed: int,
+    first: str,
+    last: str,
+    merchant: str = "",
+    channels: list[str] | None = None,
+    late_days: int = 1,
 ) -> list[Fault]:
-    """Plant them; a kind for which no day has a row is left out. Raises ValueError."""
+    """Plant them; a kind for which no day has a row is left out. A late row comes so many days later. Raises
+    ValueError.
+    """
     start, end = date.fromisoformat(first), date.fromisoformat(last)
     if not 0 <= (end - start).days < _LONGEST_DAYS:
         raise ValueError("first is not after last, and they are a year apart at most")
@@ -25,7 +34,8 @@ def plant(
     made: list[Fault] = []
     for channel in channels or [name for name, one in world.providers.items() if one.statements]:
         for file, kind in _bearable(world, channel):
-            fault = _plant_one(world, channel, file, kind, merchant, dice.sample(days, len(days)))
+            more = {"days": late_days} if kind == "late" else {}
+            fault = _plant_one(world, channel, file, kind, merchant, dice.sample(days, len(days)), more)
             made += [fault] if fault else []
     return made
 
@@ -41,14 +51,14 @@ def _bearable(world: World, channel: str) -> list[tuple[str, str]]:
 
 
 def _plant_one(
-    world: World, channel: str, file: str, kind: str, merchant: str, days: list[date]
+    world: World, channel: str, file: str, kind: str, merchant: str, days: list[date], more: dict[str, int]
 ) -> Fault | None:
     """On the first of these days that has what it needs, and no other mistake with the whole file."""
     for day in days:
         if kind in plans.FILE_KINDS and not _has_file(world, channel, file, kind, merchant, day):
             continue
         fault = plans.plan(
-            world, channel=channel, day=day.isoformat(), kind=kind, merchant=merchant, file=file
+            world, channel=channel, day=day.isoformat(), kind=kind, merchant=merchant, file=file, **more
         )
         if kind in plans.FILE_KINDS or (fault.target and _is_seen(world, fault)):
             return fault

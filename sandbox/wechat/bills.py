@@ -9,7 +9,7 @@ import gzip
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta, timezone
 from hashlib import sha1, sha256
@@ -191,15 +191,21 @@ def _page_of(kind: str) -> str:
     return "fundflow" if kind == "BASIC" else "trade"
 
 
-def _moved(world: World, merchant: str, day: date) -> list[Movement]:
-    start = _begins(day)
-    found = world.storage.rows(
-        "SELECT kind, moved_at, total, amount, fee, rate, reference, transaction_id, trade_type, description, attach,"
-        " asked, refund_id, number, status, changed_at FROM wechat_movements"
-        " WHERE merchant = ? AND moved_at >= ? AND moved_at < ? ORDER BY moved_at, transaction_id, number, kind",
-        *(merchant, start, start + 86_400),
-    )
-    return [Movement(**dict(row)) for row in found]
+def _movements(unlisted: str) -> Callable[[World, str, date], list[Movement]]:
+    """What a bill lists of a day: withdrawals are no trades."""
+
+    def moved(world: World, merchant: str, day: date) -> list[Movement]:
+        start = _begins(day)
+        found = world.storage.rows(
+            "SELECT kind, moved_at, total, amount, fee, rate, reference, transaction_id, trade_type, description,"
+            " attach, asked, refund_id, number, status, changed_at FROM wechat_movements"
+            " WHERE merchant = ? AND moved_at >= ? AND moved_at < ? AND kind <> ?"
+            " ORDER BY moved_at, transaction_id, number, kind",
+            *(merchant, start, start + 86_400, unlisted),
+        )
+        return [Movement(**dict(row)) for row in found]
+
+    return moved
 
 
 def _begins(day: date) -> float:
@@ -228,9 +234,9 @@ def _changed(one: Movement, what: Mapping[str, Any]) -> Movement:
     return replace(one, **more)
 
 
-def _page(rows: Sequence[str], whole: Sequence[str]) -> Page[Movement]:
+def _page(rows: Sequence[str], whole: Sequence[str], unlisted: str = "") -> Page[Movement]:
     return Page(
-        rows=_moved,
+        rows=_movements(unlisted),
         seen=_seen,
         change=_changed,
         begins=_begins,
@@ -244,7 +250,7 @@ def _page(rows: Sequence[str], whole: Sequence[str]) -> Page[Movement]:
 
 # the fund flow names no merchant
 STATEMENTS = {
-    "trade": _page(("currency", "state"), ("other_merchant",)),
+    "trade": _page(("currency", "state"), ("other_merchant",), unlisted="withdraw"),
     "fundflow": _page(("payout_amount",), ()),
 }
 
