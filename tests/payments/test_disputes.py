@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from payments.errors import (
     RefundExceedsCaptured,
 )
 from payments.models import Attempt, Dispute, DisputeMovement, InboxEvent, OutboxEvent, Payment, Refund
+from payments.movements import MOVEMENTS
 from payments.services.apply_notice import DisputeAheadOfPayment, apply_notice
 from payments.services.apply_refund_answer import apply_refund_answer
 from payments.services.queue_refund import queue_refund
@@ -84,6 +86,27 @@ class TestNews:
         assert keys == {f"{view.id}:withdrawn", f"{view.id}:fee", f"{view.id}:won"}
         assert [len(named(f"dispute.{name}")) for name in ("opened", "updated", "closed")] == [1, 1, 1]
         assert broken() == []
+
+    def test_money_moves_on_the_banks_day_and_not_on_that_on_which_we_hear(self) -> None:
+        start = paid()
+        gone, back = BEGAN - timedelta(days=3), BEGAN - timedelta(days=2)
+        hear(start, news(S.NEEDS_RESPONSE, withdrawn=FEN, fee=FEE, withdrawn_at=gone))
+        hear(start, news(S.WON, hour=2, withdrawn=0, withdrawn_at=gone, reinstated_at=back))
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT kind, happened_at FROM {MOVEMENTS} WHERE kind LIKE 'dispute%%'")
+            assert dict(cursor.fetchall()) == {"dispute": gone, "dispute_won": back}
+        [view] = disputes.disputes_of(start.payment.public_id)
+        posted = {one.business_key: one.happened_at for one in disputes.journal_of(view)}
+        assert posted == {f"{view.id}:withdrawn": gone, f"{view.id}:fee": gone, f"{view.id}:won": back}
+
+    def test_until_the_bank_says_when_it_is_when_we_heard(self) -> None:
+        start = paid()
+        hear(start, news(S.NEEDS_RESPONSE, withdrawn=FEN, fee=FEE))
+        assert Dispute.objects.get().withdrawn_at == BEGAN
+        gone = BEGAN - timedelta(days=3)
+        hear(start, news(S.UNDER_REVIEW, hour=1, withdrawn=FEN, fee=FEE, withdrawn_at=gone))
+        row = Dispute.objects.get()
+        assert (row.withdrawn_at, row.reinstated_at) == (gone, None)
 
     def test_lost_in_part_and_won_by_an_appeal(self) -> None:
         start = paid()

@@ -104,6 +104,14 @@ def test_a_file_that_comes_later_explains_what_was_missing() -> None:
     assert set(totals(third.id).values()) == NOTHING
 
 
+def test_what_comes_late_before_anybody_missed_it_is_late() -> None:
+    gone = pay(100)
+    match([])
+    match([paid(gone.att, 100)], DAY + timedelta(days=3))
+    assert discrepancies() == [("late", gone.att, "OPEN")]
+    assert not OpenItem.objects.filter(cleared_at=None).exists()
+
+
 def test_across_midnight_either_way() -> None:
     early, late = pay(100, at=NOON + timedelta(hours=13)), pay(200, at=NOON + timedelta(hours=11, minutes=59))
     first = match([paid(early.att, 100)])

@@ -10,8 +10,9 @@ from django.db import transaction
 
 from ledger import selectors as ledger
 from ledger.postings import transactions_by_key
+from payments.channels import registry
 from reconciliation import bank_invariants
-from reconciliation.models import BankLine, BankMapping, Discrepancy, Settlement, StatementFile
+from reconciliation.models import BankLine, BankMapping, Discrepancy, Settlement, StatementFile, StatementRun
 from reconciliation.rows import Line
 from reconciliation.rules import Came, Expected, PayoutTerms, deposits, rounded
 from reconciliation.runs import payout_terms
@@ -258,6 +259,22 @@ def test_deposits_are_posted_and_what_nobody_explains_is_told(account: BankMappi
     assert balance("in_transit:wechat") == 700
     assert two.net_amount == 2_000
     assert findings() == []
+
+
+def test_nothing_is_missing_while_a_statement_of_the_bank_is(account: BankMapping, monkeypatch: Any) -> None:
+    monkeypatch.setattr(registry, "configured", lambda: ("bank", "wechat"))
+    payout(700)
+    with transaction.atomic():
+        gap = StatementRun(channel="bank", kind="camt.053", day_on=DAY + timedelta(days=2), next_try_at=NOON)
+        gap.attempts = 1
+        gap.save(force_insert=True)
+    bank_file("a stranger,33.33,b1", day=DAY + timedelta(days=6))
+    assert discrepancies() == [("bank_unexplained", "OPEN", 3_333)]
+    with transaction.atomic():
+        gap.find_empty()
+        gap.store()
+    assert explain_deposits().reported == 1
+    assert discrepancies()[1:] == [("deposit_missing", "OPEN", 700)]
 
 
 def test_two_payouts_in_one_line_are_told_apart_when_the_second_is_known(account: BankMapping) -> None:
