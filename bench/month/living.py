@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
@@ -52,8 +52,8 @@ class MonthShopper(Shopper):
 
 
 class Days:
-    def __init__(self, month: Month, per_day: int) -> None:
-        self._month, self._per_day = month, per_day
+    def __init__(self, month: Month, per_day: int, methods: Sequence[str] = METHODS) -> None:
+        self._month, self._per_day, self._methods = month, per_day, methods
         self.done: Counter[str] = Counter()
         self.numbers: dict[str, int] = {}
         self._people = People(
@@ -75,7 +75,7 @@ class Days:
     def _visit(self, number: int) -> None:
         random = Random(f"{self._month.seed}:{number}")
         caller, approver = self._month.caller(f"{number}"), self._month.caller(f"{number} approves", 1)
-        method = METHODS[number % len(METHODS)]
+        method = self._methods[number % len(self._methods)]
         shopper = MonthShopper(caller, random, (method,), f"buyer-{self._month.seed}-{number}@example.com")
         self.numbers[shopper.place()] = number
         payment = shopper.pay()
