@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from random import Random
@@ -19,6 +19,7 @@ from bench.month.world import BEIJING, Month, say
 
 METHODS = ("card", "card", "alipay", "wechat_pay", "unionpay", "e_cny", "bank_transfer")
 _AT_ONCE = 4
+_DESK_SECONDS = 5.0
 _PATIENCE_SECONDS = 120.0
 _CARDS = """SELECT channel_reference FROM payments_attempt WHERE kind = 'START' AND state = 'SUCCEEDED'
     AND ledger_public_id('pay', payment_id) = %s"""
@@ -64,13 +65,19 @@ class Days:
         for at, day in enumerate(self._month.days):
             began = time.monotonic()
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                visits = range(at * self._per_day, (at + 1) * self._per_day)
-                for visited in [pool.submit(self._visit, number) for number in visits]:
-                    visited.result()
+                numbers = range(at * self._per_day, (at + 1) * self._per_day)
+                self._see_through([pool.submit(self._visit, number) for number in numbers])
             self._wait_until_quiet()
             say(f"{day}: {time.monotonic() - began:.0f} s, {sum(self.done.values())} deeds")
             self._night(day)
         self._end()
+
+    def _see_through(self, visits: Sequence[Future[None]]) -> None:
+        """Some wait for the desk, which looks at their payment."""
+        while wait(visits, timeout=_DESK_SECONDS).not_done:
+            self._people.look_around(calm=False)
+        for visited in visits:
+            visited.result()
 
     def _visit(self, number: int) -> None:
         random = Random(f"{self._month.seed}:{number}")

@@ -166,9 +166,7 @@ def _explain_payouts(currency: str, lines: Sequence[BankLine]) -> None:
 
 
 def _expected(rows: Iterable[Settlement]) -> list[Expected]:
-    return [
-        Expected(row.pk, row.channel, row.words, row.missing, row.paid_on, row.due_on) for row in rows
-    ]
+    return [Expected(row.pk, row.channel, row.words, row.missing, row.paid_on, row.due_on) for row in rows]
 
 
 def _words_of(line: BankLine) -> str:
