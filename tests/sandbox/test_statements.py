@@ -272,6 +272,37 @@ class TestControl:
         assert {"missing", "foreign", "amount", "state", "refund_missing"} <= kinds
 
 
+    @pytest.mark.parametrize("code", PAYING_OUT)
+    def test_in_a_mix_none_hides_another(self, settled: Settled, code: str) -> None:
+        for seed in range(5):
+            asked = {"seed": seed, "merchant": settled.merchant(code), "channels": [code, "bank"]}
+            span = {"first": str(settled.day(0)), "last": str(settled.day(3)), "late_days": 3}
+            made = settled.world.ask("POST", "/control/statements/mix", {**asked, **span})["faults"]
+            rows = [one for one in made if one.get("key")]
+            for one in made:
+                if one not in rows:
+                    settled.forget(one)
+            # Both days have a row still, and what became of a payout is told by one of the two only.
+            assert settled.sums(code) and settled.sums(code, 1)
+            names = ("key", "reference", "joined_reference")
+            payouts = [
+                {one[name] for name in names if one.get(name)}
+                for one in rows
+                if one["kind"].startswith(("payout", "deposit"))
+            ]
+            assert len(set().union(*payouts)) == sum(map(len, payouts))
+            for one in rows:
+                settled.forget(one)
+
+    def test_damage_strikes_what_is_read(self, settled: Settled, plant: Any) -> None:
+        for code in ("alipay", "unionpay"):
+            before = settled.fetch(code, 1)
+            plant(code, "damaged", 1, file=FILES[code])
+            with pytest.raises(ChannelUnavailable):
+                settled.fetch(code, 1)
+            assert settled.fetch(code, 1) == before
+
+
 class TestPage:
     def test_people_plant_and_take_back(self, settled: Settled) -> None:
         asked = {
