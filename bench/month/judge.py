@@ -11,6 +11,8 @@ _FOUND = """SELECT ledger_public_id('dis', d.id), d.channel, d.kind, d.state, d.
     ORDER BY d.id"""
 _FILES = "SELECT channel, kind, day_on::text, state FROM reconciliation_statementfile"
 _RUNS = "SELECT channel, kind, day_on::text, attempts FROM reconciliation_statementrun WHERE state = 'DONE'"
+# What the bank told of late, where an earlier statement of its came later still: nobody had missed it.
+_ARRIVED = "SELECT their_reference FROM reconciliation_bankline WHERE state = 'EXPLAINED'"
 _NAMES = "id channel kind state subject theirs closed_by day file_state told reference"
 _BANK_FILE = "camt.053"
 # A line of the bank's that is not what we booked of the transfer that it names.
@@ -36,9 +38,11 @@ def judge(month: Month, faults: list[dict[str, Any]]) -> Verdict:
     rows = [dict(zip(_NAMES.split(), row, strict=True)) for row in month.rows(_FOUND)]
     files = {tuple(row) for row in month.rows(_FILES)}
     runs = {tuple(row[:3]): row[3] for row in month.rows(_RUNS)}
+    arrived = set(month.rows(_ARRIVED))
     verdict, claimed = Verdict(), set()
     days = {one["id"]: (one["channel"], one["day"].replace("-", "")) for one in month.truth("payouts")}
     for fault in faults:
+        fault["arrived"] = "explained" if (fault.get("key"),) in arrived else ""
         fault["payout"] = days.get(fault.get("reference", ""), ())
         found = _of_file(fault, files, runs, rows) or _of_row(fault, rows, claimed)
         claimed |= {row["id"] for row in found[1]}
@@ -98,7 +102,7 @@ def _of_row(
             return ("late", late)
         # Missing on either side: in the file of its own day, or, when that one came last, in ours.
         hits = [row for row in mine if row["kind"].startswith("missing_") and row not in lasting]
-        return ("missing, then explained" if hits else "", hits)
+        return ("missing, then explained" if hits else fault["arrived"], hits)
     hits = [row for row in lasting if row["kind"] == fault["expected"]][:1]
     return (fault["expected"] if hits else "", hits)
 
