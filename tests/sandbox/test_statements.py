@@ -271,7 +271,6 @@ class TestControl:
         kinds = {kind for channel, kind, _ in mixes[0] if channel == "wechat"}
         assert {"missing", "foreign", "amount", "state", "refund_missing"} <= kinds
 
-
     @pytest.mark.parametrize("code", PAYING_OUT)
     def test_in_a_mix_none_hides_another(self, settled: Settled, code: str) -> None:
         for seed in range(5):
