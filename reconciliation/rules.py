@@ -149,8 +149,10 @@ def _beside(
 
 def beyond(rest: int, payouts: Sequence[Expected]) -> tuple[Expected, ...]:
     """The only payouts that explain what a line brought beyond the payout that it names; none when it is not clear."""
-    groups = [(one,) for one in payouts if one.amount == rest] if rest > 0 else []
-    groups += _making_up(rest, payouts) if rest > 0 else []
+    if rest <= 0:
+        return ()
+    groups: list[tuple[Expected, ...]] = [(one,) for one in payouts if one.amount == rest]
+    groups += _making_up(rest, payouts)
     return groups[0] if len(groups) == 1 else ()
 
 

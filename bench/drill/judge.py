@@ -52,7 +52,7 @@ class Verdict:
 
 def still_open(stack: Stack) -> dict[str, int]:
     with psycopg.connect(stack.database_url) as connection:
-        counted = {name: connection.execute(query).fetchone()[0] for name, query in OPEN.items()}
+        counted = {name: connection.execute(query).fetchall()[0][0] for name, query in OPEN.items()}
     return {name: count for name, count in counted.items() if count}
 
 

@@ -39,7 +39,8 @@ def judge(month: Month, faults: list[dict[str, Any]]) -> Verdict:
     files = {tuple(row) for row in month.rows(_FILES)}
     runs = {tuple(row[:3]): row[3] for row in month.rows(_RUNS)}
     arrived = set(month.rows(_ARRIVED))
-    verdict, claimed = Verdict(), set()
+    verdict = Verdict()
+    claimed: set[str] = set()
     days = {one["id"]: (one["channel"], one["day"].replace("-", "")) for one in month.truth("payouts")}
     for fault in faults:
         fault["arrived"] = "explained" if (fault.get("key"),) in arrived else ""
@@ -109,7 +110,7 @@ def _of_row(
 
 def _is_payout(row: dict[str, Any], fault: dict[str, Any]) -> bool:
     """Of a channel that names its payouts by their day only."""
-    return (row["channel"], row["reference"]) == fault["payout"]
+    return bool((row["channel"], row["reference"]) == fault["payout"])
 
 
 def _names(row: dict[str, Any], name: str) -> bool:
