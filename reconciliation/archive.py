@@ -1,18 +1,20 @@
 """The lines of a statement that was found whole, read again from its bytes; and whose a bank's statements are."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from itertools import islice
 from typing import Any, BinaryIO
 
 from django.conf import settings
+from django.db.models import Q
 
 from payments.booked import names_behind
-from reconciliation.models import BankMapping, StatementFile
+from reconciliation.models import BankMapping, OpenItem, StatementFile
 from reconciliation.parsers import Mapping, Told, format_of
 from reconciliation.parsers.contract import Format
 from reconciliation.rows import Batch, Line
 from reconciliation.staging.archive import opened
+from reconciliation.states import Side
 from reconciliation.terms import terms_of
 
 BANK = "bank"
@@ -74,10 +76,21 @@ def named_batches_of(file: StatementFile, size: int) -> Iterator[list[Line]]:
     for batch in batches_of(file, size):
         unnamed = {line.their_reference for line in batch if not (line.reference or line.parent)} - {""}
         ours = names_behind(file.channel, unnamed, begin - slack, end + slack) if unnamed else {}
+        if unnamed - {name for _, name in ours}:
+            ours |= _names_of_other_days(file, unnamed)
         yield [
             line._replace(reference=line.reference or ours.get((line.kind, line.their_reference), ""))
             for line in batch
         ]
+
+
+def _names_of_other_days(file: StatementFile, theirs: Collection[str]) -> dict[tuple[str, str], str]:
+    """Of lines that came later, or earlier, than they may: what matching found them to be."""
+    items = OpenItem.objects.exclude(cleared_file=None)
+    explained_by = items.filter(file=file, side=Side.THEIRS).values("cleared_file")
+    found = items.filter(Q(cleared_file=file) | Q(cleared_file__in=explained_by), side=Side.OURS)
+    rows = found.filter(their_reference__in=theirs).values_list("kind", "their_reference", "reference")
+    return {(kind, name): ours for kind, name, ours in rows}
 
 
 def is_bank(channel: str) -> bool:

@@ -107,6 +107,8 @@ class Days:
 
     def _end(self) -> None:
         """Nothing stays open, and all that was paid out has arrived."""
+        # Some providers take a second refund of one payment a minute later only, whatever their clock says.
+        self._wait(lambda: "refunds" not in self._left())
         for later in range(1, 5):
             self._people.look_around(calm=True)
             self._wait_until_quiet()

@@ -1,6 +1,7 @@
 """UnionPay's lines name nothing of ours: they are known by their number, have their fee, and come to a payout."""
 
 import io
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from tests.reconciliation.parsers.samples import UNIONPAY_MERCHANT, unionpay_lin
 from tests.reconciliation.statements import DAY, discrepancies, pay, refund
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NUMBER = "101112123456"
+NUMBER, OTHER = "101112123456", "101112123999"
 
 
 @pytest.fixture(autouse=True)
@@ -32,11 +33,11 @@ def at_unionpay() -> None:
     tamper("UPDATE payments_payment SET channel = 'unionpay', method = 'unionpay'")
 
 
-def settled(*lines: str) -> Settled:
+def settled(*lines: str, day: date = DAY) -> Settled:
     view = receive_statement(
         channel="unionpay",
         kind="ACOMN",
-        day=DAY,
+        day=day,
         name="INDACOMN",
         content=io.BytesIO("".join(f"{line}\r\n" for line in lines).encode("ascii")),
         source=StatementSource.UPLOADED,
@@ -82,3 +83,22 @@ def test_a_payout_is_what_our_books_come_to_whatever_a_row_says() -> None:
     assert told() == [("amount", tea.att, "OPEN")]
     assert Settlement.objects.get().net_amount == 10_000 - 60
     assert ledger.balance("in_transit:unionpay", "CNY").minor == 10_000 - 60
+
+
+@pytest.mark.parametrize(
+    ("days", "found"), [((0, 5), ("late", "OPEN")), ((5, 0), ("missing_here", "RESOLVED"))]
+)
+def test_what_comes_days_later_has_its_fee(days: tuple[int, int], found: tuple[str, str]) -> None:
+    late, tea = pay(theirs=f"{DAY:%Y%m%d}{NUMBER}7"), pay(3_000, theirs=f"{DAY:%Y%m%d}{OTHER}7")
+    at_unionpay()
+    files = {
+        0: unionpay_line("0302120000", "000000", 3_000, OTHER, 18),
+        5: unionpay_line("0307120000", "000000", 10_000, NUMBER, 60),
+    }
+    for number in days:
+        settled(files[number], day=DAY + timedelta(days=number))
+    assert [(kind, state) for kind, _, state in told()] == [found]
+    assert set(transactions_by_key([f"{one.att}:fee" for one in (late, tea)])) == {
+        f"{one.att}:fee" for one in (late, tea)
+    }
+    assert ledger.balance("channel_fees:unionpay", "CNY").minor == 78
