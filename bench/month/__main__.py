@@ -4,7 +4,7 @@ import argparse
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench.month.books import compared, profit_by_ledger, profit_by_truth
@@ -42,7 +42,8 @@ def run(month: Month, asked: argparse.Namespace) -> int:
     days = Days(month, asked.payments_per_day)
     days.live()
     say(f"lived: {dict(days.done)}")
-    plant(month, [name for name in asked.channels.split(",") if name])
+    left_out = plant(month, [name for name in asked.channels.split(",") if name])
+    say(f"left out: {', '.join(left_out) or 'nothing'}")
     faults = planted(month)
     bring_in(month, faults)
     verdict = judge(month, faults)
@@ -50,10 +51,12 @@ def run(month: Month, asked: argparse.Namespace) -> int:
         say("  ".join(row))
     _tell(verdict.missed, verdict.beyond)
     repaired = Counter[str]() if asked.no_browser else repair_all(month, verdict.liars)
-    return _report(month, asked, verdict, repaired)
+    return _report(month, asked, verdict, repaired, left_out)
 
 
-def _report(month: Month, asked: argparse.Namespace, verdict: Verdict, repaired: Counter[str]) -> int:
+def _report(
+    month: Month, asked: argparse.Namespace, verdict: Verdict, repaired: Counter[str], left_out: Sequence[str]
+) -> int:
     left, wrong = month.rows(OPEN), compared(month)
     profit, expected = profit_by_ledger(month), profit_by_truth(month)
     apart = [name for name in sorted(profit | expected) if profit[name] != expected[name]]
@@ -64,6 +67,7 @@ def _report(month: Month, asked: argparse.Namespace, verdict: Verdict, repaired:
         "days": asked.days,
         "payments": asked.days * asked.payments_per_day,
         "planted": len(verdict.table),
+        "left_out": len(left_out),
         "missed": len(verdict.missed),
         "beyond": len(verdict.beyond),
         "passing": verdict.passing,

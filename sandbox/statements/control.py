@@ -24,8 +24,8 @@ def _table(world: World) -> list[tuple[str, str, Handler]]:
     async def plant_mix(request: Request) -> Response:
         asked: dict[str, Any] = {"seed": 0, "first": "", "last": "", **await asked_json(request)}
         with world.storage.transaction():
-            made = mix.plant(world, **asked)
-        return JSONResponse({"faults": [plans.told(fault) for fault in made]})
+            made, left_out = mix.plant(world, **asked)
+        return JSONResponse({"faults": [plans.told(fault) for fault in made], "left_out": left_out})
 
     async def listing(request: Request) -> Response:
         asked = request.query_params.get

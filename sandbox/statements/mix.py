@@ -22,9 +22,9 @@ def plant(
     merchant: str = "",
     channels: list[str] | None = None,
     late_days: int = 1,
-) -> list[Fault]:
-    """Plant them; a kind for which no day has a row is left out. A late row comes so many days later. Raises
-    ValueError.
+) -> tuple[list[Fault], list[str]]:
+    """Plant them. A late row comes so many days later. Returns them, and what had to be left out because no day has
+    what it needs ("wechat state"). Raises ValueError.
     """
     start, end = date.fromisoformat(first), date.fromisoformat(last)
     if not 0 <= (end - start).days < _LONGEST_DAYS:
@@ -32,12 +32,14 @@ def plant(
     days = [start + timedelta(days=number) for number in range((end - start).days + 1)]
     dice = Random(seed)  # noqa: S311 - the same seed, the same mistakes
     made: list[Fault] = []
+    left_out: list[str] = []
     for channel in channels or [name for name, one in world.providers.items() if one.statements]:
         for file, kind in _bearable(world, channel):
             more = {"days": late_days} if kind == "late" else {}
             fault = _plant_one(world, channel, file, kind, merchant, dice.sample(days, len(days)), more)
             made += [fault] if fault else []
-    return made
+            left_out += [] if fault else [f"{channel} {kind}"]
+    return made, left_out
 
 
 def _bearable(world: World, channel: str) -> list[tuple[str, str]]:
