@@ -276,6 +276,7 @@ class TestBoth:
             spoilt.append(other)
         else:
             spoilt.append(genuine[:80] + bytes([genuine[80] ^ 1]) + genuine[81:])
+            spoilt.append(genuine[:80] + b"\xff" * 40 + genuine[120:])
         send = Transport.send
         for content in spoilt:
             answer = httpx.Response(200, content=content)

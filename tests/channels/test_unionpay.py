@@ -4,10 +4,12 @@ import io
 import json
 import zipfile
 import zlib
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import httpx
@@ -355,6 +357,14 @@ class TestUnpacking:
     def test_what_can_not_be_unpacked(self, content: str) -> None:
         with pytest.raises(statement.Unreadable):
             statement.unpacked(content)
+
+    def test_whatever_bit_is_wrong_it_is_refused_or_changes_nothing(self) -> None:
+        plain = zlib.decompress(b64decode(packed(("INDACOMN", b"0123456789" * 9), ("INDALFEE", b""))))
+        for place, bit in product(range(len(plain)), range(8)):
+            spoiled = plain[:place] + bytes([plain[place] ^ 1 << bit]) + plain[place + 1 :]
+            with suppress(statement.Unreadable):
+                _, text = statement.unpacked(b64encode(zlib.compress(spoiled)).decode())
+                assert text == b"0123456789" * 9
 
     def test_a_bomb_inside_the_zip_is_not_unpacked(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(statement, "_LARGEST_FILE", 1_000)

@@ -2,6 +2,7 @@
 signed. The zip is handed on as it came."""
 
 import re
+import zlib
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from io import BytesIO
@@ -21,6 +22,7 @@ _METHOD: Final = "alipay.data.dataservice.bill.downloadurl.query"
 # believed this long after the day's end.
 _SURELY_WRITTEN: Final = timedelta(hours=36)
 _LARGEST_UNPACKED: Final = 512 * 1024 * 1024
+_BROKEN: Final = (BadZipFile, zlib.error, ValueError, OSError, NotImplementedError, EOFError, RuntimeError)
 _NO_BILL: Final = re.compile(r"not.?exist|不存在", re.IGNORECASE)
 
 
@@ -70,7 +72,7 @@ def _check(content: bytes) -> None:
             if sum(member.file_size for member in archive.infolist()) > _LARGEST_UNPACKED:
                 raise ChannelUnavailable("Alipay's bill is larger than any bill")
             damaged = archive.testzip()
-    except (BadZipFile, ValueError, OSError, NotImplementedError, EOFError, RuntimeError) as problem:
+    except _BROKEN as problem:
         raise ChannelUnavailable("what Alipay gave is no whole zip") from problem
     if damaged is not None:
         raise ChannelUnavailable("what Alipay gave is a damaged zip")

@@ -9,7 +9,6 @@ import io
 import zipfile
 import zlib
 from base64 import b64decode
-from binascii import Error as NotBase64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -46,6 +45,15 @@ COLUMNS: Final[Mapping[int, str]] = {
 _LARGEST_ZIP: Final = 32 * 1024 * 1024
 _LARGEST_FILE: Final = 128 * 1024 * 1024
 _MOST_MEMBERS: Final = 16
+_BROKEN: Final = (
+    zlib.error,
+    zipfile.BadZipFile,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 class Unreadable(ValueError):
@@ -63,7 +71,9 @@ def unpacked(content: str) -> tuple[str, bytes]:
                 raise Unreadable(f"{len(members)} files of the kind {KIND}")
             with archive.open(members[0]) as file:
                 text = file.read(_LARGEST_FILE + 1)
-    except (NotBase64, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as problem:
+    except Unreadable:
+        raise
+    except _BROKEN as problem:
         raise Unreadable("the file can not be unpacked") from problem
     if len(text) > _LARGEST_FILE:
         raise Unreadable("larger than any day's file")
