@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from io import BytesIO
+from struct import unpack_from
 from typing import Any
 from zipfile import ZipFile
 
@@ -276,7 +277,9 @@ class TestBoth:
             spoilt.append(other)
         else:
             spoilt.append(genuine[:80] + bytes([genuine[80] ^ 1]) + genuine[81:])
-            spoilt.append(genuine[:80] + b"\xff" * 40 + genuine[120:])
+            # Its first block is of a type that there is not.
+            begin = 30 + sum(unpack_from("<HH", genuine, 26))
+            spoilt.append(genuine[:begin] + b"\xff" + genuine[begin + 1 :])
         send = Transport.send
         for content in spoilt:
             answer = httpx.Response(200, content=content)
