@@ -15,7 +15,7 @@ from ledger.audit import StateAudit
 from reconciliation.errors import DiscrepancyClosed, DiscrepancyNotFound, NotUnderInvestigation
 from reconciliation.models.open_item import OpenItem
 from reconciliation.models.statement import StatementFile
-from reconciliation.states import CLOSED, DiscrepancyKind, DiscrepancyState
+from reconciliation.states import CLOSED, DiscrepancyKind, DiscrepancyState, Side
 
 _STATES = [state.value for state in DiscrepancyState]
 _CLOSED = sorted(state.value for state in CLOSED)
@@ -61,6 +61,11 @@ class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
         """What a file had explained that counts no more. What people closed stays closed."""
         closed = self.filter(state=DiscrepancyState.RESOLVED.value, closed_by="system")
         return closed.update(state=DiscrepancyState.OPEN.value, closed_by="", closed_at=None, reason="")
+
+    def still_missing(self, before: StatementFile, now: StatementFile) -> int:
+        """What is ours and missing in a file is missing in the one that corrects it, too, when nothing cleared it."""
+        missing = self.filter(file=before, open_item__side=Side.OURS.value, open_item__cleared_at=None)
+        return missing.update(file=now, times_seen=F("times_seen") + 1, last_seen_at=Now())
 
     def note(self, *, amount_at_risk: int, reference: str, source: str, **mismatch: Any) -> None:
         """Write the mismatch, or count it once more when it was seen before, whatever has become of it."""

@@ -99,6 +99,7 @@ def _close_what_is_explained(row: StatementFile, before: StatementFile | None) -
     explained = Discrepancy.objects.filter(open_item__cleared_file=row)
     explain_discrepancies(rows=explained, reason=f"{row.public_id} explains it")
     if before:
+        Discrepancy.objects.still_missing(before, row)
         wrong = Discrepancy.objects.filter(file=before)
         explain_discrepancies(rows=wrong, reason=f"{row.public_id} corrects {before.public_id}")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciliation.models import OpenItem, StatementFile
+from reconciliation.models import Discrepancy, OpenItem, StatementFile
 from reconciliation.services.revisit_open_items import revisit_open_items
 from tests.ledger.books import tamper
 from tests.reconciliation.statements import DAY, bring, discrepancies, match, pay, refund, totals
@@ -195,6 +195,22 @@ def test_a_corrected_file_takes_the_place_of_the_first() -> None:
     assert (second.supersedes, second.state) == (first.id, "MATCHED")
     assert StatementFile.objects.by_public_id(first.id).state == "SUPERSEDED"
     assert set(totals(second.id).values()) == NOTHING
+
+
+def test_what_a_corrected_file_lacks_still_is_still_missing() -> None:
+    gone, back = pay(100), pay(200)
+    match([])
+    match([], NEXT)
+    second = match([paid(back.att, 200)])
+    assert set(discrepancies()) == {
+        ("missing_there", gone.att, "OPEN"),
+        ("missing_there", back.att, "RESOLVED"),
+    }
+    row = Discrepancy.objects.get(subject=gone.att)
+    assert row.file is not None and (row.file.public_id, row.times_seen) == (second.id, 2)
+    match([paid(gone.att, 100), paid(back.att, 200)])
+    assert {state for _, _, state in discrepancies()} == {"RESOLVED"}
+    assert not OpenItem.objects.filter(cleared_at=None).exists()
 
 
 def test_what_a_corrected_file_no_longer_explains_is_open_again() -> None:
