@@ -22,9 +22,8 @@ from ledger.facts import Entry as Line
 from ledger.identifiers import MalformedIdentifier, decode, encode
 from ledger.models import Account, AuditEntry, AuditSeal, DayClose, Transaction
 from ledger.money import Money
-from ledger.rules import kind_of
 from ledger.statements import account_statement as account_statement
-from ledger.statements import balance_at
+from ledger.statements import balance_at, balance_now
 
 
 def balance(account: str, currency: str, at: date | datetime | None = None) -> Money:
@@ -33,11 +32,7 @@ def balance(account: str, currency: str, at: date | datetime | None = None) -> M
     One statement that reads the latest snapshot and the entries after it, however many there are in all. With
     `at`: what counted then, see `ledger.statements`.
     """
-    if at is not None:
-        return balance_at(account, currency, at)
-    kind_of(account)
-    found = Account.objects.filter(name=account, currency=currency).balances()
-    return Money(sum(minor for _, minor in found), currency)
+    return balance_now(account, currency) if at is None else balance_at(account, currency, at)
 
 
 def transaction(public_id: str) -> TransactionView:

@@ -40,13 +40,25 @@ WITH account AS (
     END + coalesce((
         SELECT sum(entry.amount)
         FROM ledger_entry AS entry JOIN ledger_transaction AS head ON head.id = entry.transaction_id
-        WHERE entry.account_id = account.id AND entry.posted_on = moment.day AND head.happened_at <= moment.at
+        WHERE moment.at IS NOT NULL  -- else the day is not even looked at
+            AND entry.account_id = account.id AND entry.posted_on = moment.day AND head.happened_at <= moment.at
     ), 0) AS minor
     FROM account CROSS JOIN moment LEFT JOIN LATERAL (
         SELECT through_entry, balance FROM ledger_balancesnapshot
         WHERE account_id = account.id ORDER BY through_entry DESC LIMIT 1
     ) AS latest ON true
 )
+"""
+_NOW = """
+SELECT coalesce(latest.balance, 0) + coalesce((
+    SELECT sum(amount) FROM ledger_entry
+    WHERE account_id = account.id AND id > coalesce(latest.through_entry, 0)
+), 0)
+FROM ledger_account AS account LEFT JOIN LATERAL (
+    SELECT through_entry, balance FROM ledger_balancesnapshot
+    WHERE account_id = account.id ORDER BY through_entry DESC LIMIT 1
+) AS latest ON true
+WHERE account.name = %s AND account.currency = %s
 """
 _UNTIL = "SELECT minor FROM balance WHERE name = 'until'"
 _LINES = """
@@ -81,6 +93,15 @@ class _Position:
     balance: int
 
 
+def balance_now(account: str, currency: str) -> Money:
+    """The latest snapshot and the entries after it, in one statement. Raises `UnknownAccount`."""
+    kind_of(account)
+    with connection.cursor() as cursor:
+        cursor.execute(_NOW, (account, currency))
+        found = cursor.fetchone()
+    return Money(int(found[0]) if found else 0, currency)
+
+
 def balance_at(account: str, currency: str, at: date | datetime) -> Money:
     """The balance at `at`, or at the end of that day, in one statement. Raises `UnknownAccount`."""
     kind_of(account)
@@ -108,9 +129,13 @@ def account_statement(
     kind_of(account)
     first, last = _start(since), _end(until)
     position = _position(after)
+    # Named even without a position: the index is read from there, not from the account's first day.
+    after_day, after_entry = max(
+        (first.day, 0), (position.day, position.entry) if position else (first.day, 0)
+    )
     values = _values(account, currency, first, last) | {
-        "after_day": position.day if position else date.min,
-        "after_entry": position.entry if position else 0,
+        "after_day": after_day,
+        "after_entry": after_entry,
         "limit": limit + 1,
     }
     with connection.cursor() as cursor:
