@@ -2,6 +2,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from django.db import connection
 from django.db.models import Sum
@@ -17,8 +18,11 @@ from reconciliation.rows import Line, LineKind, LineState
 from reconciliation.rules import PayoutTerms, rounded
 from reconciliation.services.take_deposits_back import take_deposits_back
 from reconciliation.services.tell_payout_parts import tell_payout_parts
-from reconciliation.states import SettlementState, TotalPart
+from reconciliation.states import SettlementState, StatementState, TotalPart
 from reconciliation.terms import terms_of
+
+# Any fixed number: two days of a channel that lists no payouts are reckoned one after the other.
+_LOCK: Final = 726_231_932
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +38,17 @@ class _Payout:
 def announce_payouts(*, file: StatementFile, terms: PayoutTerms, lines: Sequence[Line]) -> int:
     """This will note what the file says was paid out, and post it from the channel's account into transit.
 
-    A channel that lists no payouts pays what its statements came to so far and was not paid yet. Of a file that
-    corrects another, what is said otherwise is reversed and posted anew. An operation: needs an open transaction; locks
-    the settlements. Returns how many there are.
+    A channel that lists no payouts pays what its statements came to so far and was not paid yet; a day that comes after
+    later ones changes what those paid. Of a file that corrects another, what is said otherwise is reversed and posted
+    anew. An operation: needs an open transaction; locks the settlements. Returns how many there are.
     """
     assert connection.in_atomic_block, "announce_payouts() is an operation"
-    told = list(_listed(file, lines) if terms.payouts else _implied(file))
-    for payout in told:
-        _note(file, terms, payout)
+    if terms.payouts:
+        told = list(_listed(file, lines))
+        for payout in told:
+            _note(file, terms, payout)
+    else:
+        told = _note_implied(file, terms)
     if terms.made_of and told:
         # What they are made of may have been told already.
         days = (min(payout.paid_on for payout in told), max(payout.paid_on for payout in told))
@@ -73,6 +80,39 @@ def _listed(file: StatementFile, lines: Iterable[Line]) -> Iterable[_Payout]:
             paid_at=at,
             line=some[0].number,
         )
+
+
+def _note_implied(file: StatementFile, terms: PayoutTerms) -> list[_Payout]:
+    """Of this day, and of later ones for as long as they come out otherwise now."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, file.channel])
+    told = list(_implied(file))
+    for payout in told:
+        _note(file, terms, payout)
+    later = StatementFile.objects.filter(
+        channel=file.channel, kind=file.kind, day_on__gt=file.day_on, state=StatementState.SETTLED
+    )
+    for other in later.order_by("day_on"):
+        if _is_as_it_was(other, terms):
+            break
+    return told
+
+
+def _is_as_it_was(file: StatementFile, terms: PayoutTerms) -> bool:
+    """Whether the payouts of the file's day are what they were; notes them when not."""
+    rows = Settlement.objects.filter(channel=file.channel, grp=f"{file.day_on:%Y%m%d}")
+    before = {row.currency: row for row in rows.exclude(state=SettlementState.WITHDRAWN)}
+    told = {payout.currency: payout for payout in _implied(file)}
+    # Nothing was paid and nothing is: what is owed goes on to the next day.
+    same = bool(told) and {name: row.net_amount for name, row in before.items()} == {
+        name: payout.net for name, payout in told.items()
+    }
+    if not same:
+        for payout in told.values():
+            _note(file, terms, payout)
+        for currency in before.keys() - told.keys():
+            _withdraw(Settlement.objects.locked().get(pk=before[currency].pk))
+    return same
 
 
 def _implied(file: StatementFile) -> Iterable[_Payout]:

@@ -12,7 +12,15 @@ from ledger import selectors as ledger
 from ledger.postings import transactions_by_key
 from payments.channels import registry
 from reconciliation import bank_invariants
-from reconciliation.models import BankLine, BankMapping, Discrepancy, Settlement, StatementFile, StatementRun
+from reconciliation.models import (
+    BankLine,
+    BankMapping,
+    Discrepancy,
+    Settlement,
+    StatementFile,
+    StatementRun,
+    StatementTotal,
+)
 from reconciliation.rows import Line
 from reconciliation.rules import Came, Expected, PayoutTerms, deposits, rounded
 from reconciliation.runs import payout_terms
@@ -165,6 +173,34 @@ def test_payouts_that_a_corrected_file_tells_the_same_stay_as_they_are_posted() 
         "PAYOUT-GONE": "",
     }
     assert not transactions_by_key([f"{one.public_id}:settled:PAYOUT-SAME:undone"])
+    assert findings() == []
+
+
+def test_a_day_that_comes_after_later_ones_changes_what_those_paid() -> None:
+    """A channel that lists no payouts pays what its days came to; what a day owes, the next one pays less."""
+    terms = payout_terms("ecny")
+    assert terms is not None
+    came_to = [10_000, -4_000, 9_000, 5_000]
+
+    def bring_day(number: int) -> None:
+        file = statement("ecny", day=DAY + timedelta(days=number))
+        total = {"kind": "payment", "currency": "CNY", "count": 1, "amount": came_to[number], "fee": 0}
+        StatementTotal.objects.create(file=file, part="ours", **total)
+        with transaction.atomic():
+            announce_payouts(file=file, terms=terms, lines=[])
+            file.settle(at=NOON)
+            file.store()
+
+    def paid_out() -> list[int]:
+        rows = Settlement.objects.exclude(state="WITHDRAWN").order_by("paid_on")
+        return list(rows.values_list("net_amount", flat=True))
+
+    for number in (0, 2, 3):
+        bring_day(number)
+    assert paid_out() == [10_000, 9_000, 5_000]
+    bring_day(1)
+    assert paid_out() == [10_000, 5_000, 5_000]
+    assert (balance("in_transit:ecny"), balance("receivable:ecny")) == (20_000, -20_000)
     assert findings() == []
 
 
