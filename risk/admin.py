@@ -245,7 +245,6 @@ class RiskModelAdmin(ReadOnly):
     list_display = (
         "__str__",
         "state_badge",
-        "simulated",
         "source",
         "payments",
         "frauds",
@@ -259,7 +258,6 @@ class RiskModelAdmin(ReadOnly):
         "name",
         "version",
         "state_badge",
-        "simulated",
         "source",
         "payments",
         "frauds",
@@ -279,13 +277,10 @@ class RiskModelAdmin(ReadOnly):
     def state_badge(self, row: RiskModel) -> str:
         return str(row.state)
 
-    @display(description=_("Simulated data"), boolean=True)
-    def simulated(self, row: RiskModel) -> bool:
-        return bool(row.card.get("simulated"))
-
     @display(description=_("Learnt from"))
     def source(self, row: RiskModel) -> str:
-        return str(row.card.get("source", "–"))
+        source = row.card.get("source", "–")
+        return str(_("%(source)s (simulated)") % {"source": source}) if row.card.get("simulated") else source
 
     @display(description=_("Payments"))
     def payments(self, row: RiskModel) -> str:

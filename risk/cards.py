@@ -1,11 +1,13 @@
 """The card of a model: what it learnt from, how it did on later payments, and how far its probabilities hold. Pure."""
 
 from collections.abc import Mapping, Sequence
-from math import exp
+from datetime import UTC, datetime
+from math import ceil, exp
 from typing import Any
 
 from risk import measures
 from risk.examples import Examples
+from risk.history import DAY
 from risk.learning import Answer
 
 _BINS = 10
@@ -15,7 +17,7 @@ _FLAGGED = 0.001
 def calibration(scores: Sequence[float], fraud: Sequence[int]) -> list[dict[str, float]]:
     """Tenths of the payments by score: the mean probability that was said, and the share that were frauds."""
     ranked = sorted(zip(scores, fraud, strict=True))
-    size = max(len(ranked) // _BINS, 1)
+    size = max(ceil(len(ranked) / _BINS), 1)
     bins = [ranked[start : start + size] for start in range(0, len(ranked), size)]
     return [
         {
@@ -59,9 +61,13 @@ def card(
         "simulated": simulated,
         "payments": len(rows),
         "frauds": sum(learnt.fraud[row] for row in rows),
-        "first_day": min(learnt.day[row] for row in rows),
-        "last_day": max(learnt.day[row] for row in rows),
+        "first_day": _date(min(learnt.day[row] for row in rows)),
+        "last_day": _date(max(learnt.day[row] for row in rows)),
         "signals": len(learnt.names),
         "later": dict(later),
         "for": "Ranking payments for challenge and review. Not for refusing a person anything by itself.",
     }
+
+
+def _date(day: int) -> str:
+    return datetime.fromtimestamp(day * DAY / 1000, UTC).date().isoformat()

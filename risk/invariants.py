@@ -4,14 +4,19 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
 from ledger.invariants import Finding
-from risk.models import Decision, Policy, RiskCase
+from risk.artefacts import unseal
+from risk.errors import UnusableModel
+from risk.models import Decision, Outcome, Policy, RiskCase, RiskModel
+from risk.scorers import artefact_of
 from risk.selectors import replay_row
 from risk.states import PolicyState
 
 _SAMPLE = 500  # newest decisions judged again; the others were when they were new
+_MODELS = 20  # newest versions; a model is some hundred kilobytes
 _SWEEP = timedelta(minutes=10)  # a case past its end is closed by the next sweep
 
 _LOST_REVIEWS = """
@@ -27,6 +32,8 @@ def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     yield _decisions_replay()
     yield _reviews_have_cases()
     yield _cases_end_in_time()
+    yield _models_are_ours()
+    yield _outcomes_are_of_their_decisions()
 
 
 def _one_active_policy() -> tuple[str, int, list[Finding]]:
@@ -72,3 +79,29 @@ def _cases_end_in_time() -> tuple[str, int, list[Finding]]:
         for row in late
     ]
     return name, RiskCase.objects.live().count(), found
+
+
+def _models_are_ours() -> tuple[str, int, list[Finding]]:
+    name = "risk.models_are_ours"
+    looked, found = 0, []
+    for row in RiskModel.objects.order_by("-created_at")[:_MODELS].iterator(chunk_size=1):
+        looked += 1
+        try:
+            unseal(artefact_of(row))
+        except UnusableModel as fault:
+            found.append(Finding(check=name, subject=row.public_id, detail=str(fault)))
+    return name, looked, found
+
+
+def _outcomes_are_of_their_decisions() -> tuple[str, int, list[Finding]]:
+    name = "risk.outcomes_are_of_their_decisions"
+    strays = Outcome.objects.exclude(
+        subject=F("decision__subject"), happened_at=F("decision__happened_at")
+    ).order_by("id")
+    found = [
+        Finding(
+            check=name, subject=row.subject, detail=f"{row.source} is noted on another payment's decision"
+        )
+        for row in strays[:100]
+    ]
+    return name, Outcome.objects.count(), found

@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from ledger import sealing
-from risk import artefacts, learning, scorers, worlds
+from risk import artefacts, invariants, learning, scorers, worlds
 from risk.artefacts import Artefact
 from risk.errors import ModelNotFound, TooFewOutcomes, UnusableModel
 from risk.examples import Examples, Memory, event_of, examples, row_of
@@ -179,6 +179,8 @@ def test_training_stores_a_challenger_with_its_card(monkeypatch: pytest.MonkeyPa
     assert (str(row), row.state, row.digest) == ("default@1", ModelState.CHALLENGER, first.digest)
     assert row.card["simulated"] is True
     assert row.card["frauds"] > 20
+    assert row.card["last_day"] == "2025-02-04"
+    assert len(row.card["later"]["calibration"]) == 10
     assert set(row.card["later"]) >= {"auc", "ap", "calibration", "influence"}
     assert scorers.loaded("default@1").digest == row.digest
 
@@ -218,6 +220,29 @@ def test_who_may_crowns_a_model_in_the_console(artefact: Artefact) -> None:
     page = boss.get(reverse("admin:risk_riskmodel_change", args=[rows[0].pk])).content.decode()
     assert rows[0].digest in page
     assert "leaf_value" not in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_verify_names_a_model_that_is_not_ours(artefact: Artefact) -> None:
+    def named() -> list[str]:
+        return [one.subject for name, _, found in invariants.check() for one in found if "models" in name]
+
+    kept(artefact)
+    assert named() == []
+    foreign = kept(artefact, key="00000000").public_id
+    assert named() == [foreign]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_generated_world_is_a_start_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "ROUNDS", 20)
+    monkeypatch.setattr(worlds, "generate", {12: WORLD}.__getitem__)
+    out = StringIO()
+    call_command("train_risk_model", world=12, days=20, champion=True, stdout=out)
+    told = json.loads(out.getvalue())
+    assert (told["model"], told["card"]["source"]) == ("default@1", "generated world 12")
+    assert told["card"]["simulated"] is True
+    assert scorers.champion("default") == "default@1"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from payments.channels.contract import DisputeNewsState
 from payments.models import Attempt
+from risk import invariants
 from risk.facts import Verdict
 from risk.models import Outcome
 from risk.pasts import stored
@@ -69,6 +70,23 @@ def test_a_clock_behind_ours_never_knows_before_the_payment() -> None:
             known_at=NOON - timedelta(days=1),
         )
     assert Outcome.objects.get().known_at == NOON
+
+
+def test_verify_names_an_outcome_on_another_payments_decision() -> None:
+    asked(subject="pay_1")
+    noted("pay_1")
+    row = Outcome.objects.get()
+    Outcome.objects.create(
+        decision=row.decision,
+        subject="pay_2",
+        fraud=True,
+        kind=OutcomeKind.MANUAL,
+        source="by hand",
+        happened_at=row.happened_at,
+        known_at=row.known_at,
+    )
+    found = {name: [one.subject for one in lost] for name, _, lost in invariants.check()}
+    assert found["risk.outcomes_are_of_their_decisions"] == ["pay_2"]
 
 
 def test_outcomes_are_append_only() -> None:
