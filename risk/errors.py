@@ -75,3 +75,24 @@ class ListEntryNotFound(Refusal):
 
     code = "list_entry_not_found"
     status = 404
+
+
+class ModelNotFound(Refusal):
+    """There is no model with this name and version."""
+
+    code = "model_not_found"
+    status = 404
+
+
+class UnusableModel(Refusal):
+    """The model was changed, is not signed by this installation, or does not fit the signals; `param` names what."""
+
+    code = "unusable_model"
+    status = 409
+
+
+class TooFewOutcomes(Refusal):
+    """There are too few payments, or too few frauds among them, to learn from."""
+
+    code = "too_few_outcomes"
+    status = 409

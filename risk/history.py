@@ -8,6 +8,7 @@ import struct
 import zlib
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import NamedTuple, Self
 
 RING = 128  # payments kept one by one
@@ -53,7 +54,7 @@ class Bucket(NamedTuple):
     A plain fraud is one of an amount that was usual for its customer: it says more about the place than the person.
     """
 
-    count: int = 0
+    payments: int = 0
     sum: int = 0
     frauds: int = 0
     plain: int = 0
@@ -147,16 +148,23 @@ class History:
                 raise NotAHistory("the length or the format's number is wrong")
         except struct.error as error:
             raise NotAHistory(str(error)) from error
-        records = [Event(*fields) for fields in _RECORD.iter_unpack(data[_HEAD.size : cut])]
-        buckets = {day: Bucket(*fields) for day, *fields in _DAY.iter_unpack(data[cut:])}
+        records = list(map(Event._make, _RECORD.iter_unpack(data[_HEAD.size : cut])))
+        buckets = {fields[0]: Bucket._make(fields[1:]) for fields in _DAY.iter_unpack(data[cut:])}
         return cls.of(records, buckets, first_at=first_at, total=total)
 
     @classmethod
     def of(cls, events: Iterable[Event], days: Mapping[int, Bucket], *, first_at: int, total: int) -> Self:
         """A history from its parts, wherever they were kept."""
         history = cls()
-        for event in sorted(events, key=lambda event: event.at)[-RING:]:
-            history._keep(event)
+        kept = sorted(events, key=itemgetter(0))[-RING:]
+        oldest = kept[-1].at - KEPT if kept else 0
+        history.events = kept = [event for event in kept if event[0] >= oldest]
+        history.times = [event[0] for event in kept]
+        history.amounts = amounts = [event[1] for event in kept]
+        history.ratios = [event[2] for event in kept]
+        history.ordered = sorted(amounts)
+        history.sum = sum(amounts)
+        history.squares = sum([amount * amount for amount in amounts])
         for day in sorted(days)[-DAYS:]:
             history.days[day] = days[day]
         history.first_at, history.total = first_at, total

@@ -3,11 +3,12 @@
 The same function answers online and in training. It reads only what the histories were told before the payment.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from math import sqrt
 from typing import TypeAlias
 
-from risk.history import DAY, HOUR, LARGEST_RATIO, MARKS, MINUTE, Event, History
+from risk.history import DAY, HOUR, LARGEST_RATIO, MARKS, MINUTE, Bucket, Event, History
 
 Signals: TypeAlias = dict[str, float | None]
 
@@ -42,6 +43,7 @@ _DISTINCT = {
 }
 _DISTINCT_WINDOWS = ("1d", "7d")
 _PLACE = {name: 3 + MARKS.index(name) for name in MARKS}  # of a mark within an event
+_NOBODY = {0}
 _UNUSUAL = ("7d", "14d")
 
 _AMOUNT = (
@@ -125,7 +127,7 @@ def _amount(found: Signals, amount: int, customer: History | None) -> None:
     found["customer_amount_ratio_largest"] = amount / max(ordered[-1], 1)
     # With few payments the spread says little: never less than a hundredth of the mean.
     found["customer_amount_z"] = (amount - mean) / max(spread, mean / 100, 1.0)
-    found["customer_amount_percentile"] = sum(1 for other in ordered if other < amount) / n
+    found["customer_amount_percentile"] = bisect_left(ordered, amount) / n
     found["customer_amount_median"] = float(median)
     found["customer_amount_mean"] = mean
     found["customer_amount_spread"] = spread
@@ -149,29 +151,32 @@ def _velocity(found: Signals, kind: str, history: History, now: int) -> None:
             found[f"{kind}_mean_{window}"] = total / count if count else None
     for window in _DISTINCT_WINDOWS:
         recent = history.events[history.since(now - WINDOWS[window]) :]
+        columns = list(zip(*recent, strict=True))
         for other in _DISTINCT[kind]:
-            place = _PLACE[other]
-            found[f"{kind}_distinct_{other}_{window}"] = float(len({e[place] for e in recent if e[place]}))
+            parties = set(columns[_PLACE[other]]) if columns else set()
+            found[f"{kind}_distinct_{other}_{window}"] = float(len(parties - _NOBODY))
     _unusual(found, kind, history, now)
 
 
 def _by_days(history: History, first_day: int) -> tuple[int, int]:
     kept = [bucket for day, bucket in history.days.items() if day > first_day]
-    return sum(bucket[0] for bucket in kept), sum(bucket[1] for bucket in kept)
+    return sum([bucket[0] for bucket in kept]), sum([bucket[1] for bucket in kept])
 
 
 def _unusual(found: Signals, kind: str, history: History, now: int) -> None:
     """How far from usual for their customers the last payments were, labels or not."""
     for window in _UNUSUAL:
         ratios = [ratio for ratio in history.ratios[history.since(now - WINDOWS[window]) :] if ratio]
-        found[f"{kind}_unusual_count_{window}"] = float(sum(1 for ratio in ratios if ratio >= UNUSUAL_RATIO))
+        found[f"{kind}_unusual_count_{window}"] = float(
+            len([ratio for ratio in ratios if ratio >= UNUSUAL_RATIO])
+        )
         found[f"{kind}_unusual_largest_{window}"] = float(max(ratios)) if ratios else None
         found[f"{kind}_unusual_mean_{window}"] = sum(ratios) / len(ratios) if ratios else None
 
 
 def _labels(found: Signals, kind: str, history: History, today: int) -> None:
     """What is known of frauds. Ages are in days, by the day of the payment."""
-    ages = sorted((today - day, bucket) for day, bucket in history.days.items() if day <= today)
+    ages = sorted([(today - day, bucket) for day, bucket in history.days.items() if day <= today])
     settled = frauds = plain = 0
     place = 0
     for window in LABEL_WINDOWS:
@@ -205,12 +210,12 @@ def _run(ages: list[int]) -> tuple[float | None, float | None]:
     return float(ages[0]), float(first)
 
 
-def _goods_since(ages: list[tuple[int, tuple[int, int, int, int]]], last: float) -> int:
+def _goods_since(ages: list[tuple[int, Bucket]], last: float) -> int:
     """Settled payments that were no frauds, from the day after the last known fraud on."""
-    return sum(bucket[0] - bucket[2] for age, bucket in ages if SETTLED_DAYS < age < last)
+    return sum([bucket[0] - bucket[2] for age, bucket in ages if SETTLED_DAYS < age < last])
 
 
-def _streak(ages: list[tuple[int, tuple[int, int, int, int]]]) -> int:
+def _streak(ages: list[tuple[int, Bucket]]) -> int:
     """Frauds on the last settled days on which there was nothing else."""
     streak = 0
     for age, bucket in ages:

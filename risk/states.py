@@ -1,4 +1,4 @@
-"""The words of risk: levels, actions, stages, lists, and the states of policies and cases. Pure."""
+"""The words of risk: levels, actions, stages, lists, outcomes, and the states of policies, models and cases. Pure."""
 
 from enum import StrEnum
 
@@ -51,6 +51,21 @@ class PolicyState(StrEnum):
     SHADOW = "SHADOW"
     ACTIVE = "ACTIVE"
     RETIRED = "RETIRED"
+
+
+class ModelState(StrEnum):
+    CHALLENGER = "CHALLENGER"
+    CHAMPION = "CHAMPION"
+    RETIRED = "RETIRED"
+
+
+class OutcomeKind(StrEnum):
+    """How it was heard of that a payment was a fraud, or none."""
+
+    DISPUTE = "dispute"
+    REVIEW = "review"
+    REFUND = "refund"
+    MANUAL = "manual"
 
 
 class CaseState(StrEnum):

@@ -19,6 +19,7 @@ from payments.events import (
 )
 from payments.evidence import category_of
 from payments.models import Attempt, Dispute, Payment
+from payments.services.note_fraud import note_fraud
 from payments.services.queue_refund import queue_refund
 from payments.states import LOST_DISPUTE, OPEN_DISPUTE, DisputeMovementKind, DisputeState
 
@@ -85,6 +86,7 @@ def apply_dispute_news(
     row.watch()
     row.store()
     payment.store()
+    note_fraud(row, at)
     events = _published(_events(row, opened, before))
     if payment.surplus and payment.refundable:
         _send_back(payment, row)

@@ -2,7 +2,8 @@
 
 from risk.models.cases import RiskCase
 from risk.models.decisions import Decision
+from risk.models.learned import Outcome, RiskModel
 from risk.models.lists import LimitUse, ListEntry
 from risk.models.policies import Policy
 
-__all__ = ["Decision", "LimitUse", "ListEntry", "Policy", "RiskCase"]
+__all__ = ["Decision", "LimitUse", "ListEntry", "Outcome", "Policy", "RiskCase", "RiskModel"]

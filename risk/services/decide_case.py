@@ -7,7 +7,8 @@ from ledger import audit
 from risk.errors import CaseAlreadyDecided, CaseClaimedByAnother, CaseExpired, CaseNotFound
 from risk.models import RiskCase
 from risk.selectors import CaseView, case_key, case_view
-from risk.states import CaseState
+from risk.services.note_outcome import note_outcome
+from risk.states import CaseState, OutcomeKind
 
 
 def decide_case(*, case: str, approve: bool, actor: str, reason: str) -> CaseView:
@@ -37,4 +38,7 @@ def decide_case(*, case: str, approve: bool, actor: str, reason: str) -> CaseVie
     else:
         row.reject(actor=actor, reason=reason, at=now)
     row.save(update_fields=["state", "closed_by", "reason", "closed_at"])
+    note_outcome(
+        subject=row.subject, fraud=not approve, kind=OutcomeKind.REVIEW, source=row.public_id, known_at=now
+    )
     return case_view(row)

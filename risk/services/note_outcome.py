@@ -1,0 +1,35 @@
+"""A payment turned out to be a fraud, or not to be one."""
+
+from datetime import datetime
+
+from django.db import connection
+
+from risk.models import Decision, Outcome
+from risk.states import OutcomeKind, Stage
+
+
+def note_outcome(*, subject: str, fraud: bool, kind: OutcomeKind, source: str, known_at: datetime) -> bool:
+    """This will keep what is heard of the payment `subject`; False when it was heard before or never judged.
+
+    Operation: needs an open transaction, locks nothing. `source` ("dsp_…") says each of the two verdicts once.
+    """
+    assert connection.in_atomic_block, "note_outcome() belongs to the transaction that heard of it"
+    judged = Decision.objects.filter(subject=subject, stage=Stage.PAYMENT).order_by("-id").first()
+    if judged is None or Outcome.objects.filter(source=source, fraud=fraud).exists():
+        return False
+    Outcome.objects.bulk_create(
+        [
+            Outcome(
+                decision=judged,
+                subject=subject,
+                fraud=fraud,
+                kind=kind,
+                source=source,
+                happened_at=judged.happened_at,
+                # A provider's clock may be behind ours.
+                known_at=max(known_at, judged.happened_at),
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    return True
