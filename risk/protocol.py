@@ -19,6 +19,10 @@ _EPOCH = date(1970, 1, 1)
 Figures = Mapping[str, float]
 
 
+class NothingToJudge(ValueError):
+    """No frauds to learn from or to find: the message names the week."""
+
+
 @dataclass(frozen=True, slots=True)
 class Week:
     """How one week came out; `training_seconds` is the fit of the model."""
@@ -68,14 +72,18 @@ def split(made: Examples, frauds_by_day: Mapping[int, set[int]], start: date) ->
 
 
 def evaluate(pasts: Sequence[Past], starts: Sequence[date]) -> dict[date, Week]:
-    """Each week judged by a model that learnt from the week before last."""
+    """Each week judged by a model that learnt from the week before last. Raises NothingToJudge."""
     wanted = wanted_days(starts)
     made = examples(pasts, wanted=wanted.__contains__, kinds=("customer", "merchant"), beside_baseline=True)
     frauds: dict[int, set[int]] = {}
     for past in pasts:
         if past.fraud:
             frauds.setdefault(past.day, set()).add(past.parties["customer"])
-    return {start: _week(made, split(made, frauds, start)) for start in starts}
+    splits = {start: split(made, frauds, start) for start in starts}
+    for start, rows in splits.items():
+        if not all(any(made.fraud[row] for row in part) for part in (rows.train, rows.test)):
+            raise NothingToJudge(f"no frauds in the week of {start}, or in the one before last: is it in the file?")
+    return {start: _week(made, rows) for start, rows in splits.items()}
 
 
 def _week(made: Examples, rows: Split) -> Week:

@@ -16,9 +16,9 @@ from risk.models import RiskModel
 from risk.pasts import KINDS
 from risk.transactions import LABEL_DELAY_DAYS, Past
 
-_LEAST_FRAUDS = 20
+_LEAST_FRAUDS = 50
 _LATER = 0.25  # of the days are kept to judge a first fit on
-_EXPLAINED = 2_000
+_EXPLAINED = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +80,17 @@ def _enough(learnt: Examples, rows: Sequence[int]) -> None:
         )
 
 
+def _both(labels: Sequence[int]) -> bool:
+    return 0 < sum(labels) < len(labels)
+
+
 def _judge_later(learnt: Examples) -> dict[str, Any]:
-    """How a fit on the earlier days does on the later ones; nothing when either has too few frauds."""
+    """How a fit on the earlier days does on the later ones; nothing when either has no frauds."""
     first, last = learnt.day[0], learnt.day[-1]
     cut = last - int((last - first + 1) * _LATER)
     earlier = [row for row, day in enumerate(learnt.day) if day <= cut]
     later = [row for row, day in enumerate(learnt.day) if day > cut]
-    try:
-        _enough(learnt, earlier)
-        _enough(learnt, later)
-    except TooFewOutcomes:
+    if not all(_both([learnt.fraud[row] for row in part]) for part in (earlier, later)):
         return {}
     values = signals_of(learnt)
     fraud = [learnt.fraud[row] for row in later]

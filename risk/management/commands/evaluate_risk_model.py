@@ -28,12 +28,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            pasts = transactions.read(options["transactions"])
-        except (OSError, transactions.UnreadableTransactions) as error:
+            weeks = protocol.evaluate(transactions.read(options["transactions"]), options["weeks"])
+        except (OSError, transactions.UnreadableTransactions, protocol.NothingToJudge) as error:
             raise CommandError(f"{options['transactions']}: {error}") from error
-        weeks = protocol.evaluate(pasts, options["weeks"])
-        if any(not week.frauds for week in weeks.values()):
-            raise CommandError("A week without frauds can not be judged: are these days in the file?")
         told = _told(weeks)
         self.stdout.write(json.dumps(told) if options["json"] else _table(told))
 

@@ -1,0 +1,260 @@
+"""Models from training to answer: learnt from a small generated world, sealed, stored, asked."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError
+
+from ledger import sealing
+from risk import artefacts, learning, scorers, worlds
+from risk.artefacts import Artefact
+from risk.errors import ModelNotFound, TooFewOutcomes, UnusableModel
+from risk.examples import Examples, Memory, event_of, examples, row_of
+from risk.learning import Scorer, signals_of, train
+from risk.models import RiskModel
+from risk.services.crown_model import crown_model
+from risk.services.train_model import Trained, train_model
+from risk.signals import signals
+from risk.states import ModelState
+
+WORLD = worlds.generate(12, customers=200, days=42)
+KINDS = ("customer", "merchant")
+
+
+@pytest.fixture(scope="module")
+def learnt() -> Examples:
+    first = WORLD.pasts[0].day
+    return examples(WORLD.pasts, wanted=range(first + 15, first + 35).__contains__, kinds=KINDS)
+
+
+@pytest.fixture(scope="module")
+def artefact(learnt: Examples) -> Artefact:
+    return artefacts.seal(train(signals_of(learnt), learnt.fraud), learnt.names)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_loaded() -> None:
+    scorers.loaded.cache_clear()
+
+
+def kept(artefact: Artefact, **changes: Any) -> RiskModel:
+    """The artefact as training stores it, changed or not."""
+    changed = replace(artefact, **changes)
+    return RiskModel.objects.create(
+        name="default",
+        version=RiskModel.objects.count() + 1,
+        text=changed.text,
+        schema=changed.schema,
+        digest=changed.digest,
+        key=changed.key,
+        signature=changed.signature,
+        card={},
+        created_by="user:1",
+    )
+
+
+def trained(name: str = "default") -> Trained:
+    return train_model(
+        name=name, pasts=WORLD.pasts, days=20, source="a world", simulated=True, actor="user:1"
+    )
+
+
+def test_the_same_rows_give_the_same_text(learnt: Examples, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "ROUNDS", 30)
+    assert train(signals_of(learnt), learnt.fraud) == train(signals_of(learnt), learnt.fraud)
+
+
+def test_a_signal_is_the_same_online_and_in_training(learnt: Examples) -> None:
+    """Whoever counts payment by payment, as decisions do, finds the rows that training saw."""
+    memory, rows = Memory(), []
+    for past in WORLD.pasts:
+        memory.hear(past.at)
+        histories = memory.of(past.parties)
+        event = event_of(past, histories["customer"])
+        rows.append(row_of(learnt.names, signals(past.at, event, histories)))
+        memory.tell(past, event, histories)
+    first = WORLD.pasts[0].day + 15
+    online = [row for row, past in zip(rows, WORLD.pasts, strict=True) if first <= past.day < first + 20]
+    assert np.array_equal(np.asarray(online, dtype=np.float32), signals_of(learnt), equal_nan=True)
+
+
+def test_reasons_add_up_to_the_score(learnt: Examples, artefact: Artefact) -> None:
+    scorer = artefacts.unseal(artefact)
+    rows = signals_of(learnt)[:200]
+    for score, answer in zip(scorer.scores(rows), scorer.answers(rows), strict=True):
+        assert len(answer.groups) >= 3
+        assert answer.base + sum(points for _, points in answer.groups) == pytest.approx(score)
+        assert [points for _, points in answer.groups] == sorted(
+            (points for _, points in answer.groups), reverse=True
+        )
+
+
+def test_the_first_reason_names_the_cause(learnt: Examples, artefact: Artefact) -> None:
+    scorer = artefacts.unseal(artefact)
+    first = WORLD.pasts[0].day + 15
+    causes = [
+        cause for past, cause in zip(WORLD.pasts, WORLD.causes, strict=True) if first <= past.day < first + 20
+    ]
+    caught = [row for row, score in enumerate(scorer.scores(signals_of(learnt))) if causes[row] and score > 0]
+    assert len(caught) > 20
+    for row, answer in zip(caught, scorer.answers(signals_of(learnt)[caught]), strict=True):
+        assert (answer.groups[0][0] == "merchant") == (causes[row] == "merchant")
+
+
+def resealed(text: str, schema: tuple[tuple[str, str], ...]) -> Artefact:
+    """Signed by us, whatever it is."""
+    digest, key = artefacts.digest_of(text, schema), sealing.current()
+    signature = sealing.sign(f"risk model\n{digest}", sealing.known()[key])
+    return Artefact(text=text, schema=schema, digest=digest, key=key, signature=signature)
+
+
+def test_only_what_was_sealed_here_is_loaded(artefact: Artefact) -> None:
+    forged = artefacts.digest_of(artefact.text + " ", artefact.schema)
+    signed_as_journal = sealing.sign(artefact.digest, sealing.known()[artefact.key])
+    refused = {
+        "digest": [
+            replace(artefact, text=artefact.text + " "),
+            replace(artefact, schema=artefact.schema[1:]),
+        ],
+        "signature": [
+            replace(artefact, text=artefact.text + " ", digest=forged),
+            replace(artefact, signature="0" * 64),
+            replace(artefact, key="00000000"),
+            replace(artefact, signature=signed_as_journal),
+        ],
+        "text": [
+            resealed("\x80\x04pickle", artefact.schema),
+            resealed("tree\nversion=v4\nnonsense", artefact.schema),
+            resealed(artefact.text, artefact.schema[1:]),
+        ],
+        "schema": [
+            resealed(artefact.text, (("zodiac_sign", "amount"), *artefact.schema[1:])),
+            resealed(artefact.text, (("amount", "time"), *artefact.schema[1:])),
+        ],
+    }
+    for param, broken in refused.items():
+        for one in broken:
+            with pytest.raises(UnusableModel) as refusal:
+                artefacts.unseal(one)
+            assert refusal.value.param == param
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stored_model_answers_in_whole_numbers_that_add_up(learnt: Examples, artefact: Artefact) -> None:
+    model = kept(artefact)
+    worst = int(np.argmax(Scorer(artefact.text, learnt.names).scores(signals_of(learnt))))
+    found = dict(zip(learnt.names, signals_of(learnt)[worst].tolist(), strict=True))
+    answer = scorers.ask(str(model), found)
+    assert answer.score == answer.base + sum(points for _, points in answer.groups)
+    assert answer.digest == model.digest
+    assert answer.probability_ppm > 500_000
+    assert scorers.ask(str(model), {}).score < answer.score
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_model_that_is_missing_or_broken_is_refused_by_name(artefact: Artefact) -> None:
+    for name in ("default@1", "default", "default@x"):
+        with pytest.raises(ModelNotFound):
+            scorers.ask(name, {})
+    broken = kept(artefact, text=artefact.text.replace("leaf_value=", "leaf_value=9", 1))
+    with pytest.raises(UnusableModel):
+        scorers.ask(str(broken), {})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_training_stores_a_challenger_with_its_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "ROUNDS", 50)
+    first = trained()
+    row = RiskModel.objects.get()
+    assert (str(row), row.state, row.digest) == ("default@1", ModelState.CHALLENGER, first.digest)
+    assert row.card["simulated"] is True
+    assert row.card["frauds"] > 20
+    assert set(row.card["later"]) >= {"auc", "ap", "calibration", "influence"}
+    assert scorers.loaded("default@1").digest == row.digest
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_champion_and_the_way_back(artefact: Artefact) -> None:
+    kept(artefact)
+    kept(artefact)
+    for model in ("default@1", "default@2", "default@1", "default@1"):
+        assert crown_model(model=model, actor="user:1", reason="better") == model
+        assert scorers.champion("default") == model
+    assert scorers.champion("other") == ""
+    with pytest.raises(ModelNotFound):
+        crown_model(model="default@3", actor="user:1", reason="better")
+    broken = kept(artefact, signature="0" * 64)
+    with pytest.raises(UnusableModel):
+        crown_model(model=str(broken), actor="user:1", reason="better")
+    assert scorers.champion("default") == "default@1"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", [{"text": "tree\n"}, {"signature": "1" * 64}, {"card": {"auc": 1}}])
+def test_a_stored_model_never_changes(artefact: Artefact, change: dict[str, Any]) -> None:
+    kept(artefact)
+    with pytest.raises(DatabaseError, match="frozen"):
+        RiskModel.objects.update(**change)
+    with pytest.raises(DatabaseError, match="kept"):
+        RiskModel.objects.all().delete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_too_few_outcomes_teach_nothing() -> None:
+    honest = [past for past in WORLD.pasts if not past.fraud]
+    for pasts in ([], honest):
+        with pytest.raises(TooFewOutcomes):
+            train_model(name="x", pasts=pasts, days=20, source="x", simulated=True, actor="user:1")
+    with pytest.raises(CommandError, match="frauds"):
+        call_command("train_risk_model")
+    assert not RiskModel.objects.exists()
+
+
+def _file(path: Path) -> Path:
+    lines = ["at,customer,terminal,amount,fraud"]
+    for past in WORLD.pasts:
+        at = np.datetime64(past.at, "ms")
+        customer, merchant = past.parties["customer"], past.parties["merchant"]
+        lines.append(f"{at},{customer},{merchant},{past.amount / 100:.2f},{past.fraud}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_evaluation_tells_every_week_beside_the_baseline(tmp_path: Path) -> None:
+    out = StringIO()
+    file = _file(tmp_path / "payments.csv")
+    call_command("evaluate_risk_model", transactions=file, weeks=_weeks("2025-02-05"), json=True, stdout=out)
+    told = json.loads(out.getvalue())
+    week = told["weeks"]["2025-02-05"]
+    for who in ("model", "baseline"):
+        assert set(week[who]) == {"auc", "ap", "cp100", "recall_at_0.1pct"}
+        assert week[who] == told["mean"][who]
+    assert week["model"]["ap"] > week["baseline"]["ap"]
+    with pytest.raises(CommandError, match="no frauds in the week of 2031"):
+        call_command("evaluate_risk_model", transactions=file, weeks=_weeks("2031-01-01"))
+
+
+def _weeks(text: str) -> list[date]:
+    return [date.fromisoformat(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("at,customer,terminal\n", "amount, fraud"),
+        ("at,customer,terminal,amount,fraud\nyesterday,1,1,5,0\n", "line 2"),
+        ("at,customer,terminal,amount,fraud\n2025-01-01,1,1,five,0\n", "line 2"),
+    ],
+)
+def test_a_file_that_is_none_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    file = tmp_path / "payments.csv"
+    file.write_text(text)
+    with pytest.raises(CommandError, match=problem):
+        call_command("evaluate_risk_model", transactions=file, weeks=_weeks("2025-01-01"))
