@@ -17,8 +17,9 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from ledger.admin import ReadOnlyAdmin, ThroughService
 from ledger.errors import Refusal
 from risk import selectors, wording
-from risk.models import Decision, ListEntry, Policy, RiskCase
+from risk.models import Decision, ListEntry, Policy, RiskCase, RiskModel
 from risk.services.add_list_entry import add_list_entry
+from risk.services.crown_model import crown_model
 from risk.services.end_list_entry import end_list_entry
 
 _LEVELS = {"LOW": "success", "MEDIUM": "warning", "HIGH": "danger"}
@@ -29,6 +30,8 @@ _STATES = {
     "OPEN": "warning",
     "ASSIGNED": "info",
     "ESCALATED": "danger",
+    "CHAMPION": "success",
+    "CHALLENGER": "info",
 }
 _LISTS = {"fatal": "danger", "black": "danger", "grey": "warning", "white": "success"}
 
@@ -235,3 +238,87 @@ class RiskCaseAdmin(ReadOnly):
     @display(description=_("State"), label=_STATES)
     def state_badge(self, row: RiskCase) -> str:
         return str(row.state)
+
+
+@admin.register(RiskModel)
+class RiskModelAdmin(ReadOnly):
+    list_display = (
+        "__str__",
+        "state_badge",
+        "simulated",
+        "source",
+        "payments",
+        "frauds",
+        "later",
+        "created_at",
+    )
+    list_filter = ("state",)
+    ordering = ("-created_at",)
+    readonly_fields = (
+        "public_id",
+        "name",
+        "version",
+        "state_badge",
+        "simulated",
+        "source",
+        "payments",
+        "frauds",
+        "later",
+        "created_by",
+        "created_at",
+        "digest",
+        "card_shown",
+    )
+    fields = readonly_fields
+    actions = ("crown",)  # type: ignore[assignment]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RiskModel]:
+        return RiskModel.objects.defer("text", "schema")
+
+    @display(description=_("State"), label=_STATES)
+    def state_badge(self, row: RiskModel) -> str:
+        return str(row.state)
+
+    @display(description=_("Simulated data"), boolean=True)
+    def simulated(self, row: RiskModel) -> bool:
+        return bool(row.card.get("simulated"))
+
+    @display(description=_("Learnt from"))
+    def source(self, row: RiskModel) -> str:
+        return str(row.card.get("source", "–"))
+
+    @display(description=_("Payments"))
+    def payments(self, row: RiskModel) -> str:
+        return str(row.card.get("payments", "–"))
+
+    @display(description=_("Frauds"))
+    def frauds(self, row: RiskModel) -> str:
+        return str(row.card.get("frauds", "–"))
+
+    @display(description=_("Average precision on later days"))
+    def later(self, row: RiskModel) -> str:
+        return str(row.card.get("later", {}).get("ap", "–"))
+
+    @display(description=_("Model card"))
+    def card_shown(self, row: RiskModel) -> SafeString:
+        return _pretty(row.card)
+
+    def has_crown_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("risk.crown_riskmodel"))
+
+    @action(description=_("Make the chosen model the champion"), permissions=["crown"])
+    def crown(self, request: HttpRequest, queryset: QuerySet[RiskModel]) -> None:
+        chosen = list(queryset[:2])
+        if len(chosen) != 1:
+            messages.error(request, _("Choose one model: there is one champion."))
+            return
+        try:
+            name = crown_model(
+                model=str(chosen[0]), actor=f"user:{request.user.pk}", reason="crowned in the console"
+            )
+        except Refusal as refusal:
+            messages.error(request, str(refusal))
+            return
+        messages.success(
+            request, _("%(name)s is the champion. Policies keep the model that they name.") % {"name": name}
+        )

@@ -82,7 +82,9 @@ def evaluate(pasts: Sequence[Past], starts: Sequence[date]) -> dict[date, Week]:
     splits = {start: split(made, frauds, start) for start in starts}
     for start, rows in splits.items():
         if not all(any(made.fraud[row] for row in part) for part in (rows.train, rows.test)):
-            raise NothingToJudge(f"no frauds in the week of {start}, or in the one before last: is it in the file?")
+            raise NothingToJudge(
+                f"no frauds in the week of {start}, or in the one before last: is it in the file?"
+            )
     return {start: _week(made, rows) for start, rows in splits.items()}
 
 

@@ -57,16 +57,17 @@ def _parsed(rows: "csv.DictReader[str]") -> Iterator[Past]:
     place = "terminal" if "terminal" in names else "merchant"
     if missing := {"at", "customer", place, "amount", "fraud"} - names:
         raise UnreadableTransactions(f"the file has no column {', '.join(sorted(missing))}")
-    marks: dict[str, int] = {}
+    # Most customers come back to the same merchants: what is the same is kept once.
+    pairs: dict[tuple[str, str], Mapping[str, int]] = {}
     for row in rows:
         try:
             at, amount, fraud = _moment(row["at"]), int(Decimal(row["amount"]) * 100), int(row["fraud"])
         except (ValueError, InvalidOperation) as error:
             raise UnreadableTransactions(f"line {rows.line_num}: {error}") from error
-        parties = {
-            "customer": marks.setdefault(row["customer"], mark(row["customer"])),
-            "merchant": marks.setdefault(row[place], mark(row[place])),
-        }
+        pair = (row["customer"], row[place])
+        parties = pairs.get(pair)
+        if parties is None:
+            parties = pairs[pair] = {"customer": mark(pair[0]), "merchant": mark(pair[1])}
         yield Past(at, amount, parties, fraud, known_after(at) if fraud else 0)
 
 

@@ -125,6 +125,7 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _rows(_("Policies"), "rule", "risk", "policy"),
+                    _rows(_("Models"), "model_training", "risk", "riskmodel"),
                     _rows(_("Decisions"), "gavel", "risk", "decision"),
                     _rows(_("Lists"), "list", "risk", "listentry"),
                 ],

@@ -76,6 +76,7 @@ class RiskModel(FSMModelMixin, models.Model):
 
     class Meta:
         verbose_name = "model"
+        permissions = [("crown_riskmodel", "Can make a model the champion")]
         constraints = [
             models.UniqueConstraint(fields=["name", "version"], name="risk_model_version"),
             models.UniqueConstraint(

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
+from django.test import Client
+from django.urls import reverse
 
 from ledger import sealing
 from risk import artefacts, learning, scorers, worlds
@@ -23,6 +25,7 @@ from risk.services.crown_model import crown_model
 from risk.services.train_model import Trained, train_model
 from risk.signals import signals
 from risk.states import ModelState
+from tests.risk.test_review_pages import person
 
 WORLD = worlds.generate(12, customers=200, days=42)
 KINDS = ("customer", "merchant")
@@ -194,6 +197,27 @@ def test_one_champion_and_the_way_back(artefact: Artefact) -> None:
     with pytest.raises(UnusableModel):
         crown_model(model=str(broken), actor="user:1", reason="better")
     assert scorers.champion("default") == "default@1"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_may_crowns_a_model_in_the_console(artefact: Artefact) -> None:
+    rows = [kept(artefact), kept(artefact), kept(artefact, signature="0" * 64)]
+    listed = reverse("admin:risk_riskmodel_changelist")
+
+    def crown(client: Client, *chosen: RiskModel) -> str:
+        asked = {"action": "crown", "_selected_action": [str(row.pk) for row in chosen]}
+        return client.post(listed, asked, follow=True).content.decode()
+
+    crown(person("ann", "risk.view_riskmodel"), rows[0])
+    assert scorers.champion("default") == ""
+    boss = person("max", "risk.view_riskmodel", "risk.crown_riskmodel")
+    assert "is the champion" in crown(boss, rows[0])
+    assert "Choose one model" in crown(boss, *rows[:2])
+    assert "not signed by this installation" in crown(boss, rows[2])
+    assert scorers.champion("default") == "default@1"
+    page = boss.get(reverse("admin:risk_riskmodel_change", args=[rows[0].pk])).content.decode()
+    assert rows[0].digest in page
+    assert "leaf_value" not in page
 
 
 @pytest.mark.django_db(transaction=True)
