@@ -48,6 +48,7 @@ class PaymentFacts:
     amount: int
     currency: str
     happened_at: datetime
+    channel: str = ""  # "stripe", once the payment is routed
     merchant: str = ""  # whose goods; empty where there is one merchant only
     merchant_country: str = "CN"
     customer: CustomerFacts = field(default_factory=CustomerFacts)

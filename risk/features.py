@@ -40,6 +40,7 @@ class Evidence:
     payments_last_minute: Mapping[str, int]  # by "customer", "card", "device"
     spent_today: int = 0  # CNY minor units of the customer's other payments
     lists: tuple[ListHit, ...] = ()
+    limits: Mapping[str, Any] | None = None  # what of a known customer's limits is used up
 
 
 def text(value: object, length: int = 128) -> str:
@@ -102,6 +103,7 @@ def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str])
     plain["stage"] = str(stage(facts.stage))
     plain["skus"] = plain["skus"][:_MOST_SKUS]
     plain["device"]["ip"] = network(facts.device.ip)
+    used = {} if evidence.limits is None else {"limits": _plain(dict(evidence.limits))}
     return {
         "facts": plain,
         "entities": dict(known),
@@ -110,6 +112,7 @@ def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str])
             "spent_today": whole(evidence.spent_today),
         },
         "lists": [asdict(hit) for hit in evidence.lists],
+        **used,
     }
 
 

@@ -11,7 +11,8 @@ from ledger.money import UnknownCurrency, exponent
 from risk.errors import InvalidPolicy, InvalidRule
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
 from risk.features import Evidence, Inputs, inputs_of
-from risk.rules import Limit, PolicyDocument, Rule, Thresholds, check_rule, placeholders, variables
+from risk.limits import parse as parse_limits
+from risk.rules import PolicyDocument, Rule, Thresholds, check_rule, placeholders, variables
 from risk.states import Action
 
 LANGUAGES = ("en", "zh")
@@ -65,7 +66,7 @@ def parse(
         name=name,
         rules=parsed,
         thresholds=_thresholds(thresholds),
-        limits=_limits(limits),
+        limits=parse_limits(limits),
         rates=parsed_rates,
     )
 
@@ -121,22 +122,6 @@ def _thresholds(raw: Any) -> Thresholds:
     if parsed.review_minutes < 1:
         raise InvalidPolicy("A person needs at least a minute.", param="review_minutes")
     return parsed
-
-
-def _limits(raw: Any) -> dict[int, Limit]:
-    if not isinstance(raw, Mapping):
-        raise InvalidPolicy(
-            "The limits are an object: verification level to payment and day.", param="limits"
-        )
-    for level, limit in raw.items():
-        whole = isinstance(limit, Mapping) and set(limit) == {"payment", "day"}
-        if not (
-            str(level).isdecimal() and whole and all(_is_int(most, 0, 10**15) for most in limit.values())
-        ):
-            raise InvalidPolicy(
-                f"Limit of level {level} needs payment and day in CNY minor units.", param="limits"
-            )
-    return {int(level): Limit(**limit) for level, limit in raw.items()}
 
 
 def _rates(raw: Any) -> dict[str, Decimal]:

@@ -19,10 +19,10 @@ import cel
 from ledger.money import UnknownCurrency, exponent
 from risk.errors import InvalidRule
 from risk.features import Inputs, whole
+from risk.limits import CURRENCY, Limit, exceeded
 from risk.states import SEVERITY, Action, Level, ListKind, Stage
 
 ENGINE = 1  # raise when the same policy and inputs would give another judgement
-LIMIT_CURRENCY = "CNY"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+\.[a-z_]+)\}")
 
 
@@ -47,14 +47,6 @@ class Thresholds:
     explain_above: int
     grey_weight: int
     review_minutes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """Most CNY minor units of one verification level."""
-
-    payment: int
-    day: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +125,11 @@ def check_rule(rule: Rule, inputs: Inputs, rates: Mapping[str, Decimal]) -> bool
 
 def in_cny(amount: int, currency: str, rates: Mapping[str, Decimal]) -> int | None:
     """`amount` in CNY minor units, or None when no rate is known."""
-    rate = Decimal(1) if currency == LIMIT_CURRENCY else rates.get(currency)
+    rate = Decimal(1) if currency == CURRENCY else rates.get(currency)
     if rate is None:
         return None
     try:
-        shift = exponent(LIMIT_CURRENCY) - exponent(currency)
+        shift = exponent(CURRENCY) - exponent(currency)
     except UnknownCurrency:
         return None
     return whole(int((Decimal(amount).scaleb(shift) * rate).to_integral_value(ROUND_HALF_UP)))
@@ -261,14 +253,9 @@ def _limits(policy: PolicyDocument, inputs: Inputs, amount_cny: int | None) -> I
     limit = policy.limits.get(customer["verification_level"]) if customer["reference"] else None
     if limit is None or amount_cny is None:
         return
-    spent = inputs["features"]["spent_today"]
-    for code, used, most in (
-        ("limit_per_payment", amount_cny, limit.payment),
-        ("limit_per_day", amount_cny + spent, limit.day),
-    ):
-        if used > most:
-            params = {"limit": most, "used": used, "currency": LIMIT_CURRENCY}
-            yield Ground(code=code, source="limit", weight=0, action=Action.REJECT, params=params)
+    for over in exceeded(limit, inputs, amount_cny):
+        params = dict(over.params)
+        yield Ground(code=over.code, source="limit", weight=0, action=Action.REJECT, params=params)
 
 
 def _rules(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:

@@ -29,6 +29,30 @@ _MESSAGES: dict[str, dict[str, str]] = {
         "en": "With this payment the day adds up to {used}, more than the customer's limit of {limit}.",
         "zh": "加上这笔支付，当日累计{used}，超过该客户日限额{limit}。",
     },
+    "limit_per_month": {
+        "en": "With this payment the month adds up to {used}, more than the customer's limit of {limit}.",
+        "zh": "加上这笔支付，当月累计{used}，超过该客户月限额{limit}。",
+    },
+    "limit_attempts": {
+        "en": "This is attempt {count} within one minute; the customer may make {most}.",
+        "zh": "一分钟内第 {count} 次尝试支付，该客户最多 {most} 次。",
+    },
+    "limit_new_merchants": {
+        "en": "This is new merchant {count} of the day; the customer may pay {most}.",
+        "zh": "当日第 {count} 家新商户，该客户最多 {most} 家。",
+    },
+    "limit_channel_payment": {
+        "en": "{used} is more than this customer's limit of {limit} for one payment through {channel}.",
+        "zh": "{used}超过该客户通过 {channel} 的单笔限额{limit}。",
+    },
+    "limit_channel_day": {
+        "en": "With this payment the day adds up to {used} through {channel}, more than the limit of {limit}.",
+        "zh": "加上这笔支付，当日通过 {channel} 累计{used}，超过限额{limit}。",
+    },
+    "limit_channel_month": {
+        "en": "With this payment the month adds up to {used} through {channel}, more than the limit of {limit}.",
+        "zh": "加上这笔支付，当月通过 {channel} 累计{used}，超过限额{limit}。",
+    },
     "rule_failed": {
         "en": "The rule {rule} could not be evaluated; a person must look.",
         "zh": "规则{rule}无法计算，需要人工处理。",

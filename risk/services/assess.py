@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from ledger import identifiers
 from risk import evidence, features, rules, selectors, starting, wording
+from risk.evidence import Gathered
 from risk.facts import PaymentFacts, Reason, Verdict
 from risk.models import Decision, LimitUse, Policy, RiskCase
 from risk.models.lists import entity_secret
@@ -22,31 +23,28 @@ def assess(*, facts: PaymentFacts) -> Verdict:
     """This will judge a payment by the active policy and store the decision with all that it looked at.
 
     Operation: needs an open transaction. Opens a case when a person must decide. Raises nothing for any facts.
-    Locks the customer's limits (verified customers, at the payment's stage only): call it with the payment locked,
-    before stock. Two statements, and one more for each of: limits locked, limits taken, case opened.
+    Locks the customer's limits (known customers, at the payment's stage only): call it with the payment locked,
+    before stock. Two round trips, and one more for each of: limits taken, case opened.
     """
     assert connection.in_atomic_block, "assess() belongs to the transaction of the payment that it judges"
     started = perf_counter_ns()
     entities = features.entities(facts, secret=entity_secret())
     keys = _keys(dict(entities))
-    limited = _has_limits(facts)
-    if limited:
-        LimitUse.objects.lock_customer(keys["customer"])
-    gathered = evidence.gather(facts, entities, keys)
+    spends = _may_spend(facts)
+    gathered = evidence.gather(facts, entities, keys, lock=spends)
     policy_id = gathered.policy_id or _starting_policy()
     policy = selectors.policy_document(policy_id)
     inputs = features.inputs_of(facts, gathered.evidence, _single(entities))
     judgement = rules.judge(policy, inputs)
     decision = _store(facts, policy_id, policy, inputs, judgement, keys, started)
-    if limited and judgement.action != Action.REJECT and judgement.amount_cny is not None:
-        _take_limit(decision, keys["customer"], judgement.amount_cny)
+    if spends and facts.customer.verification_level in policy.limits and judgement.action != Action.REJECT:
+        _take_limit(decision, keys["customer"], judgement, gathered)
     case = _case(decision, gathered.live_case_id, policy) if judgement.action == Action.REVIEW else None
     return _verdict(decision, policy.name, case)
 
 
-def _has_limits(facts: PaymentFacts) -> bool:
-    payment = features.stage(facts.stage) == Stage.PAYMENT
-    return payment and facts.customer.verification_level > 0 and bool(features.text(facts.customer.reference))
+def _may_spend(facts: PaymentFacts) -> bool:
+    return features.stage(facts.stage) == Stage.PAYMENT and bool(features.text(facts.customer.reference))
 
 
 def _keys(known: dict[str, str]) -> dict[str, str]:
@@ -128,13 +126,20 @@ def _explanation(policy: PolicyDocument, judgement: Judgement, reasons: list[dic
     )
 
 
-def _take_limit(decision: Decision, customer_key: str, amount_cny: int) -> None:
+def _take_limit(decision: Decision, customer_key: str, judgement: Judgement, gathered: Gathered) -> None:
+    if judgement.amount_cny is None:
+        return
+    facts = decision.inputs["facts"]
     LimitUse.objects.take(
         LimitUse(
             subject=decision.subject,
             customer_key=customer_key,
             used_on=features.calendar_day(decision.happened_at),
-            amount=amount_cny,
+            amount=judgement.amount_cny,
+            channel=facts["channel"],
+            method=facts["instrument"]["kind"],
+            merchant_key=decision.inputs["entities"].get(EntityKind.MERCHANT, ""),
+            new_merchant=gathered.new_merchant,
         )
     )
 
