@@ -46,8 +46,23 @@ _SPENT = """
 # A statement of its own, so that the one after it sees what whoever held the lock has committed.
 LOCK = "SELECT pg_advisory_xact_lock(%(lock)s);"
 
+# Instead of histories: counts of before this payment, each over at most so many rows.
+_WIDER = ", ".join(
+    f"""'{name}_count_{window}', (
+    SELECT count(*) FROM (
+        SELECT 1 FROM risk_decision
+        WHERE {name}_key = %(key_{name})s AND %(key_{name})s <> '' AND stage = 'payment'
+          AND happened_at > %(now)s - interval '{interval}' AND happened_at <= %(now)s
+        LIMIT %(most)s
+    ) AS counted)"""  # noqa: S608
+    for name in ("customer", "card", "device")
+    for window, interval in (("1m", "1 minute"), ("1h", "1 hour"), ("1d", "1 day"))
+)
+
+
 # Only column names of ours are put into the text; values are parameters.
-_GATHER = f"""
+def _gather(wider: str) -> str:
+    return f"""
 SELECT
     (SELECT id FROM risk_policy WHERE state = 'ACTIVE'),
     (SELECT id FROM risk_riskcase WHERE subject = %(subject)s AND state = ANY(%(live)s)),
@@ -58,6 +73,7 @@ SELECT
                               ORDER BY id), '[]')::text
        FROM risk_listentry
       WHERE entity_key = ANY(%(entities)s) AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)),
+    json_build_object({wider})::text,
     used.*,
     ({_ATTEMPTS}),
     EXISTS (SELECT 1 FROM risk_limituse
@@ -70,6 +86,9 @@ SELECT
 """  # noqa: S608
 
 
+_GATHER, _GATHER_WIDER = _gather(""), _gather(_WIDER)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
     """Evidence for the judge, and the rows that the decision belongs to."""
@@ -78,23 +97,31 @@ class Gathered:
     live_case_id: UUID | None
     evidence: Evidence
     new_merchant: bool  # the customer paid it on no earlier day
+    counts: Mapping[str, int]  # by the signal's name; of before this payment
 
 
 def gather(
-    facts: PaymentFacts, entities: tuple[tuple[str, str], ...], keys: Mapping[str, str], *, lock: bool = False
+    facts: PaymentFacts,
+    entities: tuple[tuple[str, str], ...],
+    keys: Mapping[str, str],
+    *,
+    lock: bool = False,
+    wider: bool = False,
 ) -> Gathered:
     """The evidence about `facts`; `keys` names the customer's, card's and device's key ("" for none). One round trip.
 
-    With `lock` nobody else counts or uses the customer's limits until the transaction ends.
+    With `lock` nobody else counts or uses the customer's limits until the transaction ends. With `wider` it counts
+    for longer, as histories would.
     """
     params = _params(facts, entities, keys)
+    statement = _GATHER_WIDER if wider else _GATHER
     with connection.cursor() as cursor:
         if lock:
-            cursor.execute(LOCK + _GATHER, params | {"lock": limit_lock(keys["customer"])})
+            cursor.execute(LOCK + statement, params | {"lock": limit_lock(keys["customer"])})
             cursor.nextset()
         else:
-            cursor.execute(_GATHER, params)
-        policy_id, live_case_id, customer, card, device, lists, spent, *used = cursor.fetchone()
+            cursor.execute(statement, params)
+        policy_id, live_case_id, customer, card, device, lists, counts, spent, *used = cursor.fetchone()
     seen = {"customer": customer, "card": card, "device": device}
     return Gathered(
         policy_id=policy_id,
@@ -106,6 +133,7 @@ def gather(
             limits=_used(params, used) if features.text(facts.customer.reference) else None,
         ),
         new_merchant=bool(params["merchant"]) and not used[-1],
+        counts={name: n for name, n in json.loads(counts).items() if keys[name.partition("_")[0]]},
     )
 
 

@@ -37,6 +37,8 @@ class DeviceFacts:
     ip: str = ""
     ip_country: str = ""
     is_proxy: bool = False
+    latitude_e6: int | None = None  # microdegrees, of the network's place
+    longitude_e6: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

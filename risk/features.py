@@ -103,6 +103,8 @@ def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str])
     plain["stage"] = str(stage(facts.stage))
     plain["skus"] = plain["skus"][:_MOST_SKUS]
     plain["device"]["ip"] = network(facts.device.ip)
+    for name in ("latitude_e6", "longitude_e6"):
+        plain["device"][name] = _roughly(plain["device"][name])
     used = {} if evidence.limits is None else {"limits": _plain(dict(evidence.limits))}
     return {
         "facts": plain,
@@ -114,6 +116,11 @@ def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str])
         "lists": [asdict(hit) for hit in evidence.lists],
         **used,
     }
+
+
+def _roughly(microdegrees: int | None) -> int | None:
+    """About 11 km: where from, not who."""
+    return None if microdegrees is None else whole(round(microdegrees, -5))
 
 
 def _plain(value: Any) -> Any:

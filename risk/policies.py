@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -109,9 +109,10 @@ def _message(name: str, message: Any) -> dict[str, str]:
 
 def _thresholds(raw: Any) -> Thresholds:
     names = [one.name for one in fields(Thresholds)]
-    if not isinstance(raw, Mapping) or set(raw) != set(names):
+    needed = {one.name for one in fields(Thresholds) if one.default is MISSING}
+    if not isinstance(raw, Mapping) or not needed <= set(raw) <= set(names):
         raise InvalidPolicy(f"The thresholds are exactly {', '.join(names)}.", param="thresholds")
-    for name in names:
+    for name in raw:
         if not _is_int(raw[name], 0, 9999):
             raise InvalidPolicy(f"Threshold {name} must be a whole number from 0 to 9999.", param=name)
     parsed = Thresholds(**raw)

@@ -7,23 +7,25 @@ variables of `variables()`; amounts there are minor units.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import cel
 
 from ledger.money import UnknownCurrency, exponent
+from risk import readings
 from risk.errors import InvalidRule
 from risk.features import Inputs, whole
 from risk.limits import CURRENCY, Limit, exceeded
 from risk.states import SEVERITY, Action, Level, ListKind, Stage
 
 ENGINE = 1  # raise when the same policy and inputs would give another judgement
-_PLACEHOLDER = re.compile(r"\{([a-z_]+\.[a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+\.[a-z0-9_]+)\}")
+_WINDOW = re.compile(r"\b(signal|velocity)\s*\.\s*([a-z0-9_]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +49,11 @@ class Thresholds:
     explain_above: int
     grey_weight: int
     review_minutes: int
+    deadline_ms: int = 50  # after so long rules alone decide
+    late_weight: int = 0  # added then; with it, at least a challenge follows
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PolicyDocument:
     """A policy as the judge reads it. `rates` is CNY for one major unit; for comparing, never for charging."""
 
@@ -58,6 +62,11 @@ class PolicyDocument:
     thresholds: Thresholds
     limits: Mapping[int, Limit]  # by verification level; a level without an entry has none
     rates: Mapping[str, Decimal]
+
+    @cached_property
+    def named(self) -> frozenset[tuple[str, str]]:
+        """The signals and velocities that its rules read."""
+        return named_in(*self.rules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +120,9 @@ def _program(expression: str) -> cel.Program:
 def check_rule(rule: Rule, inputs: Inputs, rates: Mapping[str, Decimal]) -> bool:
     """Whether `rule` fires on `inputs`. Raises `InvalidRule` unless it compiles and answers yes or no."""
     try:
-        answer = _program(rule.expression).execute(cel.Context(variables=variables(inputs, rates)))
+        answer = _program(rule.expression).execute(
+            cel.Context(variables=variables(inputs, rates, named_in(rule)))
+        )
     except Exception as problem:  # the evaluator raises whatever its operators raise
         said = str(problem).partition("\n")[0][:300]
         raise InvalidRule(
@@ -135,8 +146,16 @@ def in_cny(amount: int, currency: str, rates: Mapping[str, Decimal]) -> int | No
     return whole(int((Decimal(amount).scaleb(shift) * rate).to_integral_value(ROUND_HALF_UP)))
 
 
-def variables(inputs: Inputs, rates: Mapping[str, Decimal]) -> dict[str, dict[str, Any]]:
-    """What an expression may name."""
+def named_in(*rules: Rule) -> frozenset[tuple[str, str]]:
+    """The signals and velocities that rules read: all of them would cost more than the rules."""
+    texts = [text for rule in rules for text in (rule.expression, *rule.message.values())]
+    return frozenset(found for text in texts for found in _WINDOW.findall(text))
+
+
+def variables(
+    inputs: Inputs, rates: Mapping[str, Decimal], named: Collection[tuple[str, str]] | None = None
+) -> dict[str, dict[str, Any]]:
+    """What an expression may name: of signals and velocities all, or only those that are `named`."""
     facts, features = inputs["facts"], inputs["features"]
     amount_cny = in_cny(facts["amount"], facts["currency"], rates)
     customer, device = facts["customer"], facts["device"]
@@ -164,9 +183,21 @@ def variables(inputs: Inputs, rates: Mapping[str, Decimal]) -> dict[str, dict[st
             "ip_country": device["ip_country"],
         },
         "velocity": {
-            name: features["payments_last_minute"].get(name, 0) for name in ("customer", "card", "device")
+            **{
+                name: features["payments_last_minute"].get(name, 0) for name in ("customer", "card", "device")
+            },
+            **{name: readings.velocity(inputs, name, amount_cny) for name in _of("velocity", named)},
         },
+        "signal": {name: readings.signal(inputs, name) for name in _of("signal", named)},
     }
+
+
+def _of(group: str, named: Collection[tuple[str, str]] | None) -> Iterable[str]:
+    """The names of a group that exist, and are `named`."""
+    existing = readings.GROUPED[group]
+    return (
+        existing if named is None else [name for found, name in named if found == group and name in existing]
+    )
 
 
 def _age_days(registered_at: str | None, happened_at: str) -> int:
@@ -185,7 +216,12 @@ def judge(policy: PolicyDocument, inputs: Inputs) -> Judgement:
         grounds: tuple[Ground, ...] = (final,)
         score = 0 if accepted else policy.thresholds.reject_from
     else:
-        grounds = (*_grey(policy, inputs), *_limits(policy, inputs, amount_cny), *_rules(policy, inputs))
+        grounds = (
+            *_grey(policy, inputs),
+            *_limits(policy, inputs, amount_cny),
+            *_rules(policy, inputs),
+            *_late(policy, inputs),
+        )
         score = min(max(sum(ground.weight for ground in grounds), 0), 9999)
     return Judgement(
         policy=policy.name,
@@ -258,8 +294,15 @@ def _limits(policy: PolicyDocument, inputs: Inputs, amount_cny: int | None) -> I
         yield Ground(code=over.code, source="limit", weight=0, action=Action.REJECT, params=params)
 
 
+def _late(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
+    if "deadline" in inputs.get("degraded", ()):
+        weight, params = policy.thresholds.late_weight, {"milliseconds": policy.thresholds.deadline_ms}
+        action = Action.CHALLENGE if weight else ""
+        yield Ground(code="decided_late", source="deadline", weight=weight, action=action, params=params)
+
+
 def _rules(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
-    named = variables(inputs, policy.rates)
+    named = variables(inputs, policy.rates, policy.named)
     context = cel.Context(variables=named)
     for rule in policy.rules:
         try:

@@ -10,7 +10,7 @@ from ledger.money import Money, UnknownCurrency
 from risk.rules import Ground
 from risk.states import Action, Level
 
-_PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
+_PLACEHOLDER = re.compile(r"\{([a-z0-9_.]+)\}")
 
 # What lists and limits say; rules bring their own words.
 _MESSAGES: dict[str, dict[str, str]] = {
@@ -52,6 +52,10 @@ _MESSAGES: dict[str, dict[str, str]] = {
     "limit_channel_month": {
         "en": "With this payment the month adds up to {used} through {channel}, more than the limit of {limit}.",
         "zh": "加上这笔支付，当月通过 {channel} 累计{used}，超过限额{limit}。",
+    },
+    "decided_late": {
+        "en": "The decision took more than {milliseconds} ms, so the rules decided without history and model.",
+        "zh": "决策超过 {milliseconds} 毫秒，仅由规则判断，未使用历史与模型。",
     },
     "rule_failed": {
         "en": "The rule {rule} could not be evaluated; a person must look.",

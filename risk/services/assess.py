@@ -1,18 +1,22 @@
 """Judge one payment."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
+from itertools import chain
 from time import perf_counter_ns
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from ledger import identifiers
-from risk import evidence, features, rules, selectors, starting, wording
+from risk import evidence, features, histories, lookback, observations, rules, selectors, starting, wording
 from risk.evidence import Gathered
 from risk.facts import PaymentFacts, Reason, Verdict
+from risk.histories import Recalled
 from risk.models import Decision, LimitUse, Policy, RiskCase
 from risk.models.lists import entity_secret
 from risk.rules import Judgement, PolicyDocument
@@ -21,6 +25,9 @@ from risk.states import Action, EntityKind, PolicyState, Stage
 
 def assess(*, facts: PaymentFacts) -> Verdict:
     """This will judge a payment by the active policy and store the decision with all that it looked at.
+
+    What the past says comes from histories in Redis, which are told of the decision once it is committed. Without
+    them it counts a little in the database; past the policy's deadline it leaves them out. Both are in the inputs.
 
     Operation: needs an open transaction. Opens a case when a person must decide. Raises nothing for any facts.
     Locks the customer's limits (known customers, at the payment's stage only): call it with the payment locked,
@@ -31,14 +38,19 @@ def assess(*, facts: PaymentFacts) -> Verdict:
     entities = features.entities(facts, secret=entity_secret())
     keys = _keys(dict(entities))
     spends = _may_spend(facts)
-    gathered = evidence.gather(facts, entities, keys, lock=spends)
+    single = _single(entities)
+    named = observations.names_of(single, tuple(key for kind, key in entities if kind == EntityKind.SKU))
+    recalled = histories.recall(chain.from_iterable(named.values()))
+    gathered = evidence.gather(facts, entities, keys, lock=spends, wider=recalled is None)
     policy_id = gathered.policy_id or _starting_policy()
     policy = selectors.policy_document(policy_id)
-    inputs = features.inputs_of(facts, gathered.evidence, _single(entities))
+    inputs = features.inputs_of(facts, gathered.evidence, single)
+    inputs |= _look_back(inputs, policy, named, recalled, gathered, started)
     judgement = rules.judge(policy, inputs)
     decision = _store(facts, policy_id, policy, inputs, judgement, keys, started)
     if spends and facts.customer.verification_level in policy.limits and judgement.action != Action.REJECT:
         _take_limit(decision, keys["customer"], judgement, gathered)
+    _tell_histories(decision, policy)
     case = _case(decision, gathered.live_case_id, policy) if judgement.action == Action.REVIEW else None
     return _verdict(decision, policy.name, case)
 
@@ -54,6 +66,27 @@ def _keys(known: dict[str, str]) -> dict[str, str]:
         "card": known.get(EntityKind.CARD, ""),
         "device": known.get(EntityKind.DEVICE, ""),
     }
+
+
+def _look_back(
+    inputs: dict[str, Any],
+    policy: PolicyDocument,
+    named: Mapping[str, tuple[str, ...]],
+    recalled: Recalled | None,
+    gathered: Gathered,
+    started: int,
+) -> dict[str, Any]:
+    if (perf_counter_ns() - started) // 1_000_000 > policy.thresholds.deadline_ms:
+        return lookback.without_histories(named, {}, "deadline")
+    if recalled is None:
+        return lookback.without_histories(named, gathered.counts, "velocity")
+    return lookback.look_back(inputs, policy.rates, named, recalled.histories, recalled.places)
+
+
+def _tell_histories(decision: Decision, policy: PolicyDocument) -> None:
+    observation = observations.observation(decision.pk, decision.inputs, policy.rates)
+    if observation is not None:
+        transaction.on_commit(partial(histories.note, observation), robust=True)
 
 
 def _single(entities: tuple[tuple[str, str], ...]) -> dict[str, str]:
