@@ -4,18 +4,17 @@ PostgreSQL is the truth (risk_decision): what is lost here is told again. A gene
 a rebuild writes the next one beside it and switches. Histories that nobody kept whole for minutes are not believed.
 """
 
-import json
 import logging
 import struct
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from uuid import UUID
 
 import redis
 from django.conf import settings
 from redis.backoff import NoBackoff
+from redis.commands.core import Script
 from redis.retry import Retry
 
 from risk.geography import Place
@@ -27,6 +26,8 @@ POINTER = "histories:generation"
 STALE_SECONDS = 300
 # Longer than what is told twice to be safe, with the longest pause between two catch-ups that is not a rebuild.
 SEEN_SECONDS = 3600
+# No transaction stays open for so long after its decision was given a key.
+OVERLAP_SECONDS = 120
 _TTL_SECONDS = 65 * 86_400
 _REST_SECONDS = 1.0  # of every process after Redis did not answer in time
 _MEMBER = struct.Struct("<16xqqH5I")
@@ -47,9 +48,9 @@ local generation = ARGV[1]
 if generation == '' then generation = redis.call('GET', KEYS[1]) end
 if not generation then return -1 end
 local base = 'histories:' .. generation .. ':'
-if not redis.call('SET', base .. 'seen:' .. ARGV[2], '1', 'NX', 'EX', {SEEN_SECONDS}) then return 0 end
+if not redis.call('SET', base .. 'seen:' .. ARGV[2], '1', 'NX', 'EX', ARGV[8]) then return 0 end
 local at, day = ARGV[4], ARGV[6]
-for i = 8, #ARGV do
+for i = 9, #ARGV do
   local ring, sums = base .. 'ring:' .. ARGV[i], base .. 'sums:' .. ARGV[i]
   redis.call('ZADD', ring, at, ARGV[3])
   redis.call('ZREMRANGEBYRANK', ring, 0, -{RING + 1})
@@ -77,23 +78,6 @@ for i = 8, #ARGV do
 end
 return 1
 """
-# Each verdict once per payment: a fraud, or a fraud that turned out to be none.
-_OUTCOME = f"""
-local generation = ARGV[1]
-if generation == '' then generation = redis.call('GET', KEYS[1]) end
-if not generation then return -1 end
-local base = 'histories:' .. generation .. ':'
-if not redis.call('SET', base .. 'told:' .. ARGV[2], '1', 'NX', 'EX', {SEEN_SECONDS}) then return 0 end
-for i = 6, #ARGV do
-  local sums = base .. 'sums:' .. ARGV[i]
-  if redis.call('HEXISTS', sums, 'n' .. ARGV[3]) == 1 then
-    for name, step in pairs({{f = ARGV[4], p = ARGV[5]}}) do
-      if redis.call('HINCRBY', sums, name .. ARGV[3], step) < 0 then redis.call('HSET', sums, name .. ARGV[3], 0) end
-    end
-  end
-end
-return 1
-"""
 
 
 class HistoriesLost(Exception):
@@ -106,15 +90,6 @@ class Recalled:
 
     histories: Mapping[str, History]
     places: Mapping[str, Place]
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Everything of this generation is told up to `last`; `at` (seconds since 1970) is when that was seen."""
-
-    generation: str
-    last: UUID
-    at: float
 
 
 class _Rest:
@@ -153,53 +128,46 @@ def note(observation: Observation) -> None:
         _rest(error)
 
 
-def tell(observations: Sequence[Observation], *, generation: str = "") -> int:
-    """Tell what was not told before; returns how many that were. Raises `HistoriesLost` and what Redis raises."""
-    client, write = _patient(), _scripts(_PATIENT_MS)[1]
-    generation = generation or current()
-    with client.pipeline(transaction=False) as pipeline:
+def tell(observations: Sequence[Observation], *, generation: str) -> int:
+    """Tell a generation what it was not told before; returns how many that were. Raises what Redis raises."""
+    with _patient().pipeline(transaction=False) as pipeline:
         for observation in observations:
-            pipeline.get(f"histories:{generation}:seen:{observation.id}")
+            pipeline.exists(f"histories:{generation}:seen:{observation.id}")
         seen = pipeline.execute()
-        missing = [one for one, told in zip(observations, seen, strict=True) if told is None]
-        for observation in missing:
-            write(keys=[POINTER], args=_args(generation, observation), client=pipeline)
+        write = pipeline.register_script(_WRITE)
+        for observation, told in zip(observations, seen, strict=True):
+            if not told:
+                write(keys=[POINTER], args=_args(generation, observation))
         return sum(answer == 1 for answer in pipeline.execute())
-
-
-def tell_outcome(
-    *, generation: str, token: str, at: int, plain: bool, undo: bool, names: Sequence[str]
-) -> bool:
-    """Tell histories that the payment of `at` was a fraud; once per `token`. Returns whether that was new."""
-    step = -1 if undo else 1
-    args = [generation, token, at // DAY, step, step * plain, *names]
-    return bool(_scripts(_PATIENT_MS)[2](keys=[POINTER], args=args) == 1)
 
 
 def current() -> str:
     """The generation that is read. Raises `HistoriesLost`."""
     found = _patient().get(POINTER)
-    if found is None:
+    if not isinstance(found, bytes):
         raise HistoriesLost("Redis holds no histories.")
-    return bytes(found).decode()  # type: ignore[arg-type]
+    return found.decode()
 
 
-def mark() -> Mark:
-    """How far the histories are whole. Raises `HistoriesLost`."""
-    generation = current()
-    raw = _patient().get(f"histories:{generation}:mark")
-    if raw is None:
+def whole_at(generation: str) -> float:
+    """Until when (seconds since 1970) everything is told. Raises `HistoriesLost`."""
+    found = _patient().get(f"histories:{generation}:whole_at")
+    if not isinstance(found, bytes):
         raise HistoriesLost("Nobody knows how far the histories are whole.")
-    kept = json.loads(raw)  # type: ignore[arg-type]
-    return Mark(generation, UUID(kept["last"]), kept["at"])
+    return float(found)
 
 
-def set_mark(reached: Mark) -> None:
-    with _patient().pipeline() as pipeline:
-        kept = json.dumps({"last": str(reached.last), "at": reached.at})
-        pipeline.set(f"histories:{reached.generation}:mark", kept)
-        pipeline.set(f"histories:{reached.generation}:whole_at", reached.at)
-        pipeline.execute()
+def set_whole_at(generation: str, at: float) -> None:
+    _patient().set(f"histories:{generation}:whole_at", repr(at))
+
+
+def claim_rebuild() -> bool:
+    """Whether the caller is the only one who rebuilds; for an hour, should it die."""
+    return bool(_patient().set("histories:rebuilding", "1", nx=True, ex=3600))
+
+
+def end_rebuild() -> None:
+    _patient().delete("histories:rebuilding")
 
 
 def switch(generation: str) -> None:
@@ -215,7 +183,9 @@ def _args(generation: str, observation: Observation) -> list[str | bytes | int]:
     event, place = observation.event, observation.place
     member = observation.id.bytes + event.pack()
     where = f"{place.latitude}:{place.longitude}" if place else ""
-    told = [generation, str(observation.id), member, event.at, event.amount, event.at // DAY, where]
+    # What is older is never told twice.
+    seen = max(1, SEEN_SECONDS - max(0, int(time.time() - (observation.id.int >> 80) / 1000)))
+    told = [generation, str(observation.id), member, event.at, event.amount, event.at // DAY, where, seen]
     return [*told, *observation.names]
 
 
@@ -268,6 +238,6 @@ def _client(milliseconds: int) -> redis.Redis:
 
 
 @cache
-def _scripts(milliseconds: int) -> tuple["redis.commands.core.Script", ...]:
+def _scripts(milliseconds: int) -> tuple[Script, ...]:
     client = _client(milliseconds)
-    return tuple(client.register_script(text) for text in (_READ, _WRITE, _OUTCOME))
+    return tuple(client.register_script(text) for text in (_READ, _WRITE))
