@@ -205,7 +205,7 @@ def _history(ring: bytes, sums: Mapping[str, str]) -> History:
         for name, count in sums.items()
         if name[0] == "n"
     }
-    events = [Event(*fields) for fields in _MEMBER.iter_unpack(ring)]
+    events = list(map(Event._make, _MEMBER.iter_unpack(ring)))
     return History.of(events, days, first_at=int(sums.get("first", 0)), total=int(sums.get("total", 0)))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any
 
 from ledger.money import UnknownCurrency, exponent
@@ -20,6 +21,7 @@ _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}\Z")
 _RULE_FIELDS = {"id", "version", "expression", "weight", "action", "message"}
 
 
+@cache
 def _trial_inputs() -> tuple[Inputs, ...]:
     """A rule must have an answer where nothing is known, and where everything is."""
     moment = datetime(2026, 1, 2, tzinfo=UTC)
@@ -98,13 +100,18 @@ def _message(name: str, message: Any) -> dict[str, str]:
     if not isinstance(message, Mapping) or not all(message.get(language) for language in LANGUAGES):
         raise InvalidRule(f"Rule {name} needs a message in {' and '.join(LANGUAGES)}.", param=name)
     words = {language: str(text) for language, text in message.items()}
-    known = {
-        f"{group}.{item}" for group, items in variables(_trial_inputs()[0], {}).items() for item in items
-    }
-    unknown = [placeholder for placeholder in placeholders(words) if placeholder not in known]
+    unknown = [placeholder for placeholder in placeholders(words) if placeholder not in _known()]
     if unknown:
         raise InvalidRule(f"Rule {name}: the message names {unknown[0]}, which does not exist.", param=name)
     return words
+
+
+@cache
+def _known() -> frozenset[str]:
+    """Everything that a message may name."""
+    return frozenset(
+        f"{group}.{item}" for group, items in variables(_trial_inputs()[0], {}).items() for item in items
+    )
 
 
 def _thresholds(raw: Any) -> Thresholds:
