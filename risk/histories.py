@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from uuid import UUID
 
 import redis
 from django.conf import settings
@@ -20,6 +21,7 @@ from redis.retry import Retry
 from risk.geography import Place
 from risk.history import DAY, DAYS, KEPT, RING, Bucket, Event, History
 from risk.observations import Observation
+from risk.signals import is_plain
 
 _log = logging.getLogger(__name__)
 POINTER = "histories:generation"
@@ -75,6 +77,20 @@ for i = 9, #ARGV do
   end
   redis.call('EXPIRE', ring, {_TTL_SECONDS})
   redis.call('EXPIRE', sums, {_TTL_SECONDS})
+end
+return 1
+"""
+# A fraud, or a fraud that turned out to be none: each once.
+_OUTCOME = """
+local base = 'histories:' .. ARGV[1] .. ':'
+if not redis.call('SET', base .. 'seen:' .. ARGV[2], '1', 'NX', 'EX', ARGV[6]) then return 0 end
+for i = 7, #ARGV do
+  local sums = base .. 'sums:' .. ARGV[i]
+  if redis.call('HEXISTS', sums, 'n' .. ARGV[3]) == 1 then
+    for name, step in pairs({f = ARGV[4], p = ARGV[5]}) do
+      if redis.call('HINCRBY', sums, name .. ARGV[3], step) < 0 then redis.call('HSET', sums, name .. ARGV[3], 0) end
+    end
+  end
 end
 return 1
 """
@@ -141,6 +157,14 @@ def tell(observations: Sequence[Observation], *, generation: str) -> int:
         return sum(answer == 1 for answer in pipeline.execute())
 
 
+def tell_outcome(outcome: UUID, judged: Observation, *, undo: bool, generation: str) -> bool:
+    """Tell a generation that what was `judged` is a fraud; whether that was new to it. Raises what Redis raises."""
+    step = -1 if undo else 1
+    plain = step * is_plain(judged.event.ratio)
+    args = [generation, str(outcome), judged.event.at // DAY, step, plain, _seen_for(outcome), *judged.names]
+    return bool(_scripts(_PATIENT_MS)[2](keys=[POINTER], args=args) == 1)
+
+
 def current() -> str:
     """The generation that is read. Raises `HistoriesLost`."""
     found = _patient().get(POINTER)
@@ -183,10 +207,15 @@ def _args(generation: str, observation: Observation) -> list[str | bytes | int]:
     event, place = observation.event, observation.place
     member = observation.id.bytes + event.pack()
     where = f"{place.latitude}:{place.longitude}" if place else ""
-    # What is older is never told twice.
-    seen = max(1, SEEN_SECONDS - max(0, int(time.time() - (observation.id.int >> 80) / 1000)))
+    seen = _seen_for(observation.id)
     told = [generation, str(observation.id), member, event.at, event.amount, event.at // DAY, where, seen]
     return [*told, *observation.names]
+
+
+def _seen_for(key: UUID) -> int:
+    """Seconds for which it is known that this was told: what is older is never told twice."""
+    age = int(time.time() - (key.int >> 80) / 1000)
+    return max(1, SEEN_SECONDS - max(0, age))
 
 
 def _pairs(raw: bytes) -> dict[str, str]:
@@ -240,4 +269,4 @@ def _client(milliseconds: int) -> redis.Redis:
 @cache
 def _scripts(milliseconds: int) -> tuple[Script, ...]:
     client = _client(milliseconds)
-    return tuple(client.register_script(text) for text in (_READ, _WRITE))
+    return tuple(client.register_script(text) for text in (_READ, _WRITE, _OUTCOME))

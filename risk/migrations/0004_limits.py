@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('risk', '0002_starting_policy'),
+        ('risk', '0003_models_and_outcomes'),
     ]
 
     operations = [

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from risk import histories
 from risk.histories import OVERLAP_SECONDS, SEEN_SECONDS, HistoriesLost
 from risk.services.tell_histories import tell_histories
+from risk.services.tell_outcomes import tell_outcomes
 
 
 def catch_up_histories() -> int:
@@ -20,6 +21,8 @@ def catch_up_histories() -> int:
         raise HistoriesLost(
             "The histories were not kept for so long that what they know can not be told apart."
         )
-    told = tell_histories(since=datetime.fromtimestamp(since, UTC), generation=generation)
+    moment = datetime.fromtimestamp(since, UTC)
+    told = tell_histories(since=moment, generation=generation)
+    tell_outcomes(since=moment, generation=generation)
     histories.set_whole_at(generation, now)
     return told

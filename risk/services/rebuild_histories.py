@@ -9,6 +9,7 @@ from risk.histories import OVERLAP_SECONDS
 from risk.history import KEPT
 from risk.services.catch_up_histories import catch_up_histories
 from risk.services.tell_histories import tell_histories
+from risk.services.tell_outcomes import tell_outcomes
 
 
 def rebuild_histories() -> int:
@@ -23,6 +24,7 @@ def rebuild_histories() -> int:
         generation, began = new_key().hex, time.time()
         since = datetime.fromtimestamp(began - KEPT / 1000 - OVERLAP_SECONDS, UTC)
         told = tell_histories(since=since, generation=generation)
+        tell_outcomes(since=since, generation=generation)
         histories.set_whole_at(generation, began)
         histories.switch(generation)
         return told + catch_up_histories()

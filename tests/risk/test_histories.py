@@ -21,11 +21,14 @@ from risk import histories, observations, rules, selectors, starting
 from risk.facts import DeviceFacts, InstrumentFacts, Verdict
 from risk.history import History
 from risk.models import Decision, LimitUse
+from risk.models.lists import key_of
 from risk.services.activate_policy import activate_policy
 from risk.services.assess import assess
 from risk.services.catch_up_histories import catch_up_histories
 from risk.services.draft_policy import draft_policy
+from risk.services.note_outcome import note_outcome
 from risk.services.rebuild_histories import rebuild_histories
+from risk.states import OutcomeKind
 from risk.tasks import keep_histories_whole
 from tests.risk.makers import facts
 
@@ -243,6 +246,50 @@ class TestKeeping:
         assert selectors.replay_row(row).same and rules.canonical(row.inputs) == rules.canonical(old)
         rebuild_histories()
         assert in_redis(told_by_hand()) == told_by_hand() and told_by_hand()
+
+
+def heard(number: int, source: str, *, fraud: bool) -> None:
+    with transaction.atomic():
+        note_outcome(
+            subject=f"pay_{number}",
+            fraud=fraud,
+            kind=OutcomeKind.DISPUTE,
+            source=source,
+            known_at=timezone.now(),
+        )
+
+
+def frauds(name: str) -> tuple[int, int]:
+    recalled = histories.recall([name])
+    assert recalled is not None
+    days = recalled.histories[name].days.values()
+    return sum(day.frauds for day in days), sum(day.plain for day in days)
+
+
+class TestOutcomes:
+    def test_a_verdict_reaches_the_next_decision(self, whole: OwnRedis) -> None:
+        decides(rule("bad_card", "signal.card_fraud_count_28d > 0.0"))
+        assert pay(1).score == 0
+        heard(1, "dsp_1", fraud=True)
+        assert [reason.code for reason in pay(2).reasons] == ["bad_card"]
+
+    def test_a_payment_is_one_fraud_however_many_say_so_and_none_once_taken_back(
+        self, whole: OwnRedis
+    ) -> None:
+        name = f"merchant:{key_of('merchant', 'm-1')}"
+        for number in range(3):
+            various(number)
+        heard(1, "dsp_1", fraud=True)
+        heard(1, "case_1", fraud=True)
+        heard(2, "dsp_2", fraud=True)
+        assert frauds(name) == (2, 2)  # nothing was unusual for customers whom nobody knew
+        heard(2, "dsp_2", fraud=False)
+        assert frauds(name)[0] == 1
+        before = frauds(name)
+        catch_up_histories()
+        assert frauds(name) == before
+        rebuild_histories()
+        assert frauds(name) == before
 
 
 class TestWithoutRedis:
