@@ -161,8 +161,15 @@ def tell_outcome(outcome: UUID, judged: Observation, *, undo: bool, generation: 
     """Tell a generation that what was `judged` is a fraud; whether that was new to it. Raises what Redis raises."""
     step = -1 if undo else 1
     plain = step * is_plain(judged.event.ratio)
-    args = [generation, str(outcome), judged.event.at // DAY, step, plain, _seen_for(outcome), *judged.names]
-    return bool(_scripts(_PATIENT_MS)[2](keys=[POINTER], args=args) == 1)
+    args: list[str | int] = [
+        generation,
+        str(outcome),
+        judged.event.at // DAY,
+        step,
+        plain,
+        _seen_for(outcome),
+    ]
+    return bool(_scripts(_PATIENT_MS)[2](keys=[POINTER], args=[*args, *judged.names]) == 1)
 
 
 def current() -> str:
@@ -208,8 +215,11 @@ def _args(generation: str, observation: Observation) -> list[str | bytes | int]:
     member = observation.id.bytes + event.pack()
     where = f"{place.latitude}:{place.longitude}" if place else ""
     seen = _seen_for(observation.id)
-    told = [generation, str(observation.id), member, event.at, event.amount, event.at // DAY, where, seen]
-    return [*told, *observation.names]
+    day = event.at // DAY
+    return [
+        *(generation, str(observation.id), member, event.at, event.amount, day, where, seen),
+        *observation.names,
+    ]
 
 
 def _seen_for(key: UUID) -> int:

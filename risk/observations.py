@@ -34,7 +34,7 @@ def names_of(entities: Mapping[str, str], skus: tuple[str, ...]) -> dict[str, tu
     """The histories that belong to a payment's entities, by kind; `skus` are the keys of its SKUs."""
     keys = dict(entities)
     keys.setdefault("customer", keys.get(EntityKind.EMAIL, ""))
-    named = {kind: (f"{kind}:{keys[kind]}",) for kind in _KINDS if keys.get(kind)}
+    named: dict[str, tuple[str, ...]] = {kind: (f"{kind}:{keys[kind]}",) for kind in _KINDS if keys.get(kind)}
     if skus:
         named["sku"] = tuple(f"sku:{key}" for key in dict.fromkeys(skus[:MOST_SKUS]))
     return named
