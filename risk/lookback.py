@@ -11,7 +11,7 @@ from risk.geography import Place
 from risk.history import HOUR, History
 from risk.observations import event_of, here
 from risk.rules import in_cny
-from risk.signals import ratio_of, signals
+from risk.signals import Signals, ratio_of, signals
 
 Named = Mapping[str, tuple[str, ...]]  # by kind, the names of histories
 
@@ -22,8 +22,8 @@ def look_back(
     named: Named,
     histories: Mapping[str, History],
     places: Mapping[str, Place],
-) -> dict[str, Any]:
-    """Signals of a payment from the histories of its entities, and what histories will be told of it."""
+) -> tuple[dict[str, Any], Signals]:
+    """What is stored of the past, with what histories will be told of this payment; and all signals, exactly."""
     facts, entities = inputs["facts"], inputs["entities"]
     amount = in_cny(facts["amount"], facts["currency"], rates)
     chosen = _of_each_kind(named, histories)
@@ -32,11 +32,8 @@ def look_back(
     customers = named.get("customer", ())
     last = places.get(customers[0]) if customers else None
     found = signals(event.at, event, chosen) | geography.signals(last, here(facts, event.at))
-    return {
-        **readings.pack(found, chosen),
-        **told(named, ratio_of(event.amount, chosen.get("customer"))),
-        "degraded": [],
-    }
+    ratio = ratio_of(event.amount, chosen.get("customer"))
+    return {**readings.pack(found, chosen), **told(named, ratio), "degraded": []}, found
 
 
 def without_histories(named: Named, counts: Mapping[str, int], *why: str) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from risk.errors import InvalidPolicy, InvalidRule
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
 from risk.features import Evidence, Inputs, inputs_of
 from risk.limits import parse as parse_limits
-from risk.rules import PolicyDocument, Rule, Thresholds, check_rule, placeholders, variables
+from risk.rules import ModelUse, PolicyDocument, Rule, Thresholds, check_rule, placeholders, variables
 from risk.states import Action
 
 LANGUAGES = ("en", "zh")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}\Z")
+_MODEL = re.compile(r"[a-zA-Z0-9_-]{1,40}@[0-9]{1,8}\Z")
 _RULE_FIELDS = {"id", "version", "expression", "weight", "action", "message"}
 
 
@@ -51,6 +52,7 @@ def parse(
     thresholds: Any,
     limits: Any,
     rates: Any,
+    model: Any = None,
 ) -> PolicyDocument:
     """The document of a policy. Raises `InvalidRule` (param: the rule) or `InvalidPolicy` (param: the field)."""
     if not isinstance(rules, Sequence) or isinstance(rules, str):
@@ -70,6 +72,7 @@ def parse(
         thresholds=_thresholds(thresholds),
         limits=parse_limits(limits),
         rates=parsed_rates,
+        model=_model(model) if model else None,
     )
 
 
@@ -130,6 +133,19 @@ def _thresholds(raw: Any) -> Thresholds:
     if parsed.review_minutes < 1:
         raise InvalidPolicy("A person needs at least a minute.", param="review_minutes")
     return parsed
+
+
+def _model(raw: Any) -> ModelUse:
+    points = raw.get("points") if isinstance(raw, Mapping) and set(raw) == {"name", "points"} else None
+    if not isinstance(points, Sequence) or not _MODEL.match(str(raw["name"])):
+        raise InvalidPolicy(
+            'The model is {"name": "default@3", "points": [[ppm, points], …]}.', param="model"
+        )
+    for pair in points:
+        pairs = isinstance(pair, Sequence) and len(pair) == 2
+        if not (pairs and _is_int(pair[0], 0, 10**6) and _is_int(pair[1], 0, 9999)):
+            raise InvalidPolicy("Points of a model: from 0 to 1000000 ppm, 0 to 9999 points.", param="model")
+    return ModelUse(name=raw["name"], points=tuple((least, points) for least, points in points))
 
 
 def _rates(raw: Any) -> dict[str, Decimal]:

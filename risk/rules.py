@@ -24,6 +24,7 @@ from risk.limits import CURRENCY, Limit, exceeded
 from risk.states import SEVERITY, Action, Level, ListKind, Stage
 
 ENGINE = 1  # raise when the same policy and inputs would give another judgement
+_CAUSES = 3
 _PLACEHOLDER = re.compile(r"\{([a-z_]+\.[a-z0-9_]+)\}")
 _WINDOW = re.compile(r"\b(signal|velocity)\s*\.\s*([a-z0-9_]+)")
 
@@ -53,6 +54,17 @@ class Thresholds:
     late_weight: int = 0  # added then; with it, at least a challenge follows
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelUse:
+    """A model ("default@3") and what its answer adds: from so many ppm of probability, so many points."""
+
+    name: str
+    points: tuple[tuple[int, int], ...]
+
+    def weight(self, probability_ppm: int) -> int:
+        return max((points for least, points in self.points if probability_ppm >= least), default=0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class PolicyDocument:
     """A policy as the judge reads it. `rates` is CNY for one major unit; for comparing, never for charging."""
@@ -62,6 +74,7 @@ class PolicyDocument:
     thresholds: Thresholds
     limits: Mapping[int, Limit]  # by verification level; a level without an entry has none
     rates: Mapping[str, Decimal]
+    model: ModelUse | None = None
 
     @cached_property
     def named(self) -> frozenset[tuple[str, str]]:
@@ -220,6 +233,7 @@ def judge(policy: PolicyDocument, inputs: Inputs) -> Judgement:
             *_grey(policy, inputs),
             *_limits(policy, inputs, amount_cny),
             *_rules(policy, inputs),
+            *_model(policy, inputs),
             *_late(policy, inputs),
         )
         score = min(max(sum(ground.weight for ground in grounds), 0), 9999)
@@ -292,6 +306,20 @@ def _limits(policy: PolicyDocument, inputs: Inputs, amount_cny: int | None) -> I
     for over in exceeded(limit, inputs, amount_cny):
         params = dict(over.params)
         yield Ground(code=over.code, source="limit", weight=0, action=Action.REJECT, params=params)
+
+
+def _model(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
+    """What the policy's own model said; the answer of another one says nothing here."""
+    answer = inputs.get("model")
+    if answer is None or policy.model is None or answer["name"] != policy.model.name:
+        return
+    weight = policy.model.weight(answer["probability_ppm"])
+    if weight:
+        causes = ", ".join(group for group, points in answer["groups"][:_CAUSES] if points > 0)
+        # In tenths of a percent, so that the words need no arithmetic.
+        per_mille = answer["probability_ppm"] // 1000
+        params = {"model": policy.model.name, "causes": causes, "per_mille": per_mille}
+        yield Ground(code="model", source="model", weight=weight, action="", params=params)
 
 
 def _late(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:

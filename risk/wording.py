@@ -53,6 +53,10 @@ _MESSAGES: dict[str, dict[str, str]] = {
         "en": "With this payment the month adds up to {used} through {channel}, more than the limit of {limit}.",
         "zh": "加上这笔支付，当月通过 {channel} 累计{used}，超过限额{limit}。",
     },
+    "model": {
+        "en": "The model {model} takes {per_mille} of 1,000 such payments for frauds, because of: {causes}.",
+        "zh": "模型 {model} 认为每 1000 笔此类支付中有 {per_mille} 笔欺诈，主要原因：{causes}。",
+    },
     "decided_late": {
         "en": "The decision took more than {milliseconds} ms, so the rules decided without history and model.",
         "zh": "决策超过 {milliseconds} 毫秒，仅由规则判断，未使用历史与模型。",

@@ -9,18 +9,34 @@ from time import perf_counter_ns
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
 from ledger import identifiers
-from risk import evidence, features, histories, lookback, observations, rules, selectors, starting, wording
+from risk import (
+    evidence,
+    features,
+    histories,
+    lookback,
+    observations,
+    rules,
+    scorers,
+    selectors,
+    starting,
+    wording,
+)
+from risk.errors import ModelNotFound, UnusableModel
 from risk.evidence import Gathered
 from risk.facts import PaymentFacts, Reason, Verdict
 from risk.histories import Recalled
 from risk.models import Decision, LimitUse, Policy, RiskCase
 from risk.models.lists import entity_secret
 from risk.rules import Judgement, PolicyDocument
+from risk.signals import Signals
 from risk.states import Action, EntityKind, PolicyState, Stage
+
+log = structlog.get_logger(__name__)
 
 
 def assess(*, facts: PaymentFacts) -> Verdict:
@@ -80,7 +96,30 @@ def _look_back(
         return lookback.without_histories(named, {}, "deadline")
     if recalled is None:
         return lookback.without_histories(named, gathered.counts, "velocity")
-    return lookback.look_back(inputs, policy.rates, named, recalled.histories, recalled.places)
+    seen, found = lookback.look_back(inputs, policy.rates, named, recalled.histories, recalled.places)
+    return seen | _ask_model(policy, found)
+
+
+def _ask_model(policy: PolicyDocument, found: Signals) -> dict[str, Any]:
+    """What the policy's model says, as it is stored; a model that can not be asked leaves the rules to decide."""
+    if policy.model is None:
+        return {}
+    try:
+        answer = scorers.ask(policy.model.name, found)
+    except (ModelNotFound, UnusableModel) as problem:
+        log.error("risk.model_unusable", model=policy.model.name, problem=str(problem))  # noqa: TRY400 -- in words
+        return {"degraded": ["model"]}
+    groups = [[group, points] for group, points in answer.groups]
+    return {
+        "model": {
+            "name": answer.name,
+            "digest": answer.digest,
+            "points": answer.score,
+            "base": answer.base,
+            "probability_ppm": answer.probability_ppm,
+            "groups": groups,
+        }
+    }
 
 
 def _tell_histories(decision: Decision, policy: PolicyDocument) -> None:

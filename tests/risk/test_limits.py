@@ -44,7 +44,7 @@ def decides(limits: dict[str, Any]) -> None:
         rates=starting.RATES,
         actor="test",
     )
-    activate_policy(policy=drafted, actor="test", reason="limits")
+    activate_policy(policy=drafted, actor="second", reason="limits")
 
 
 def codes(verdict: Verdict) -> list[str]:
