@@ -37,6 +37,8 @@ class DeviceFacts:
     ip: str = ""
     ip_country: str = ""
     is_proxy: bool = False
+    latitude_e6: int | None = None  # microdegrees, of the network's place
+    longitude_e6: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class PaymentFacts:
     amount: int
     currency: str
     happened_at: datetime
+    channel: str = ""  # "stripe", once the payment is routed
     merchant: str = ""  # whose goods; empty where there is one merchant only
     merchant_country: str = "CN"
     customer: CustomerFacts = field(default_factory=CustomerFacts)

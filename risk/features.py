@@ -40,6 +40,7 @@ class Evidence:
     payments_last_minute: Mapping[str, int]  # by "customer", "card", "device"
     spent_today: int = 0  # CNY minor units of the customer's other payments
     lists: tuple[ListHit, ...] = ()
+    limits: Mapping[str, Any] | None = None  # what of a known customer's limits is used up
 
 
 def text(value: object, length: int = 128) -> str:
@@ -102,6 +103,9 @@ def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str])
     plain["stage"] = str(stage(facts.stage))
     plain["skus"] = plain["skus"][:_MOST_SKUS]
     plain["device"]["ip"] = network(facts.device.ip)
+    for name in ("latitude_e6", "longitude_e6"):
+        plain["device"][name] = _roughly(plain["device"][name])
+    used = {} if evidence.limits is None else {"limits": _plain(dict(evidence.limits))}
     return {
         "facts": plain,
         "entities": dict(known),
@@ -110,7 +114,13 @@ def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str])
             "spent_today": whole(evidence.spent_today),
         },
         "lists": [asdict(hit) for hit in evidence.lists],
+        **used,
     }
+
+
+def _roughly(microdegrees: int | None) -> int | None:
+    """About 11 km: where from, not who."""
+    return None if microdegrees is None else whole(round(microdegrees, -5))
 
 
 def _plain(value: Any) -> Any:

@@ -2,23 +2,27 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any
 
 from ledger.money import UnknownCurrency, exponent
 from risk.errors import InvalidPolicy, InvalidRule
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
 from risk.features import Evidence, Inputs, inputs_of
-from risk.rules import Limit, PolicyDocument, Rule, Thresholds, check_rule, placeholders, variables
+from risk.limits import parse as parse_limits
+from risk.rules import ModelUse, PolicyDocument, Rule, Thresholds, check_rule, placeholders, variables
 from risk.states import Action
 
 LANGUAGES = ("en", "zh")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}\Z")
+_MODEL = re.compile(r"[a-zA-Z0-9_-]{1,40}@[0-9]{1,8}\Z")
 _RULE_FIELDS = {"id", "version", "expression", "weight", "action", "message"}
 
 
+@cache
 def _trial_inputs() -> tuple[Inputs, ...]:
     """A rule must have an answer where nothing is known, and where everything is."""
     moment = datetime(2026, 1, 2, tzinfo=UTC)
@@ -48,6 +52,7 @@ def parse(
     thresholds: Any,
     limits: Any,
     rates: Any,
+    model: Any = None,
 ) -> PolicyDocument:
     """The document of a policy. Raises `InvalidRule` (param: the rule) or `InvalidPolicy` (param: the field)."""
     if not isinstance(rules, Sequence) or isinstance(rules, str):
@@ -65,8 +70,9 @@ def parse(
         name=name,
         rules=parsed,
         thresholds=_thresholds(thresholds),
-        limits=_limits(limits),
+        limits=parse_limits(limits),
         rates=parsed_rates,
+        model=_model(model) if model else None,
     )
 
 
@@ -97,20 +103,26 @@ def _message(name: str, message: Any) -> dict[str, str]:
     if not isinstance(message, Mapping) or not all(message.get(language) for language in LANGUAGES):
         raise InvalidRule(f"Rule {name} needs a message in {' and '.join(LANGUAGES)}.", param=name)
     words = {language: str(text) for language, text in message.items()}
-    known = {
-        f"{group}.{item}" for group, items in variables(_trial_inputs()[0], {}).items() for item in items
-    }
-    unknown = [placeholder for placeholder in placeholders(words) if placeholder not in known]
+    unknown = [placeholder for placeholder in placeholders(words) if placeholder not in _known()]
     if unknown:
         raise InvalidRule(f"Rule {name}: the message names {unknown[0]}, which does not exist.", param=name)
     return words
 
 
+@cache
+def _known() -> frozenset[str]:
+    """Everything that a message may name."""
+    return frozenset(
+        f"{group}.{item}" for group, items in variables(_trial_inputs()[0], {}).items() for item in items
+    )
+
+
 def _thresholds(raw: Any) -> Thresholds:
     names = [one.name for one in fields(Thresholds)]
-    if not isinstance(raw, Mapping) or set(raw) != set(names):
+    needed = {one.name for one in fields(Thresholds) if one.default is MISSING}
+    if not isinstance(raw, Mapping) or not needed <= set(raw) <= set(names):
         raise InvalidPolicy(f"The thresholds are exactly {', '.join(names)}.", param="thresholds")
-    for name in names:
+    for name in raw:
         if not _is_int(raw[name], 0, 9999):
             raise InvalidPolicy(f"Threshold {name} must be a whole number from 0 to 9999.", param=name)
     parsed = Thresholds(**raw)
@@ -123,20 +135,17 @@ def _thresholds(raw: Any) -> Thresholds:
     return parsed
 
 
-def _limits(raw: Any) -> dict[int, Limit]:
-    if not isinstance(raw, Mapping):
+def _model(raw: Any) -> ModelUse:
+    points = raw.get("points") if isinstance(raw, Mapping) and set(raw) == {"name", "points"} else None
+    if not isinstance(points, Sequence) or not _MODEL.match(str(raw["name"])):
         raise InvalidPolicy(
-            "The limits are an object: verification level to payment and day.", param="limits"
+            'The model is {"name": "default@3", "points": [[ppm, points], …]}.', param="model"
         )
-    for level, limit in raw.items():
-        whole = isinstance(limit, Mapping) and set(limit) == {"payment", "day"}
-        if not (
-            str(level).isdecimal() and whole and all(_is_int(most, 0, 10**15) for most in limit.values())
-        ):
-            raise InvalidPolicy(
-                f"Limit of level {level} needs payment and day in CNY minor units.", param="limits"
-            )
-    return {int(level): Limit(**limit) for level, limit in raw.items()}
+    for pair in points:
+        pairs = isinstance(pair, Sequence) and len(pair) == 2
+        if not (pairs and _is_int(pair[0], 0, 10**6) and _is_int(pair[1], 0, 9999)):
+            raise InvalidPolicy("Points of a model: from 0 to 1000000 ppm, 0 to 9999 points.", param="model")
+    return ModelUse(name=raw["name"], points=tuple((least, points) for least, points in points))
 
 
 def _rates(raw: Any) -> dict[str, Decimal]:

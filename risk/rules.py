@@ -7,23 +7,26 @@ variables of `variables()`; amounts there are minor units.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import cel
 
 from ledger.money import UnknownCurrency, exponent
+from risk import readings
 from risk.errors import InvalidRule
 from risk.features import Inputs, whole
+from risk.limits import CURRENCY, Limit, exceeded
 from risk.states import SEVERITY, Action, Level, ListKind, Stage
 
 ENGINE = 1  # raise when the same policy and inputs would give another judgement
-LIMIT_CURRENCY = "CNY"
-_PLACEHOLDER = re.compile(r"\{([a-z_]+\.[a-z_]+)\}")
+_CAUSES = 3
+_PLACEHOLDER = re.compile(r"\{([a-z_]+\.[a-z0-9_]+)\}")
+_WINDOW = re.compile(r"\b(signal|velocity)\s*\.\s*([a-z0-9_]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +50,22 @@ class Thresholds:
     explain_above: int
     grey_weight: int
     review_minutes: int
+    deadline_ms: int = 50  # after so long rules alone decide
+    late_weight: int = 0  # added then; with it, at least a challenge follows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """Most CNY minor units of one verification level."""
+class ModelUse:
+    """A model ("default@3") and what its answer adds: from so many ppm of probability, so many points."""
 
-    payment: int
-    day: int
+    name: str
+    points: tuple[tuple[int, int], ...]
+
+    def weight(self, probability_ppm: int) -> int:
+        return max((points for least, points in self.points if probability_ppm >= least), default=0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PolicyDocument:
     """A policy as the judge reads it. `rates` is CNY for one major unit; for comparing, never for charging."""
 
@@ -66,6 +74,12 @@ class PolicyDocument:
     thresholds: Thresholds
     limits: Mapping[int, Limit]  # by verification level; a level without an entry has none
     rates: Mapping[str, Decimal]
+    model: ModelUse | None = None
+
+    @cached_property
+    def named(self) -> frozenset[tuple[str, str]]:
+        """The signals and velocities that its rules read."""
+        return named_in(*self.rules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +133,9 @@ def _program(expression: str) -> cel.Program:
 def check_rule(rule: Rule, inputs: Inputs, rates: Mapping[str, Decimal]) -> bool:
     """Whether `rule` fires on `inputs`. Raises `InvalidRule` unless it compiles and answers yes or no."""
     try:
-        answer = _program(rule.expression).execute(cel.Context(variables=variables(inputs, rates)))
+        answer = _program(rule.expression).execute(
+            cel.Context(variables=variables(inputs, rates, named_in(rule)))
+        )
     except Exception as problem:  # the evaluator raises whatever its operators raise
         said = str(problem).partition("\n")[0][:300]
         raise InvalidRule(
@@ -133,18 +149,26 @@ def check_rule(rule: Rule, inputs: Inputs, rates: Mapping[str, Decimal]) -> bool
 
 def in_cny(amount: int, currency: str, rates: Mapping[str, Decimal]) -> int | None:
     """`amount` in CNY minor units, or None when no rate is known."""
-    rate = Decimal(1) if currency == LIMIT_CURRENCY else rates.get(currency)
+    rate = Decimal(1) if currency == CURRENCY else rates.get(currency)
     if rate is None:
         return None
     try:
-        shift = exponent(LIMIT_CURRENCY) - exponent(currency)
+        shift = exponent(CURRENCY) - exponent(currency)
     except UnknownCurrency:
         return None
     return whole(int((Decimal(amount).scaleb(shift) * rate).to_integral_value(ROUND_HALF_UP)))
 
 
-def variables(inputs: Inputs, rates: Mapping[str, Decimal]) -> dict[str, dict[str, Any]]:
-    """What an expression may name."""
+def named_in(*rules: Rule) -> frozenset[tuple[str, str]]:
+    """The signals and velocities that rules read: all of them would cost more than the rules."""
+    texts = [text for rule in rules for text in (rule.expression, *rule.message.values())]
+    return frozenset(found for text in texts for found in _WINDOW.findall(text))
+
+
+def variables(
+    inputs: Inputs, rates: Mapping[str, Decimal], named: Collection[tuple[str, str]] | None = None
+) -> dict[str, dict[str, Any]]:
+    """What an expression may name: of signals and velocities all, or only those that are `named`."""
     facts, features = inputs["facts"], inputs["features"]
     amount_cny = in_cny(facts["amount"], facts["currency"], rates)
     customer, device = facts["customer"], facts["device"]
@@ -172,9 +196,21 @@ def variables(inputs: Inputs, rates: Mapping[str, Decimal]) -> dict[str, dict[st
             "ip_country": device["ip_country"],
         },
         "velocity": {
-            name: features["payments_last_minute"].get(name, 0) for name in ("customer", "card", "device")
+            **{
+                name: features["payments_last_minute"].get(name, 0) for name in ("customer", "card", "device")
+            },
+            **{name: readings.velocity(inputs, name, amount_cny) for name in _of("velocity", named)},
         },
+        "signal": {name: readings.signal(inputs, name) for name in _of("signal", named)},
     }
+
+
+def _of(group: str, named: Collection[tuple[str, str]] | None) -> Iterable[str]:
+    """The names of a group that exist, and are `named`."""
+    existing = readings.GROUPED[group]
+    return (
+        existing if named is None else [name for found, name in named if found == group and name in existing]
+    )
 
 
 def _age_days(registered_at: str | None, happened_at: str) -> int:
@@ -193,7 +229,13 @@ def judge(policy: PolicyDocument, inputs: Inputs) -> Judgement:
         grounds: tuple[Ground, ...] = (final,)
         score = 0 if accepted else policy.thresholds.reject_from
     else:
-        grounds = (*_grey(policy, inputs), *_limits(policy, inputs, amount_cny), *_rules(policy, inputs))
+        grounds = (
+            *_grey(policy, inputs),
+            *_limits(policy, inputs, amount_cny),
+            *_rules(policy, inputs),
+            *_model(policy, inputs),
+            *_late(policy, inputs),
+        )
         score = min(max(sum(ground.weight for ground in grounds), 0), 9999)
     return Judgement(
         policy=policy.name,
@@ -261,18 +303,34 @@ def _limits(policy: PolicyDocument, inputs: Inputs, amount_cny: int | None) -> I
     limit = policy.limits.get(customer["verification_level"]) if customer["reference"] else None
     if limit is None or amount_cny is None:
         return
-    spent = inputs["features"]["spent_today"]
-    for code, used, most in (
-        ("limit_per_payment", amount_cny, limit.payment),
-        ("limit_per_day", amount_cny + spent, limit.day),
-    ):
-        if used > most:
-            params = {"limit": most, "used": used, "currency": LIMIT_CURRENCY}
-            yield Ground(code=code, source="limit", weight=0, action=Action.REJECT, params=params)
+    for over in exceeded(limit, inputs, amount_cny):
+        params = dict(over.params)
+        yield Ground(code=over.code, source="limit", weight=0, action=Action.REJECT, params=params)
+
+
+def _model(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
+    """What the policy's own model said; the answer of another one says nothing here."""
+    answer = inputs.get("model")
+    if answer is None or policy.model is None or answer["name"] != policy.model.name:
+        return
+    weight = policy.model.weight(answer["probability_ppm"])
+    if weight:
+        causes = ", ".join(group for group, points in answer["groups"][:_CAUSES] if points > 0)
+        # In tenths of a percent, so that the words need no arithmetic.
+        per_mille = answer["probability_ppm"] // 1000
+        params = {"model": policy.model.name, "causes": causes, "per_mille": per_mille}
+        yield Ground(code="model", source="model", weight=weight, action="", params=params)
+
+
+def _late(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
+    if "deadline" in inputs.get("degraded", ()):
+        weight, params = policy.thresholds.late_weight, {"milliseconds": policy.thresholds.deadline_ms}
+        action = Action.CHALLENGE if weight else ""
+        yield Ground(code="decided_late", source="deadline", weight=weight, action=action, params=params)
 
 
 def _rules(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
-    named = variables(inputs, policy.rates)
+    named = variables(inputs, policy.rates, policy.named)
     context = cel.Context(variables=named)
     for rule in policy.rules:
         try:

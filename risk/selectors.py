@@ -88,6 +88,7 @@ def parse_policy(policy: Policy) -> PolicyDocument:
         thresholds=policy.thresholds,
         limits=policy.limits,
         rates=policy.rates,
+        model=policy.model,
     )
 
 

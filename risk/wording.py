@@ -10,7 +10,7 @@ from ledger.money import Money, UnknownCurrency
 from risk.rules import Ground
 from risk.states import Action, Level
 
-_PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
+_PLACEHOLDER = re.compile(r"\{([a-z0-9_.]+)\}")
 
 # What lists and limits say; rules bring their own words.
 _MESSAGES: dict[str, dict[str, str]] = {
@@ -28,6 +28,38 @@ _MESSAGES: dict[str, dict[str, str]] = {
     "limit_per_day": {
         "en": "With this payment the day adds up to {used}, more than the customer's limit of {limit}.",
         "zh": "加上这笔支付，当日累计{used}，超过该客户日限额{limit}。",
+    },
+    "limit_per_month": {
+        "en": "With this payment the month adds up to {used}, more than the customer's limit of {limit}.",
+        "zh": "加上这笔支付，当月累计{used}，超过该客户月限额{limit}。",
+    },
+    "limit_attempts": {
+        "en": "This is attempt {count} within one minute; the customer may make {most}.",
+        "zh": "一分钟内第 {count} 次尝试支付，该客户最多 {most} 次。",
+    },
+    "limit_new_merchants": {
+        "en": "This is new merchant {count} of the day; the customer may pay {most}.",
+        "zh": "当日第 {count} 家新商户，该客户最多 {most} 家。",
+    },
+    "limit_channel_payment": {
+        "en": "{used} is more than this customer's limit of {limit} for one payment through {channel}.",
+        "zh": "{used}超过该客户通过 {channel} 的单笔限额{limit}。",
+    },
+    "limit_channel_day": {
+        "en": "With this payment the day adds up to {used} through {channel}, more than the limit of {limit}.",
+        "zh": "加上这笔支付，当日通过 {channel} 累计{used}，超过限额{limit}。",
+    },
+    "limit_channel_month": {
+        "en": "With this payment the month adds up to {used} through {channel}, more than the limit of {limit}.",
+        "zh": "加上这笔支付，当月通过 {channel} 累计{used}，超过限额{limit}。",
+    },
+    "model": {
+        "en": "The model {model} takes {per_mille} of 1,000 such payments for frauds, because of: {causes}.",
+        "zh": "模型 {model} 认为每 1000 笔此类支付中有 {per_mille} 笔欺诈，主要原因：{causes}。",
+    },
+    "decided_late": {
+        "en": "The decision took more than {milliseconds} ms, so the rules decided without history and model.",
+        "zh": "决策超过 {milliseconds} 毫秒，仅由规则判断，未使用历史与模型。",
     },
     "rule_failed": {
         "en": "The rule {rule} could not be evaluated; a person must look.",

@@ -67,6 +67,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "payments.tasks.forget_old_events",
         "schedule": crontab(minute="37"),
     },
+    "risk: keep histories whole": {"task": "risk.tasks.keep_histories_whole", "schedule": 15.0},
     "reconciliation: tell of stuck money": {
         "task": "reconciliation.tasks.watch_stuck_money",
         "schedule": 300.0,

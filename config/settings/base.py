@@ -23,6 +23,8 @@ AUDIT_HMAC_OLD_KEYS: list[str] = env.list("AUDIT_HMAC_OLD_KEYS", default=[])
 AUDIT_ANCHOR_DIR = env.str("AUDIT_ANCHOR_DIR", default="") or str(DATA_DIR / "audit")
 # hashes personal entities of risk lists and velocity; another key forgets them all
 RISK_ENTITY_KEY = env.str("RISK_ENTITY_KEY")
+# A decision waits so long for its histories; then it counts in PostgreSQL.
+RISK_REDIS_MS = env.int("RISK_REDIS_MS", default=5)
 # key id → secret; the first signs, all verify
 QUOTE_KEYS: dict[str, str] = env.dict("QUOTE_KEYS")
 # version → 32 bytes in base64; the first seals what is kept of customers, all open

@@ -245,6 +245,7 @@ def _facts(plan: _Plan, payment: Payment) -> PaymentFacts:
         subject=payment.public_id,
         amount=payment.amount,
         currency=payment.currency,
+        channel=plan.channel,
         instrument=InstrumentFacts(
             kind=plan.intent.method,
             country=card.country if card else "",

@@ -4,7 +4,7 @@ import hashlib
 from typing import Self
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
@@ -72,30 +72,40 @@ class ListEntry(models.Model):
         return identifiers.encode("lst", self.id)
 
 
+def limit_lock(customer_key: str) -> int:
+    """The advisory lock under which a customer's limits are counted and used: there may be no row to lock yet.
+
+    Taken after the payment's row and before stock and ledger.
+    """
+    digest = hashlib.sha256(f"risk.limit:{customer_key}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
 class LimitUseQuerySet(models.QuerySet["LimitUse"]):
-    def lock_customer(self, customer_key: str) -> None:
-        """Let nobody else count or use this customer's limits until the transaction ends.
-
-        Taken after the payment's row and before stock and ledger. There may be no row to lock yet.
-        """
-        number = int.from_bytes(
-            hashlib.sha256(f"risk.limit:{customer_key}".encode()).digest()[:8], "big", signed=True
-        )
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
-
     def take(self, use: "LimitUse") -> None:
         """Count `use` once per subject, whatever was counted for it before. One statement."""
         self.bulk_create(
             [use],
             update_conflicts=True,
             unique_fields=["subject"],
-            update_fields=["customer_key", "used_on", "amount", "released_at"],
+            update_fields=[
+                "customer_key",
+                "used_on",
+                "amount",
+                "released_at",
+                "channel",
+                "method",
+                "merchant_key",
+                "new_merchant",
+            ],
         )
 
 
 class LimitUse(models.Model):
-    """What a payment took of a customer's daily limit, in CNY minor units; given back when no money moved."""
+    """What a payment took of a customer's limits, in CNY minor units; given back when no money moved.
+
+    `new_merchant` says that the customer had not paid the merchant on an earlier day.
+    """
 
     id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
     subject = models.CharField(max_length=128, unique=True)
@@ -103,6 +113,10 @@ class LimitUse(models.Model):
     used_on = models.DateField()
     amount = models.BigIntegerField()
     released_at = models.DateTimeField(null=True)
+    channel = models.CharField(max_length=128, blank=True, db_default="")
+    method = models.CharField(max_length=128, blank=True, db_default="")
+    merchant_key = models.CharField(max_length=32, blank=True, db_default="")
+    new_merchant = models.BooleanField(db_default=False)
 
     objects = LimitUseQuerySet.as_manager()
 
@@ -113,7 +127,12 @@ class LimitUse(models.Model):
                 include=["amount", "subject"],
                 condition=Q(released_at=None),
                 name="risk_limit_use_day",
-            )
+            ),
+            models.Index(
+                fields=["customer_key", "merchant_key", "used_on"],
+                condition=Q(released_at=None) & ~Q(merchant_key=""),
+                name="risk_limit_use_merchant",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from ledger import identifiers
 from ledger.audit import StateAudit
 from risk.states import PolicyState
 
-_CONTENT = ("name", "version", "rules", "thresholds", "limits", "rates")
+_CONTENT = ("name", "version", "rules", "thresholds", "limits", "rates", "model")
 _CHANGED_AFTER_DRAFT = pgtrigger.Condition(
     "OLD.state <> 'DRAFT' AND ("
     + " OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in _CONTENT)
@@ -35,6 +35,7 @@ class Policy(FSMModelMixin, models.Model):
     thresholds = models.JSONField()
     limits = models.JSONField()
     rates = models.JSONField()
+    model = models.JSONField(default=dict, db_default={}, blank=True, help_text="Empty for none.")
     note = models.TextField(blank=True)
     state = FSMField(default=PolicyState.DRAFT, choices=[(s, s) for s in PolicyState], protected=True)
     created_at = models.DateTimeField(default=timezone.now)

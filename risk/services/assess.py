@@ -1,52 +1,78 @@
 """Judge one payment."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
+from itertools import chain
 from time import perf_counter_ns
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+import structlog
+from django.db import connection, transaction
 from django.utils import timezone
 
 from ledger import identifiers
-from risk import evidence, features, rules, selectors, starting, wording
+from risk import (
+    evidence,
+    features,
+    histories,
+    lookback,
+    observations,
+    rules,
+    scorers,
+    selectors,
+    starting,
+    wording,
+)
+from risk.errors import ModelNotFound, UnusableModel
+from risk.evidence import Gathered
 from risk.facts import PaymentFacts, Reason, Verdict
+from risk.histories import Recalled
 from risk.models import Decision, LimitUse, Policy, RiskCase
 from risk.models.lists import entity_secret
 from risk.rules import Judgement, PolicyDocument
+from risk.signals import Signals
 from risk.states import Action, EntityKind, PolicyState, Stage
+
+log = structlog.get_logger(__name__)
 
 
 def assess(*, facts: PaymentFacts) -> Verdict:
     """This will judge a payment by the active policy and store the decision with all that it looked at.
 
+    What the past says comes from histories in Redis, which are told of the decision once it is committed. Without
+    them it counts a little in the database; past the policy's deadline it leaves them out. Both are in the inputs.
+
     Operation: needs an open transaction. Opens a case when a person must decide. Raises nothing for any facts.
-    Locks the customer's limits (verified customers, at the payment's stage only): call it with the payment locked,
-    before stock. Two statements, and one more for each of: limits locked, limits taken, case opened.
+    Locks the customer's limits (known customers, at the payment's stage only): call it with the payment locked,
+    before stock. Two round trips, and one more for each of: limits taken, case opened.
     """
     assert connection.in_atomic_block, "assess() belongs to the transaction of the payment that it judges"
     started = perf_counter_ns()
     entities = features.entities(facts, secret=entity_secret())
     keys = _keys(dict(entities))
-    limited = _has_limits(facts)
-    if limited:
-        LimitUse.objects.lock_customer(keys["customer"])
-    gathered = evidence.gather(facts, entities, keys)
+    spends = _may_spend(facts)
+    single = _single(entities)
+    named = observations.names_of(single, tuple(key for kind, key in entities if kind == EntityKind.SKU))
+    recalled = histories.recall(chain.from_iterable(named.values()))
+    gathered = evidence.gather(facts, entities, keys, lock=spends, wider=recalled is None)
     policy_id = gathered.policy_id or _starting_policy()
     policy = selectors.policy_document(policy_id)
-    inputs = features.inputs_of(facts, gathered.evidence, _single(entities))
+    inputs = features.inputs_of(facts, gathered.evidence, single)
+    inputs |= _look_back(inputs, policy, named, recalled, gathered, started)
     judgement = rules.judge(policy, inputs)
     decision = _store(facts, policy_id, policy, inputs, judgement, keys, started)
-    if limited and judgement.action != Action.REJECT and judgement.amount_cny is not None:
-        _take_limit(decision, keys["customer"], judgement.amount_cny)
+    if spends and facts.customer.verification_level in policy.limits and judgement.action != Action.REJECT:
+        _take_limit(decision, keys["customer"], judgement, gathered)
+    _tell_histories(decision, policy)
     case = _case(decision, gathered.live_case_id, policy) if judgement.action == Action.REVIEW else None
     return _verdict(decision, policy.name, case)
 
 
-def _has_limits(facts: PaymentFacts) -> bool:
-    payment = features.stage(facts.stage) == Stage.PAYMENT
-    return payment and facts.customer.verification_level > 0 and bool(features.text(facts.customer.reference))
+def _may_spend(facts: PaymentFacts) -> bool:
+    return features.stage(facts.stage) == Stage.PAYMENT and bool(features.text(facts.customer.reference))
 
 
 def _keys(known: dict[str, str]) -> dict[str, str]:
@@ -56,6 +82,50 @@ def _keys(known: dict[str, str]) -> dict[str, str]:
         "card": known.get(EntityKind.CARD, ""),
         "device": known.get(EntityKind.DEVICE, ""),
     }
+
+
+def _look_back(
+    inputs: dict[str, Any],
+    policy: PolicyDocument,
+    named: Mapping[str, tuple[str, ...]],
+    recalled: Recalled | None,
+    gathered: Gathered,
+    started: int,
+) -> dict[str, Any]:
+    if (perf_counter_ns() - started) // 1_000_000 > policy.thresholds.deadline_ms:
+        return lookback.without_histories(named, {}, "deadline")
+    if recalled is None:
+        return lookback.without_histories(named, gathered.counts, "velocity")
+    seen, found = lookback.look_back(inputs, policy.rates, named, recalled.histories, recalled.places)
+    return seen | _ask_model(policy, found)
+
+
+def _ask_model(policy: PolicyDocument, found: Signals) -> dict[str, Any]:
+    """What the policy's model says, as it is stored; a model that can not be asked leaves the rules to decide."""
+    if policy.model is None:
+        return {}
+    try:
+        answer = scorers.ask(policy.model.name, found)
+    except (ModelNotFound, UnusableModel) as problem:
+        log.error("risk.model_unusable", model=policy.model.name, problem=str(problem))  # noqa: TRY400 -- in words
+        return {"degraded": ["model"]}
+    groups = [[group, points] for group, points in answer.groups]
+    return {
+        "model": {
+            "name": answer.name,
+            "digest": answer.digest,
+            "points": answer.score,
+            "base": answer.base,
+            "probability_ppm": answer.probability_ppm,
+            "groups": groups,
+        }
+    }
+
+
+def _tell_histories(decision: Decision, policy: PolicyDocument) -> None:
+    observation = observations.observation(decision.pk, decision.inputs, policy.rates)
+    if observation is not None:
+        transaction.on_commit(partial(histories.note, observation), robust=True)
 
 
 def _single(entities: tuple[tuple[str, str], ...]) -> dict[str, str]:
@@ -128,13 +198,20 @@ def _explanation(policy: PolicyDocument, judgement: Judgement, reasons: list[dic
     )
 
 
-def _take_limit(decision: Decision, customer_key: str, amount_cny: int) -> None:
+def _take_limit(decision: Decision, customer_key: str, judgement: Judgement, gathered: Gathered) -> None:
+    if judgement.amount_cny is None:
+        return
+    facts = decision.inputs["facts"]
     LimitUse.objects.take(
         LimitUse(
             subject=decision.subject,
             customer_key=customer_key,
             used_on=features.calendar_day(decision.happened_at),
-            amount=amount_cny,
+            amount=judgement.amount_cny,
+            channel=facts["channel"],
+            method=facts["instrument"]["kind"],
+            merchant_key=decision.inputs["entities"].get(EntityKind.MERCHANT, ""),
+            new_merchant=gathered.new_merchant,
         )
     )
 

@@ -20,12 +20,13 @@ def draft_policy(
     rates: Mapping[str, str],
     actor: str,
     note: str = "",
+    model: Mapping[str, Any] | None = None,
 ) -> str:
     """This will save the next version of the policy `name` as a draft without effect, and return "name@version".
 
     Use case. Every rule is compiled and tried. Raises `InvalidRule` (param: the rule's id), `InvalidPolicy`.
     """
-    policies.parse(name=name, rules=rules, thresholds=thresholds, limits=limits, rates=rates)
+    policies.parse(name=name, rules=rules, thresholds=thresholds, limits=limits, rates=rates, model=model)
     with transaction.atomic(durable=True):
         audit.attribute(actor=actor, reason=note)
         last = Policy.objects.filter(name=name).aggregate(last=Max("version"))["last"] or 0
@@ -36,6 +37,7 @@ def draft_policy(
             thresholds=thresholds,
             limits=limits,
             rates=rates,
+            model=model or {},
             note=note,
             created_by=actor,
         )

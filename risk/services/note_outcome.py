@@ -1,10 +1,12 @@
 """A payment turned out to be a fraud, or not to be one."""
 
 from datetime import datetime
+from functools import partial
 
-from django.db import connection
+from django.db import connection, transaction
 
 from risk.models import Decision, Outcome
+from risk.services.pass_on_verdict import pass_on_verdict
 from risk.states import OutcomeKind, Stage
 
 
@@ -32,4 +34,5 @@ def note_outcome(*, subject: str, fraud: bool, kind: OutcomeKind, source: str, k
         ],
         ignore_conflicts=True,
     )
+    transaction.on_commit(partial(pass_on_verdict, subject=subject), robust=True)
     return True

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from ledger.errors import Refusal
 from ledger.identifiers import decode
-from risk import invariants, selectors, starting
+from risk import evidence, invariants, selectors, starting
 from risk.errors import (
     CaseAlreadyDecided,
     CaseClaimedByAnother,
@@ -263,7 +263,7 @@ def test_parallel_payments_can_not_exceed_a_limit_together(monkeypatch: pytest.M
 def test_without_the_lock_they_would(monkeypatch: pytest.MonkeyPatch) -> None:
     asked(facts())
     together = Barrier(4)
-    monkeypatch.setattr(LimitUseQuerySet, "lock_customer", lambda *_: None)
+    monkeypatch.setattr(evidence, "LOCK", "SELECT %(lock)s;")
     take = LimitUseQuerySet.take
 
     def late(self: LimitUseQuerySet, use: LimitUse) -> None:
