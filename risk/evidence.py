@@ -28,6 +28,7 @@ _COUNT = """
 _GATHER = f"""
 SELECT
     (SELECT id FROM risk_policy WHERE state = 'ACTIVE'),
+    (SELECT json_build_array(policy_id, share)::text FROM risk_rollout WHERE state = 'RUNNING'),
     (SELECT id FROM risk_riskcase WHERE subject = %(subject)s AND state = ANY(%(live)s)),
     ({_COUNT.format(column="customer_key", name="customer")}),
     ({_COUNT.format(column="card_key", name="card")}),
@@ -45,7 +46,7 @@ SELECT
 class Gathered:
     """Evidence for the judge, and the rows that the decision belongs to."""
 
-    policy_id: UUID | None
+    policy_id: UUID | None  # the active one, or the one that is rolled out where it decides for this customer
     live_case_id: UUID | None
     evidence: Evidence
 
@@ -66,10 +67,10 @@ def gather(facts: PaymentFacts, entities: tuple[tuple[str, str], ...], keys: dic
     }
     with connection.cursor() as cursor:
         cursor.execute(_GATHER, params)
-        policy_id, live_case_id, customer, card, device, spent, lists = cursor.fetchone()
+        active_id, roll_out, live_case_id, customer, card, device, spent, lists = cursor.fetchone()
     seen = {"customer": customer, "card": card, "device": device}
     return Gathered(
-        policy_id=policy_id,
+        policy_id=_rolled_out(roll_out, keys["customer"]) or active_id,
         live_case_id=live_case_id,
         evidence=Evidence(
             payments_last_minute={name: count + 1 for name, count in seen.items() if keys[name]},
@@ -77,3 +78,12 @@ def gather(facts: PaymentFacts, entities: tuple[tuple[str, str], ...], keys: dic
             lists=tuple(ListHit(**hit) for hit in json.loads(lists)),
         ),
     )
+
+
+def _rolled_out(roll_out: str | None, customer_key: str) -> UUID | None:
+    """Who can not be told from others is judged as everybody is."""
+    if roll_out is None or not customer_key:
+        return None
+    policy, share = json.loads(roll_out)
+    policy_id = UUID(policy)
+    return policy_id if features.bucket(policy_id, customer_key) < share else None

@@ -1,4 +1,4 @@
-"""The words of risk: levels, actions, stages, lists, and the states of policies and cases. Pure."""
+"""The words of risk: levels, actions, stages, lists, and the states of policies, roll-outs and cases. Pure."""
 
 from enum import StrEnum
 
@@ -51,6 +51,19 @@ class PolicyState(StrEnum):
     SHADOW = "SHADOW"
     ACTIVE = "ACTIVE"
     RETIRED = "RETIRED"
+
+
+class RollOutState(StrEnum):
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"  # a person ended it, or its policy decides for everybody
+    STOPPED = "STOPPED"  # it ended itself: its budget of false positives was spent
+
+
+class BackTestState(StrEnum):
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
 
 
 class CaseState(StrEnum):
