@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from math import log
+from math import frexp, log
 from typing import Any
 
 from risk.rules import variables
@@ -54,11 +54,14 @@ def bin_of(value: Any) -> str:
 
 
 def _doubling(value: Decimal) -> str:
-    """Thousandths tell small ratios apart, too: "0", "≤2^3", "-≤2^3"."""
+    """From one power of two to the next: "4 to 8"; less than a thousandth is none."""
     if not value.is_finite():
         return "unknown"
-    bits = int(abs(value) * 1000).bit_length()
-    return "0" if not bits else f"{'-' if value < 0 else ''}≤2^{bits}"
+    if abs(value) * 1000 < 1:
+        return "0"
+    _, power = frexp(value)
+    low, high = (f"{2**n:,}" if n >= 0 else f"1/{2**-n}" for n in (power - 1, power))
+    return f"{'-' if value < 0 else ''}{low} to {high}"
 
 
 def add(spreads: dict[str, dict[str, int]], bins: Mapping[str, str]) -> None:

@@ -23,7 +23,7 @@ from unfold.widgets import (
 from ledger.errors import Refusal
 from risk import policies, trials
 from risk.models import Policy
-from risk.pages.showing import DRAFT, actor, matrix, moves, require
+from risk.pages.showing import DRAFT, actor, matrix, moves, percent, require
 from risk.rules import PolicyDocument, Thresholds
 from risk.services.draft_policy import draft_policy
 from risk.states import Action, PolicyState
@@ -114,6 +114,7 @@ def draft(request: HttpRequest) -> HttpResponse:
         "rules": rules,
         "named": policies.named_fields(),
         "tried": tried,
+        "share": percent(tried.figures["agreement"]) if tried else "",
         "fired": _fired(tried),
         "matrix": matrix(tried.figures) if tried else [],
         "moves": moves(tried.figures) if tried else [],

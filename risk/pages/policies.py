@@ -15,7 +15,7 @@ from ledger.identifiers import MalformedIdentifier, decode
 from risk import trials
 from risk.errors import PolicyNotFound
 from risk.models import BackTest, Policy, PolicySwitch, RollOut
-from risk.pages.showing import DRAFT, SWITCH, VIEW, actor, matrix, moves, names, require, sides
+from risk.pages.showing import DRAFT, SWITCH, VIEW, actor, matrix, moves, names, percent, require, sides
 from risk.selectors import policy_before, policy_named
 from risk.services.activate_policy import activate_policy
 from risk.services.ask_back_test import ask_back_test
@@ -74,6 +74,7 @@ def policy(request: HttpRequest, policy: str) -> HttpResponse:
         "policy": row,
         "people": names([row.created_by, row.activated_by]),
         "along": along,
+        "agreed": percent(along["agreement"]),
         "along_matrix": matrix(along),
         "days": _SHADOW_DAYS,
         "roll_out": roll_out,

@@ -40,6 +40,10 @@ def money(minor: int) -> str:
     return Money(minor, LIMIT_CURRENCY).formatted(get_language() or "en")
 
 
+def percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.4g}"
+
+
 def matrix(figures: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, int, bool]]]]:
     """A row for each action that was taken: what would be taken instead, how often, and whether that is the same."""
     found = figures.get("matrix", {})

@@ -62,7 +62,12 @@ def _judge_some(policy: Policy, now: datetime) -> int:
 
 
 def _unjudged(policy_id: UUID, after: UUID, now: datetime) -> list[tuple[UUID, dict[str, Any]]]:
-    params = {"after": after, "before": stored.key_before(now), "policy": policy_id, "most": _CHUNK}
+    params: dict[str, Any] = {
+        "after": after,
+        "before": stored.key_before(now),
+        "policy": policy_id,
+        "most": _CHUNK,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_UNJUDGED, params)
         return [(key, json.loads(inputs)) for key, inputs in cursor.fetchall()]

@@ -127,7 +127,7 @@ def test_a_roll_out_and_a_shadow_are_started_and_ended_on_its_page() -> None:
     page = f"{HOME}{name}/"
     ana.post(page, {"do": "shadow"})
     judge_along(now=timezone.now())
-    assert "4 decisions of others; the same answer in 0.0 of them" in ana.get(page).text
+    assert "4 decisions of others; the same answer in 0 % of them" in ana.get(page).text
     told = max_.post(page, {"do": "roll_out", "share": "all", "budget": "5", "reason": "x"}, follow=True).text
     assert "at most 100 per cent" in told
     max_.post(page, {"do": "roll_out", "share": "12.5", "budget": "5", "reason": "An eighth"})
@@ -187,5 +187,5 @@ def test_figures_count_each_decision_once_and_warn_of_a_jump_once_a_day() -> Non
     assert len(told) == given == Alert.objects.count()
     assert {("jump", "reject"), ("jump", "accept"), ("drift", "payment.currency")} <= told
     assert ("drift", "device.is_proxy") not in told
-    page = person("risk manager").get(f"{HOME}figures/")
+    page = person("risk manager").get("/console/risk/figures/")
     assert page.status_code == 200 and "payment.currency" in page.text and "CNY: 1000" in page.text

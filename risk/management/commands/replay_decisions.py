@@ -26,7 +26,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         since = None if options["all"] else first_key_of(timezone.now() - timedelta(days=options["days"]))
-        started, seen, broken = perf_counter(), 0, []
+        started, seen = perf_counter(), 0
+        broken: list[dict[str, str]] = []
         for replay in replays(since=since):
             seen += 1
             if not replay.same and len(broken) < _SHOWN:
