@@ -7,8 +7,8 @@ stability index compares two spreads: below 0.1 nothing moved, above 0.25 it has
 import re
 from collections import Counter
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
-from math import frexp, log
+from decimal import Decimal
+from math import frexp, isfinite, log
 from typing import Any
 
 from risk.rules import variables
@@ -22,23 +22,14 @@ _WORD = re.compile(r"[\w .-]{0,24}\Z")
 
 
 def spread_of(inputs: Mapping[str, Any], rates: Mapping[str, Decimal]) -> dict[str, str]:
-    """Input → bin: what rules may name, and the signals where there are any."""
+    """Input → bin, of all that rules may name."""
     named = {
         f"{group}.{item}": value
         for group, items in variables(inputs, rates).items()
         for item, value in items.items()
         if f"{group}.{item}" != "payment.amount"  # amounts of several currencies do not compare
     }
-    named |= {f"signals.{name}": _number(value) for name, value in inputs.get("signals", {}).items()}
     return {name: bin_of(value) for name, value in named.items()}
-
-
-def _number(value: Any) -> Any:
-    """Signals are kept as texts, so that their JSON is the same everywhere."""
-    try:
-        return Decimal(value) if isinstance(value, str) else value
-    except InvalidOperation:
-        return value
 
 
 def bin_of(value: Any) -> str:
@@ -47,15 +38,15 @@ def bin_of(value: Any) -> str:
             return "unknown"
         case bool():
             return "yes" if value else "no"
-        case int() | Decimal():
-            return _doubling(Decimal(value))
+        case int() | float():
+            return _doubling(value)
         case _:
             return str(value) if _WORD.match(str(value)) else "other"
 
 
-def _doubling(value: Decimal) -> str:
+def _doubling(value: float) -> str:
     """From one power of two to the next: "4 to 8"; less than a thousandth is none."""
-    if not value.is_finite():
+    if not isfinite(value):
         return "unknown"
     if abs(value) * 1000 < 1:
         return "0"

@@ -35,7 +35,9 @@ SELECT d.id, d.subject, d.action, d.inputs::text, label.fraud
   FROM (SELECT * FROM risk_decision WHERE stage = 'payment' ORDER BY id DESC LIMIT %(most)s) AS d {LABEL}
  ORDER BY d.id
 """  # noqa: S608
-_COUNT = "SELECT count(*) FROM risk_decision WHERE id > %s AND id < %s AND stage = 'payment'"
+_ESTIMATE = (
+    "EXPLAIN (FORMAT JSON) SELECT 1 FROM risk_decision WHERE id > %s AND id < %s AND stage = 'payment'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,13 @@ def latest(most: int) -> list[Stored]:
     return _rows(_LATEST, {"most": most})
 
 
-def count(after: UUID, before: UUID) -> int:
+def estimate(after: UUID, before: UUID) -> int:
+    """About how many lie between the two keys, as the planner guesses: to count them would be to read them."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [after, before])
-        return int(cursor.fetchone()[0])
+        cursor.execute(_ESTIMATE, [after, before])
+        (told,) = cursor.fetchone()
+    plan = json.loads(told) if isinstance(told, str) else told
+    return int(plan[0]["Plan"]["Plan Rows"])
 
 
 def key_before(moment: datetime) -> UUID:

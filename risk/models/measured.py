@@ -86,8 +86,10 @@ class BackTest(FSMModelMixin, models.Model):
 
     @property
     def percent(self) -> int:
-        """Of the way; the number expected is a count taken at the start."""
-        return min(100, 100 * self.seen // self.expected) if self.expected else 0
+        """Of the way; how many are expected is the planner's guess."""
+        if self.state == BackTestState.DONE:
+            return 100
+        return min(99, 100 * self.seen // self.expected) if self.expected else 0
 
     @transition(
         field=state,

@@ -3,7 +3,7 @@
 from typing import Self
 
 import pgtrigger
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 from django.utils import timezone
 from django_fsm import FSMField, FSMModelMixin, transition
@@ -12,6 +12,7 @@ from ledger import identifiers
 from ledger.audit import StateAudit
 from risk.states import PolicyState
 
+_SWITCHING = 726_231_950  # one at a time changes what decides
 _CONTENT = ("name", "version", "rules", "thresholds", "limits", "rates")
 _CHANGED_AFTER_DRAFT = pgtrigger.Condition(
     "OLD.state <> 'DRAFT' AND ("
@@ -21,6 +22,11 @@ _CHANGED_AFTER_DRAFT = pgtrigger.Condition(
 
 
 class PolicyQuerySet(models.QuerySet["Policy"]):
+    def lock_switching(self) -> None:
+        """Nobody else changes what decides until the transaction ends; what is read from now on is the latest."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SWITCHING])
+
     def named(self, policy: str) -> Self:
         """The one called "name@version", or none."""
         name, _, version = policy.rpartition("@")

@@ -1,7 +1,7 @@
 """The editor of rules: what it may name, tried on stored decisions before it is saved, wrong rules shown in place."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 from django import forms
@@ -73,16 +73,33 @@ class DocumentForm(forms.Form):
         label=gettext_lazy("CNY for one unit"), widget=UnfoldAdminTextareaWidget({"rows": 4})
     )
 
+    more = forms.JSONField(
+        required=False,
+        label=gettext_lazy("What else stands beside the thresholds"),
+        widget=UnfoldAdminTextareaWidget({"rows": 2}),
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for one in fields(Thresholds):
-            label = one.name.replace("_", " ")
             self.fields[one.name] = forms.IntegerField(
-                min_value=0, max_value=9999, label=label, widget=UnfoldAdminIntegerFieldWidget
+                required=one.default is MISSING,
+                min_value=0,
+                max_value=9999,
+                label=one.name.replace("_", " "),
+                widget=UnfoldAdminIntegerFieldWidget,
             )
 
-    def thresholds(self) -> dict[str, int]:
-        return {one.name: self.cleaned_data[one.name] for one in fields(Thresholds)}
+    def clean_more(self) -> dict[str, Any]:
+        more = self.cleaned_data["more"] or {}
+        if not isinstance(more, dict):
+            raise forms.ValidationError(_("Enter an object: names and values."))
+        return more
+
+    def thresholds(self) -> dict[str, Any]:
+        """What is left empty is left out: it has a value of its own."""
+        given = {one.name: self.cleaned_data[one.name] for one in fields(Thresholds)}
+        return {name: value for name, value in given.items() if value is not None} | self.cleaned_data["more"]
 
 
 @site.admin_view
@@ -132,7 +149,9 @@ def _base(request: HttpRequest) -> Policy | None:
 def _head_of(base: Policy | None) -> dict[str, Any]:
     if base is None:
         return {}
-    return {"name": base.name, "limits": base.limits, "rates": base.rates, **base.thresholds}
+    known = {one.name for one in fields(Thresholds)}
+    more = {name: value for name, value in base.thresholds.items() if name not in known}
+    return {"name": base.name, "limits": base.limits, "rates": base.rates, "more": more, **base.thresholds}
 
 
 def _rules_of(base: Policy | None) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ def activate_policy(*, policy: str, actor: str, reason: str) -> str:
     `InvalidRule`, `InvalidPolicy`.
     """
     with transaction.atomic(durable=True):
+        Policy.objects.lock_switching()
         rows = list(Policy.objects.locked().filter(_either(policy)))
         chosen = next((row for row in rows if str(row) == policy), None)
         active = next((row for row in rows if row.state == PolicyState.ACTIVE), None)

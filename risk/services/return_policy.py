@@ -18,7 +18,7 @@ def return_policy(*, actor: str, reason: str) -> str:
     if not reason.strip():
         raise ReasonMissing("Say why: the reason is kept in the audit journal.", param="reason")
     with transaction.atomic(durable=True):
-        list(Policy.objects.locked().filter(state=PolicyState.ACTIVE))  # before the way back is read
+        Policy.objects.lock_switching()
         before = policy_before()
         if before is None:
             raise PolicyNotSwitchable("There is no policy before this one.", param="policy")

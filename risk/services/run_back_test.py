@@ -67,7 +67,7 @@ def _measured(row: BackTest) -> dict[str, Any]:
         stored.key_before(row.asked_at - timedelta(days=row.days)),
         stored.key_before(row.asked_at),
     )
-    expected = stored.count(after, before)
+    expected = stored.estimate(after, before)
     tally = Tally()
     for chunk in _moving(row, expected, stored.chunks(after, before)):
         for one in chunk:

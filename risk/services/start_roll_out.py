@@ -29,6 +29,7 @@ def start_roll_out(*, policy: str, share: int, budget: int, actor: str, reason: 
     found = policy_named(policy)
     try:
         with transaction.atomic(durable=True):
+            Policy.objects.lock_switching()
             row = Policy.objects.locked().get(pk=found.pk)
             if row.created_by == actor:
                 raise SecondPersonNeeded("You drafted this policy yourself: a second person has to start it.")

@@ -147,11 +147,11 @@ def test_a_back_test_shows_how_far_it_is_and_what_came_out(monkeypatch: pytest.M
         )
     started = ana.post(f"{HOME}{drafted(ana)}/", {"do": "back_test", "days": "180"})
     waiting = ana.get(started["Location"]).text
-    assert "<progress" in waiting and 'http-equiv="refresh"' in waiting
+    assert 'role="progressbar"' in waiting and 'http-equiv="refresh"' in waiting
     assert resume_back_tests(now=timezone.now()) == 0
     assert resume_back_tests(now=timezone.now() + timedelta(minutes=1)) == 1
     done = ana.get(started["Location"]).text
-    assert BackTest.objects.get().state == "DONE" and "<progress" not in done
+    assert BackTest.objects.get().state == "DONE" and "progressbar" not in done
     assert "CN¥10,000.00" in done and "everything" in done  # two attempts at 5,000
     assert ana.get(f"{HOME}back-tests/bkt_1/").status_code == 404
 

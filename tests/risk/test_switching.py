@@ -1,10 +1,11 @@
 """What decides: drafted by one, switched on by another, tried beside the active policy, and taken back."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import structlog
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connections, transaction
 from django.utils import timezone
 
 from ledger.selectors import audit_trail
@@ -190,3 +191,50 @@ def test_switching_on_ends_the_roll_out() -> None:
         retire_policy(policy=candidate, actor=MAX, reason="No")
     activate_policy(policy=candidate, actor=MAX, reason="It holds")
     assert RollOut.objects.get().state == "FINISHED" and asked(of("cus_1")).policy == candidate
+
+
+def at_once(*calls: Any) -> list[Any]:
+    def one(call: Any) -> Any:
+        try:
+            return call()
+        except Exception as problem:  # noqa: BLE001 - compared by the test
+            return problem
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(one, calls))
+
+
+def test_people_who_switch_at_once_come_one_after_the_other(
+    active: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidates = [draft(rules=starting.RULES[:n]) for n in range(1, 7)]
+
+    def race() -> list[Any]:
+        return at_once(
+            *(lambda name=name: activate_policy(policy=name, actor=MAX, reason="Now") for name in candidates)
+        )
+
+    replaced = race()
+    assert {type(one) for one in replaced} == {str} and len(set(replaced)) == len(candidates)
+    assert Policy.objects.filter(state="ACTIVE").count() == 1
+    assert PolicySwitch.objects.count() == len(candidates)
+    monkeypatch.setattr("risk.models.policies.PolicyQuerySet.lock_switching", lambda policies: None)
+    for _ in range(10):  # without the guard somebody meets the constraint sooner or later
+        if any(isinstance(one, Exception) for one in race()):
+            return
+    pytest.fail("the race was never lost")
+
+
+def test_verify_finds_an_altered_shadow_and_a_roll_out_of_no_shadow() -> None:
+    candidate = strict()
+    start_roll_out(policy=candidate, share=1, budget=5, actor=MAX, reason="Few")
+    judge_along(now=timezone.now())
+    found = {name: [one.subject for one in rows] for name, _, rows in invariants.check()}
+    assert found["risk.shadows_replay"] == found["risk.roll_outs_are_of_shadows"] == []
+    ShadowOutcome.objects.update(score=1)
+    Policy.objects.filter(version=2).update(state="RETIRED")
+    found = {name: [one.subject for one in rows] for name, _, rows in invariants.check()}
+    assert found["risk.shadows_replay"] == [Decision.objects.get().public_id]
+    assert found["risk.roll_outs_are_of_shadows"] == [RollOut.objects.get().public_id]
