@@ -1,7 +1,9 @@
 """Celery: one service call each. Every task may run twice, late, or next to itself."""
 
+import structlog
 from celery import shared_task
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from risk.services.judge_along import judge_along
 from risk.services.resume_back_tests import resume_back_tests
@@ -9,6 +11,8 @@ from risk.services.run_back_test import run_back_test
 from risk.services.take_day_figures import take_day_figures
 from risk.services.watch_jumps import watch_jumps
 from risk.services.watch_roll_out import watch_roll_out
+
+log = structlog.get_logger(__name__)
 
 _LONG = 600
 
@@ -29,7 +33,10 @@ def do_back_test(back_test: str) -> None:
 
 def back_test_soon(back_test: str) -> None:
     """Have a worker do it; where the broker is lost, the next sweep finds it."""
-    do_back_test.delay(back_test)
+    try:
+        do_back_test.delay(back_test)
+    except OperationalError as problem:
+        log.warning("risk.back_test_waits", back_test=back_test, problem=str(problem)[:200])
 
 
 @shared_task(soft_time_limit=_LONG, time_limit=_LONG + 10)

@@ -10,6 +10,7 @@ import structlog
 from django.db import transaction
 from django.test import Client
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from ledger.identifiers import first_key_of
 from risk.models import Alert, BackTest, DayFigures, Decision, Policy, Reader, RollOut
@@ -139,7 +140,10 @@ def test_a_roll_out_and_a_shadow_are_started_and_ended_on_its_page() -> None:
 
 
 def test_a_back_test_shows_how_far_it_is_and_what_came_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("risk.tasks.do_back_test.delay", lambda asked: None)  # the broker is lost
+    def lost(asked: str) -> None:
+        raise OperationalError("the broker is gone")
+
+    monkeypatch.setattr("risk.tasks.do_back_test.delay", lost)
     ana = person("risk analyst")
     with transaction.atomic():
         decide_case(
