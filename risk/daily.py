@@ -53,9 +53,11 @@ class Moved:
 
 def days(*, now: datetime, most: int = 30) -> list[Day]:
     """The newest first."""
-    rows = DayFigures.objects.only("day", "actions").filter(day__gt=calendar_day(now) - timedelta(days=most))
+    rows = DayFigures.objects.only("counted_on", "actions").filter(
+        counted_on__gt=calendar_day(now) - timedelta(days=most)
+    )
     labels = _labels(now - timedelta(days=most + 1))
-    return [_day(row, labels.get(row.day, Counter())) for row in rows.order_by("-day")]
+    return [_day(row, labels.get(row.counted_on, Counter())) for row in rows.order_by("-counted_on")]
 
 
 def moved(*, now: datetime) -> list[Moved]:
@@ -75,8 +77,10 @@ def moved(*, now: datetime) -> list[Moved]:
 def windows(now: datetime) -> tuple[list[DayFigures], list[DayFigures]]:
     """The reference, and the last week."""
     edge = calendar_day(now) - timedelta(days=RECENT)
-    rows = list(DayFigures.objects.filter(day__gt=edge - timedelta(days=REFERENCE)).order_by("day"))
-    return [row for row in rows if row.day <= edge], [row for row in rows if row.day > edge]
+    rows = list(
+        DayFigures.objects.filter(counted_on__gt=edge - timedelta(days=REFERENCE)).order_by("counted_on")
+    )
+    return [row for row in rows if row.counted_on <= edge], [row for row in rows if row.counted_on > edge]
 
 
 def _day(row: DayFigures, labels: Counter[str]) -> Day:
@@ -84,7 +88,7 @@ def _day(row: DayFigures, labels: Counter[str]) -> Day:
     total, looked_at = sum(actions.values()), labels.total()
     stopped = total - actions[Action.ACCEPT]
     return Day(
-        day=row.day,
+        day=row.counted_on,
         actions=actions,
         total=total,
         looked_at=looked_at,

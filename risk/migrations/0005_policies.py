@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
                 ('kind', models.CharField(max_length=40)),
                 ('subject', models.CharField(max_length=120)),
-                ('day', models.DateField()),
+                ('raised_on', models.DateField()),
                 ('detail', models.JSONField(default=dict)),
                 ('raised_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='DayFigures',
             fields=[
-                ('day', models.DateField(primary_key=True, serialize=False)),
+                ('counted_on', models.DateField(primary_key=True, serialize=False)),
                 ('actions', models.JSONField(default=dict)),
                 ('inputs', models.JSONField(default=dict)),
             ],
@@ -133,7 +133,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='alert',
-            constraint=models.UniqueConstraint(fields=('day', 'kind', 'subject'), name='risk_alert_once_a_day'),
+            constraint=models.UniqueConstraint(fields=('raised_on', 'kind', 'subject'), name='risk_alert_once_a_day'),
         ),
         migrations.AddField(
             model_name='backtest',

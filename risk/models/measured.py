@@ -148,14 +148,14 @@ class Reader(models.Model):
 class DayFiguresQuerySet(models.QuerySet["DayFigures"]):
     def of(self, day: Any) -> "DayFigures":
         """The day's, locked; made when there are none."""
-        self.bulk_create([self.model(day=day)], ignore_conflicts=True)
-        return self.order_by("pk").select_for_update(of=("self",)).get(day=day)
+        self.bulk_create([self.model(counted_on=day)], ignore_conflicts=True)
+        return self.order_by("pk").select_for_update(of=("self",)).get(counted_on=day)
 
 
 class DayFigures(models.Model):
     """One calendar day of decisions at the payment's stage: how many of each action, and how each input was spread."""
 
-    day = models.DateField(primary_key=True)
+    counted_on = models.DateField(primary_key=True)
     actions = models.JSONField(default=dict)  # action → how many
     inputs = models.JSONField(default=dict)  # input → bin → how many
 
@@ -166,7 +166,7 @@ class DayFigures(models.Model):
         verbose_name_plural = "day figures"
 
     def __str__(self) -> str:
-        return self.day.isoformat()
+        return self.counted_on.isoformat()
 
     def store(self) -> None:
         self.save(update_fields=["actions", "inputs"])
@@ -175,7 +175,7 @@ class DayFigures(models.Model):
 class AlertQuerySet(models.QuerySet["Alert"]):
     def raise_once(self, kind: str, subject: str, day: Any, detail: dict[str, Any]) -> bool:
         """Whether nobody was told of it on this day: one caller is told so."""
-        key = {"kind": kind, "subject": subject, "day": day}
+        key = {"kind": kind, "subject": subject, "raised_on": day}
         made = self.model(**key, detail=detail)
         self.bulk_create([made], ignore_conflicts=True)
         return self.filter(pk=made.pk).exists()
@@ -187,7 +187,7 @@ class Alert(models.Model):
     id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
     kind = models.CharField(max_length=40)
     subject = models.CharField(max_length=120)
-    day = models.DateField()
+    raised_on = models.DateField()
     detail = models.JSONField(default=dict)
     raised_at = models.DateTimeField(default=timezone.now)
 
@@ -196,7 +196,7 @@ class Alert(models.Model):
     class Meta:
         default_permissions = ()
         constraints = [
-            models.UniqueConstraint(fields=["day", "kind", "subject"], name="risk_alert_once_a_day")
+            models.UniqueConstraint(fields=["raised_on", "kind", "subject"], name="risk_alert_once_a_day")
         ]
 
     def __str__(self) -> str:

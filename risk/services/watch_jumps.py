@@ -35,7 +35,7 @@ def _jumped(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
     before: Counter[str] = Counter()
     for row in reference:
         before.update(row.actions)
-    current: dict[str, int] = next((row.actions for row in recent if row.day == calendar_day(now)), {})
+    current: dict[str, int] = next((row.actions for row in recent if row.counted_on == calendar_day(now)), {})
     for action in Action:
         shares = drift.jumped(before, current, action.value)
         if shares is not None:
