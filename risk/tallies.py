@@ -7,7 +7,9 @@ that is tried twice is two decisions. Sums are CNY minor units by the policy's r
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
+from ledger.identifiers import encode
 from risk.rules import Judgement
 from risk.states import Action
 
@@ -65,7 +67,9 @@ class Tally:
     causes: Counter[str] = field(default_factory=Counter)
     examples: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, *, decision: str, subject: str, was: str, judgement: Judgement, fraud: bool | None) -> None:
+    def add(
+        self, *, decision: UUID, subject: str, was: str, judgement: Judgement, fraud: bool | None
+    ) -> None:
         would, amount = judgement.action.value, judgement.amount_cny or 0
         self.decisions += 1
         self.without_rate += judgement.amount_cny is None
@@ -77,7 +81,7 @@ class Tally:
             return
         self.moved_sums[f"{was}>{would}"] += amount
         if len(self.examples) < _EXAMPLES:
-            changed = {"decision": decision, "subject": subject, "was": was, "would": would}
+            changed = {"decision": encode("dec", decision), "subject": subject, "was": was, "would": would}
             self.examples.append({**changed, "score": judgement.score, "fraud": fraud})
 
     def figures(self, *, days: int) -> dict[str, Any]:

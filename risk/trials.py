@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from ledger.identifiers import first_key_of
 from risk import rules, stored
-from risk.models import Decision
 from risk.rules import PolicyDocument
 from risk.selectors import policy_named
 from risk.tallies import Tally, agreement
@@ -55,7 +54,7 @@ def try_out(document: PolicyDocument, *, most: int = TRIED) -> Trial:
     for one in stored.latest(most):
         judgement = rules.judge(document, one.inputs)
         tally.add(
-            decision=Decision(id=one.id).public_id,
+            decision=one.id,
             subject=one.subject,
             was=one.action,
             judgement=judgement,

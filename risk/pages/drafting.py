@@ -99,7 +99,8 @@ class DocumentForm(forms.Form):
     def thresholds(self) -> dict[str, Any]:
         """What is left empty is left out: it has a value of its own."""
         given = {one.name: self.cleaned_data[one.name] for one in fields(Thresholds)}
-        return {name: value for name, value in given.items() if value is not None} | self.cleaned_data["more"]
+        kept = {name: value for name, value in given.items() if value is not None}
+        return {**kept, **self.cleaned_data["more"]}
 
 
 @site.admin_view

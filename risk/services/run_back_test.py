@@ -10,7 +10,7 @@ from ledger.errors import Refusal
 from ledger.identifiers import MalformedIdentifier, decode
 from risk import rules, stored
 from risk.errors import BackTestNotFound
-from risk.models import BackTest, Decision
+from risk.models import BackTest
 from risk.selectors import parse_policy
 from risk.states import BackTestState
 from risk.tallies import Tally
@@ -72,7 +72,7 @@ def _measured(row: BackTest) -> dict[str, Any]:
     for chunk in _moving(row, expected, stored.chunks(after, before)):
         for one in chunk:
             tally.add(
-                decision=Decision(id=one.id).public_id,
+                decision=one.id,
                 subject=one.subject,
                 was=one.action,
                 judgement=rules.judge(policy, one.inputs),
