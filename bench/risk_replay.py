@@ -1,6 +1,7 @@
 """`python -m bench risk_replay`: six months of decisions judged again, by their own policy and by another one."""
 
 import json
+import os
 import resource
 import sys
 import time
@@ -12,7 +13,8 @@ from uuid import UUID
 from bench.frame import finish, say
 from bench.own_database import own_database
 
-DECISIONS, DAYS, KINDS = 120_000, 180, 400
+DECISIONS = int(os.environ.get("RISK_REPLAY_DECISIONS", "120000"))
+DAYS, KINDS = 180, 400
 
 
 def main() -> int:
@@ -32,6 +34,7 @@ def main() -> int:
         after = told("replay_decisions", "--all")
         tested = told("back_test_policy", changed, "--days", str(DAYS))
     figures = {
+        "rounds": 1,
         "decisions": after["decisions"],
         "replay_seconds": before["seconds"],
         "replay_seconds_after_policy_change": after["seconds"],
