@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("click_to_books", "ledger_post", "outbox", "reconcile", "risk_decision", "webhooks")
+NAMES = ("click_to_books", "ledger_post", "outbox", "reconcile", "risk_decision", "risk_replay", "webhooks")
 
 
 def main() -> int:

@@ -24,13 +24,18 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "reconciliation.repair_stuck",
         ),
     ),
-    "risk analyst": (("checkout", "payments", "risk"), ("risk.claim_riskcase", "risk.decide_riskcase")),
+    "risk analyst": (
+        ("checkout", "payments", "risk"),
+        ("risk.claim_riskcase", "risk.decide_riskcase", "risk.draft_policy"),
+    ),
     "risk manager": (
         ("checkout", "payments", "risk", "reconciliation"),
         (
             "risk.claim_riskcase",
             "risk.decide_riskcase",
             "risk.crown_riskmodel",
+            "risk.draft_policy",
+            "risk.switch_policy",
             "payments.switch_channel",
             "payments.request_refund",
             "payments.approve_refund",
@@ -69,6 +74,8 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "payments.replay_event",
             "payments.manage_webhooks",
             "payments.switch_channel",
+            "risk.draft_policy",
+            "risk.switch_policy",
             "reconciliation.bring_statement",
             "reconciliation.approve_repair",
             "reconciliation.manage_resolverule",

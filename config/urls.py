@@ -20,6 +20,7 @@ urlpatterns = [
     path("console/payments/webhooks/", include("payments.admin.webhook_urls")),
     path("console/reconciliation/", include("reconciliation.pages.urls")),
     path("console/discrepancies/", include("reconciliation.admin.urls")),
+    path("console/risk/", include("risk.pages.urls")),
     path("console/stuck/", include("reconciliation.urls")),
     path("console/books/", include("ledger.urls")),
     path("console/", admin.site.urls),

@@ -52,6 +52,46 @@ class PolicyNotSwitchable(Refusal):
     status = 409
 
 
+class SecondPersonNeeded(Refusal):
+    """Who drafted a policy can not switch it on."""
+
+    code = "second_person_needed"
+    status = 403
+
+
+class ReasonMissing(Refusal):
+    """A change of what decides is kept with its reason."""
+
+    code = "reason_missing"
+
+
+class InvalidRollOut(Refusal):
+    """The share or the budget of a roll-out makes no sense."""
+
+    code = "invalid_roll_out"
+
+
+class RollOutRunning(Refusal):
+    """Another policy decides for a share of the traffic; one at a time."""
+
+    code = "roll_out_running"
+    status = 409
+
+
+class RollOutNotRunning(Refusal):
+    """There is no roll-out to end."""
+
+    code = "roll_out_not_running"
+    status = 409
+
+
+class BackTestNotFound(Refusal):
+    """There is no back-test with this identifier."""
+
+    code = "back_test_not_found"
+    status = 404
+
+
 class InvalidPolicy(Refusal):
     """The policy's document can not be used; `param` names the rule or field."""
 

@@ -65,6 +65,7 @@ def _gather(wider: str) -> str:
     return f"""
 SELECT
     (SELECT id FROM risk_policy WHERE state = 'ACTIVE'),
+    (SELECT json_build_array(policy_id, share)::text FROM risk_rollout WHERE state = 'RUNNING'),
     (SELECT id FROM risk_riskcase WHERE subject = %(subject)s AND state = ANY(%(live)s)),
     ({_COUNT.format(column="customer_key", name="customer")}),
     ({_COUNT.format(column="card_key", name="card")}),
@@ -93,7 +94,7 @@ _GATHER, _GATHER_WIDER = _gather(""), _gather(_WIDER)
 class Gathered:
     """Evidence for the judge, and the rows that the decision belongs to."""
 
-    policy_id: UUID | None
+    policy_id: UUID | None  # the active one, or the one that is rolled out where it decides for this customer
     live_case_id: UUID | None
     evidence: Evidence
     new_merchant: bool  # the customer paid it on no earlier day
@@ -121,10 +122,12 @@ def gather(
             cursor.nextset()
         else:
             cursor.execute(statement, params)
-        policy_id, live_case_id, customer, card, device, lists, counts, spent, *used = cursor.fetchone()
+        active_id, roll_out, live_case_id, customer, card, device, lists, counts, spent, *used = (
+            cursor.fetchone()
+        )
     seen = {"customer": customer, "card": card, "device": device}
     return Gathered(
-        policy_id=policy_id,
+        policy_id=_rolled_out(roll_out, keys["customer"]) or active_id,
         live_case_id=live_case_id,
         evidence=Evidence(
             payments_last_minute={name: count + 1 for name, count in seen.items() if keys[name]},
@@ -174,3 +177,12 @@ def _used(params: Mapping[str, Any], row: Sequence[Any]) -> dict[str, Any]:
         "new_merchants": 0 if known or not params["merchant"] else merchants + 1,
         "channels": {name: sums for name, sums in spent.items() if name},
     }
+
+
+def _rolled_out(roll_out: str | None, customer_key: str) -> UUID | None:
+    """Who can not be told from others is judged as everybody is."""
+    if roll_out is None or not customer_key:
+        return None
+    policy, share = json.loads(roll_out)
+    policy_id = UUID(policy)
+    return policy_id if features.bucket(policy_id, customer_key) < share else None

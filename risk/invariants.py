@@ -8,11 +8,12 @@ from django.db.models import F
 from django.utils import timezone
 
 from ledger.invariants import Finding
+from risk import rules
 from risk.artefacts import unseal
 from risk.errors import UnusableModel
-from risk.models import Decision, Outcome, Policy, RiskCase, RiskModel
+from risk.models import Decision, Outcome, Policy, RiskCase, RiskModel, RollOut, ShadowOutcome
 from risk.scorers import artefact_of
-from risk.selectors import replay_row
+from risk.selectors import policy_document, replay_row
 from risk.states import PolicyState
 
 _SAMPLE = 500  # newest decisions judged again; the others were when they were new
@@ -27,6 +28,14 @@ SELECT d.id FROM risk_decision d
 """
 
 
+# Who decides for a share judges along for the others.
+_ROLLED_OUT = """
+SELECT ledger_public_id('rol', r.id), p.state
+  FROM risk_rollout r JOIN risk_policy p ON p.id = r.policy_id
+ WHERE r.state = 'RUNNING' AND p.state <> 'SHADOW'
+"""
+
+
 def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     yield _one_active_policy()
     yield _decisions_replay()
@@ -34,6 +43,8 @@ def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     yield _cases_end_in_time()
     yield _models_are_ours()
     yield _outcomes_are_of_their_decisions()
+    yield _shadows_replay()
+    yield _roll_outs_are_of_shadows()
 
 
 def _one_active_policy() -> tuple[str, int, list[Finding]]:
@@ -105,3 +116,27 @@ def _outcomes_are_of_their_decisions() -> tuple[str, int, list[Finding]]:
         for row in strays[:100]
     ]
     return name, Outcome.objects.count(), found
+
+
+def _shadows_replay() -> tuple[str, int, list[Finding]]:
+    name = "risk.shadows_replay"
+    looked, found = 0, []
+    newest = ShadowOutcome.objects.select_related("decision").order_by("-id")[:_SAMPLE]
+    for row in newest.iterator(chunk_size=100):
+        looked += 1
+        again = rules.judge(policy_document(row.policy_id), row.decision.inputs)
+        if (again.action, again.score) != (row.action, row.score):
+            detail = f"{again.policy} says {again.action} {again.score}, stored is {row.action} {row.score}"
+            found.append(Finding(check=name, subject=row.decision.public_id, detail=detail))
+    return name, looked, found
+
+
+def _roll_outs_are_of_shadows() -> tuple[str, int, list[Finding]]:
+    name = "risk.roll_outs_are_of_shadows"
+    with connection.cursor() as cursor:
+        cursor.execute(_ROLLED_OUT)
+        found = [
+            Finding(check=name, subject=one, detail=f"its policy is {state}")
+            for one, state in cursor.fetchall()
+        ]
+    return name, RollOut.objects.count(), found

@@ -45,6 +45,17 @@ def _trial_inputs() -> tuple[Inputs, ...]:
     )
 
 
+def named_fields() -> list[tuple[str, str]]:
+    """What an expression may name, with its type."""
+    words = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+    groups = variables(_trial_inputs()[1], {}).items()
+    return [
+        (f"{group}.{item}", words.get(type(value), "value"))
+        for group, items in groups
+        for item, value in items.items()
+    ]
+
+
 def parse(
     *,
     name: str,

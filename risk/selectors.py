@@ -1,6 +1,6 @@
 """What others may read of risk: frozen dataclasses, words in the reader's language."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -12,11 +12,13 @@ from django.utils import timezone
 from ledger.identifiers import MalformedIdentifier, decode
 from ledger.money import Money
 from risk import policies, rules, wording
-from risk.errors import CaseNotFound, DecisionNotFound
+from risk.errors import CaseNotFound, DecisionNotFound, PolicyNotFound
 from risk.facts import Reason
-from risk.models import Decision, Policy, RiskCase
+from risk.models import Decision, Policy, PolicySwitch, RiskCase
 from risk.rules import PolicyDocument
-from risk.states import LIVE_CASE, Action, CaseState, Level
+from risk.states import LIVE_CASE, Action, CaseState, Level, PolicyState
+
+_CHUNK = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,21 @@ def policy_document(policy_id: UUID) -> PolicyDocument:
     return _read_policy(policy_id)
 
 
+def policy_named(policy: str) -> Policy:
+    """Raises `PolicyNotFound`."""
+    found = Policy.objects.named(policy).first()
+    if found is None:
+        raise PolicyNotFound(f"There is no policy {policy[:60]}.", param="policy")
+    return found
+
+
+def policy_before() -> Policy | None:
+    """Which policy the active one replaced when it was switched on; going back is no such switch."""
+    switches = PolicySwitch.objects.filter(policy__state=PolicyState.ACTIVE, returned=False)
+    last = switches.select_related("replaced").order_by("-id").first()
+    return last.replaced if last else None
+
+
 def decision(dec_id: str, *, locale: str = "en") -> DecisionView:
     """Raises `DecisionNotFound`."""
     return decision_view(_decision(dec_id), locale)
@@ -149,6 +166,17 @@ def due_cases(*, now: datetime | None = None, most: int = 100) -> list[CaseView]
 def replay(dec_id: str) -> Replay:
     """Judge again from stored inputs and policy version, and compare. Raises `DecisionNotFound`."""
     return replay_row(_decision(dec_id))
+
+
+def replays(*, since: UUID | None = None) -> Iterator[Replay]:
+    """Every decision from the key `since` on, judged again; read in chunks, each a statement of its own."""
+    rows = Decision.objects.only(
+        "policy_id", "inputs", "outcome", "score", "level", "action", "digest"
+    ).order_by("pk")
+    after = UUID(int=since.int - 1) if since else UUID(int=0)
+    while chunk := list(rows.filter(pk__gt=after)[:_CHUNK]):
+        yield from map(replay_row, chunk)
+        after = chunk[-1].pk
 
 
 def replay_row(row: Decision) -> Replay:

@@ -1,4 +1,4 @@
-"""The words of risk: levels, actions, stages, lists, outcomes, and the states of policies, models and cases. Pure."""
+"""The words of risk: levels, actions, lists, outcomes; states of policies, roll-outs, models and cases. Pure."""
 
 from enum import StrEnum
 
@@ -66,6 +66,19 @@ class OutcomeKind(StrEnum):
     REVIEW = "review"
     REFUND = "refund"
     MANUAL = "manual"
+
+
+class RollOutState(StrEnum):
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"  # a person ended it, or its policy decides for everybody
+    STOPPED = "STOPPED"  # it ended itself: its budget of false positives was spent
+
+
+class BackTestState(StrEnum):
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
 
 
 class CaseState(StrEnum):

@@ -3,17 +3,64 @@
 import redis
 import structlog
 from celery import shared_task
+from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from risk.histories import HistoriesLost
 from risk.services.catch_up_histories import catch_up_histories
+from risk.services.judge_along import judge_along
 from risk.services.rebuild_histories import rebuild_histories
+from risk.services.resume_back_tests import resume_back_tests
+from risk.services.run_back_test import run_back_test
+from risk.services.take_day_figures import take_day_figures
+from risk.services.watch_jumps import watch_jumps
+from risk.services.watch_roll_out import watch_roll_out
 
 log = structlog.get_logger(__name__)
-_LONG = 3600
+
+_REBUILD = 3600
+_LONG = 600
+
+
+@shared_task
+def judge_along_and_watch() -> int:
+    """Who does not decide judges what was decided; then the roll-out is counted by it."""
+    given = judge_along(now=timezone.now())
+    watch_roll_out()
+    return given
+
+
+# The broker may hand the task to a second worker meanwhile, who finds it running.
+@shared_task(soft_time_limit=_LONG, time_limit=_LONG + 10)
+def do_back_test(back_test: str) -> None:
+    run_back_test(back_test=back_test)
+
+
+def back_test_soon(back_test: str) -> None:
+    """Have a worker do it; where the broker is lost, the next sweep finds it."""
+    try:
+        do_back_test.delay(back_test)
+    except OperationalError as problem:
+        log.warning("risk.back_test_waits", back_test=back_test, problem=str(problem)[:200])
+
+
+@shared_task(soft_time_limit=_LONG, time_limit=_LONG + 10)
+def do_waiting_back_tests() -> int:
+    """What nobody took up, or nobody finished."""
+    return resume_back_tests(now=timezone.now())
+
+
+@shared_task
+def take_figures_and_watch() -> int:
+    """The figures of the days, and an alarm where one of them jumps."""
+    now = timezone.now()
+    read = take_day_figures(now=now)
+    watch_jumps(now=now)
+    return read
 
 
 # A rebuild reads two months of decisions. A second worker that is handed the task meanwhile rebuilds nothing.
-@shared_task(soft_time_limit=_LONG, time_limit=_LONG + 60)
+@shared_task(soft_time_limit=_REBUILD, time_limit=_REBUILD + 60)
 def keep_histories_whole() -> int:
     """Tells the histories what a crash or a pause of Redis kept from them; makes lost ones anew."""
     try:

@@ -124,8 +124,9 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Risk"),
                 "separator": True,
                 "items": [
-                    _rows(_("Policies"), "rule", "risk", "policy"),
+                    _page(_("Policies"), "rule", "risk-policies", "risk.view_policy"),
                     _rows(_("Models"), "model_training", "risk", "riskmodel"),
+                    _page(_("Risk figures"), "monitoring", "risk-figures", "risk.view_decision"),
                     _rows(_("Decisions"), "gavel", "risk", "decision"),
                     _rows(_("Lists"), "list", "risk", "listentry"),
                 ],

@@ -4,6 +4,23 @@ from risk.models.cases import RiskCase
 from risk.models.decisions import Decision
 from risk.models.learned import Outcome, RiskModel
 from risk.models.lists import LimitUse, ListEntry
-from risk.models.policies import Policy
+from risk.models.measured import Alert, BackTest, DayFigures, Reader, ShadowOutcome
+from risk.models.policies import Policy, PolicySwitch
+from risk.models.roll_outs import RollOut
 
-__all__ = ["Decision", "LimitUse", "ListEntry", "Outcome", "Policy", "RiskCase", "RiskModel"]
+__all__ = [
+    "Alert",
+    "BackTest",
+    "DayFigures",
+    "Decision",
+    "LimitUse",
+    "ListEntry",
+    "Outcome",
+    "Policy",
+    "PolicySwitch",
+    "Reader",
+    "RiskCase",
+    "RiskModel",
+    "RollOut",
+    "ShadowOutcome",
+]

@@ -47,6 +47,9 @@ class Decision(models.Model):
             models.Index(fields=["card_key", "happened_at"], name="risk_decision_card"),
             models.Index(fields=["device_key", "happened_at"], name="risk_decision_device"),
             models.Index(fields=["id"], condition=Q(action=Action.REVIEW), name="risk_decision_review"),
+            models.Index(
+                fields=["policy", "id"], condition=~Q(action=Action.ACCEPT), name="risk_decision_stopped"
+            ),
         ]
         constraints = [
             models.CheckConstraint(

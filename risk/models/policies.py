@@ -1,10 +1,10 @@
-"""Rules and thresholds under one version."""
+"""Rules and thresholds under one version, and who let which decide."""
 
 from typing import Self
 
 import pgtrigger
-from django.db import models
-from django.db.models import Q
+from django.db import connection, models
+from django.db.models import F, Q
 from django.utils import timezone
 from django_fsm import FSMField, FSMModelMixin, transition
 
@@ -12,6 +12,7 @@ from ledger import identifiers
 from ledger.audit import StateAudit
 from risk.states import PolicyState
 
+_SWITCHING = 726_231_950  # one at a time changes what decides
 _CONTENT = ("name", "version", "rules", "thresholds", "limits", "rates", "model")
 _CHANGED_AFTER_DRAFT = pgtrigger.Condition(
     "OLD.state <> 'DRAFT' AND ("
@@ -21,6 +22,17 @@ _CHANGED_AFTER_DRAFT = pgtrigger.Condition(
 
 
 class PolicyQuerySet(models.QuerySet["Policy"]):
+    def lock_switching(self) -> None:
+        """Nobody else changes what decides until the transaction ends; what is read from now on is the latest."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SWITCHING])
+
+    def named(self, policy: str) -> Self:
+        """The one called "name@version", or none."""
+        name, _, version = policy.rpartition("@")
+        number = int(version) if version.isdecimal() and len(version) < 9 else 0
+        return self.filter(name=name, version=number)
+
     def locked(self) -> Self:
         return self.order_by("pk").select_for_update(of=("self",))
 
@@ -40,6 +52,9 @@ class Policy(FSMModelMixin, models.Model):
     state = FSMField(default=PolicyState.DRAFT, choices=[(s, s) for s in PolicyState], protected=True)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.CharField(max_length=80)
+    activated_by = models.CharField(
+        max_length=80, blank=True, db_default="", help_text="The second person; empty before."
+    )
 
     objects = PolicyQuerySet.as_manager()
 
@@ -53,6 +68,13 @@ class Policy(FSMModelMixin, models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=[str(s) for s in PolicyState]), name="risk_policy_state"
             ),
+            models.CheckConstraint(
+                condition=Q(activated_by="") | ~Q(activated_by=F("created_by")), name="risk_policy_on_by_two"
+            ),
+        ]
+        permissions = [
+            ("draft_policy", "Can draft policies and test them on stored decisions"),
+            ("switch_policy", "Can let policies judge along, decide for a share, and decide"),
         ]
         triggers = [
             StateAudit("pol"),
@@ -74,8 +96,12 @@ class Policy(FSMModelMixin, models.Model):
         source=[PolicyState.DRAFT, PolicyState.SHADOW, PolicyState.RETIRED],
         target=PolicyState.ACTIVE,
     )
-    def activate(self) -> None:
-        """Decide from now on; the active one is retired first, in the same transaction."""
+    def activate(self, *, actor: str = "") -> None:
+        """Decide from now on; the active one is retired first, in the same transaction.
+
+        `actor` is the second person; without one the policy returns, which two have seen before.
+        """
+        self.activated_by = actor or self.activated_by
 
     @transition(field=state, source=[PolicyState.DRAFT, PolicyState.RETIRED], target=PolicyState.SHADOW)
     def shadow(self) -> None:
@@ -84,3 +110,28 @@ class Policy(FSMModelMixin, models.Model):
     @transition(field=state, source=[PolicyState.ACTIVE, PolicyState.SHADOW], target=PolicyState.RETIRED)
     def retire(self) -> None:
         """Decide no more; it may be activated again."""
+
+    def store(self) -> None:
+        self.save(update_fields=["state", "activated_by"])
+
+
+class PolicySwitch(models.Model):
+    """One change of what decides, so that the way back is known. `returned` went back rather than on."""
+
+    id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="switches")
+    replaced = models.ForeignKey(
+        Policy, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    returned = models.BooleanField(default=False)
+    actor = models.CharField(max_length=80)
+    reason = models.CharField(max_length=500)
+    happened_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "policy switches"
+        default_permissions = ()
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.policy_id} for {self.replaced_id}"

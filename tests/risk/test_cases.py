@@ -295,7 +295,7 @@ def test_a_new_version_decides_when_activated_and_the_old_one_can_return(active:
     before = asked(facts(paid_orders=0))
     second = draft(rules=[starting.RULES[1] | {"weight": 70, "version": 2}])
     assert second == "starting@2" and asked(facts(paid_orders=0)).score == 15
-    assert activate_policy(policy=second, actor="user:1", reason="new customers") == active
+    assert activate_policy(policy=second, actor="user:2", reason="new customers") == active
     after = asked(facts(paid_orders=0, subject="pay_2"))
     assert (after.policy, after.score) == (second, 70)
     assert selectors.replay(before.decision).same and selectors.replay(after.decision).same
@@ -337,6 +337,8 @@ def test_invariants_hold_and_name_what_breaks_them(active: str, case: str) -> No
         "risk.cases_end_in_time": 0,
         "risk.models_are_ours": 0,
         "risk.outcomes_are_of_their_decisions": 0,
+        "risk.shadows_replay": 0,
+        "risk.roll_outs_are_of_shadows": 0,
     }
     RiskCase.objects.update(decide_by=timezone.now() - timedelta(minutes=11))
     assert broken()["risk.cases_end_in_time"] == 1

@@ -1,0 +1,13 @@
+"""Below `console/risk/`."""
+
+from django.urls import path
+
+from risk.pages import drafting, figures, policies
+
+urlpatterns = [
+    path("policies/", policies.policies, name="risk-policies"),
+    path("policies/draft/", drafting.draft, name="risk-policy-draft"),
+    path("figures/", figures.figures, name="risk-figures"),
+    path("policies/back-tests/<str:back_test>/", policies.back_test, name="risk-back-test"),
+    path("policies/<str:policy>/", policies.policy, name="risk-policy"),
+]

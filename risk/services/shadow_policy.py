@@ -1,0 +1,23 @@
+from django.db import transaction
+from django_fsm import can_proceed
+
+from ledger import audit
+from risk.errors import PolicyNotSwitchable
+from risk.models import Policy
+from risk.selectors import parse_policy, policy_named
+
+
+def shadow_policy(*, policy: str, actor: str, reason: str) -> None:
+    """This will have `policy` ("name@version") judge along from now on, without effect.
+
+    Use case; locks the policy. Raises `PolicyNotFound`, `PolicyNotSwitchable`, `InvalidRule`, `InvalidPolicy`.
+    """
+    found = policy_named(policy)
+    with transaction.atomic(durable=True):
+        row = Policy.objects.locked().get(pk=found.pk)
+        if not can_proceed(row.shadow):
+            raise PolicyNotSwitchable(f"{policy} is {row.state} and can not judge along.", param="policy")
+        parse_policy(row)
+        audit.attribute(actor=actor, reason=reason)
+        row.shadow()
+        row.store()

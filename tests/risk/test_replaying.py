@@ -1,0 +1,83 @@
+"""The commands over what is stored: judged again byte by byte, and by a policy that did not decide."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pgtrigger
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+
+from risk import starting
+from risk.facts import Verdict
+from risk.models import BackTest, Decision
+from risk.services.activate_policy import activate_policy
+from risk.services.assess import assess
+from risk.services.decide_case import decide_case
+from risk.services.draft_policy import draft_policy
+from risk.services.run_back_test import run_back_test
+from tests.risk.makers import facts
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def asked(subject: str, amount: int, **others: Any) -> Verdict:
+    with transaction.atomic():
+        return assess(facts=facts(amount, subject=subject, customer=f"cus_{subject}", **others))
+
+
+def told(*command: str) -> Any:
+    out = StringIO()
+    call_command(*command, "--json", stdout=out)
+    return json.loads(out.getvalue())
+
+
+def second(**changes: Any) -> str:
+    document: dict[str, Any] = {
+        "rules": starting.RULES,
+        "thresholds": starting.THRESHOLDS,
+        "limits": starting.LIMITS,
+        "rates": starting.RATES,
+    }
+    return draft_policy(name="starting", actor="user:1", **(document | changes))
+
+
+def test_everything_replays_also_after_the_policy_changed() -> None:
+    asked("pay_1", 500_000, to="US")
+    activate_policy(policy=second(rules=starting.RULES[:2]), actor="user:2", reason="simpler")
+    asked("pay_2", 600_000)
+    figures = told("replay_decisions", "--all")
+    assert (figures["decisions"], figures["same"], figures["broken"]) == (2, True, [])
+    assert told("replay_decisions", "--days", "1")["decisions"] == 2
+    with pgtrigger.ignore("risk.Decision:append_only"):
+        Decision.objects.filter(subject="pay_2").update(score=3)
+    with pytest.raises(CommandError, match="not the same: dec_"):
+        told("replay_decisions", "--all")
+
+
+def test_a_back_test_says_what_would_change_and_what_it_costs() -> None:
+    verdicts = [asked(f"pay_{n}", 500_000, to="US") for n in range(4)]
+    for verdict, honest in zip(verdicts[:3], (True, False, False), strict=True):
+        with transaction.atomic():
+            decide_case(case=verdict.case, approve=honest, actor="user:2", reason="called")
+    asked("pay_5", 10_000)
+    asked("ord_1", 500_000, to="US", stage="order")
+    loose = second(rules=[starting.RULES[0] | {"weight": 50, "expression": "payment.amount_cny == 10000"}])
+    figures = told("back_test_policy", loose, "--days", "180")
+    assert (figures["policy"], figures["decisions"]) == (loose, 5)
+    assert figures["labelled"] == {"fraud": 2, "honest": 1}
+    assert figures["matrix"] == {"accept": {"challenge": 1}, "review": {"accept": 4}}
+    assert figures["moved_sums"] == {"accept>challenge": 10_000, "review>accept": 2_000_000}
+    was, would = figures["was"], figures["would"]
+    assert (was["precision"], was["recall"], was["actions"]["review"]) == (0.6667, 1.0, 4)
+    assert (would["precision"], would["recall"], would["fraud_passed_sum"]) == (None, 0.0, 1_000_000)
+    assert figures["causes"] == {"large_amount": 1} and len(figures["examples"]) == 5
+    row = BackTest.objects.get()
+    assert (row.state, row.seen, row.percent) == ("DONE", 5, 100)
+    assert run_back_test(back_test=row.public_id) == {}  # done is done
+    with pytest.raises(CommandError, match="no policy"):
+        told("back_test_policy", "starting@9")
+    out = StringIO()
+    call_command("back_test_policy", loose, stdout=out)
+    assert "review → accept: 4 decisions, CN¥20,000.00" in out.getvalue()
