@@ -30,6 +30,7 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             "risk.claim_riskcase",
             "risk.decide_riskcase",
+            "risk.decide_escalated_riskcase",
             "payments.switch_channel",
             "payments.request_refund",
             "payments.approve_refund",

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from risk import features
+from risk import features, ties
 from risk.facts import PaymentFacts
 from risk.features import Evidence, ListHit
 from risk.states import LIVE_CASE, CaseState
@@ -26,9 +26,10 @@ _COUNT = """
 
 # Only column names of ours are put into the text; values are parameters.
 _GATHER = f"""
+{ties.WITH}
 SELECT
     (SELECT id FROM risk_policy WHERE state = 'ACTIVE'),
-    (SELECT id FROM risk_riskcase WHERE subject = %(subject)s AND state = ANY(%(live)s)),
+    (SELECT id FROM risk_riskcase WHERE subject = %(subject)s AND kind = 'hold' AND state = ANY(%(live)s)),
     ({_COUNT.format(column="customer_key", name="customer")}),
     ({_COUNT.format(column="card_key", name="card")}),
     ({_COUNT.format(column="device_key", name="device")}),
@@ -37,7 +38,8 @@ SELECT
     (SELECT coalesce(json_agg(json_build_object('entry', id, 'kind', kind, 'entity', entity, 'reason', reason)
                               ORDER BY id), '[]')::text
        FROM risk_listentry
-      WHERE entity_key = ANY(%(entities)s) AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s))
+      WHERE entity_key = ANY(%(entities)s) AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)),
+    {ties.RING}
 """  # noqa: S608
 
 
@@ -63,10 +65,11 @@ def gather(facts: PaymentFacts, entities: tuple[tuple[str, str], ...], keys: dic
         "most": _MOST_COUNTED,
         "entities": [key for _, key in entities],
         **{f"key_{name}": key for name, key in keys.items()},
+        **ties.params(keys["customer"], dict(entities), now),
     }
     with connection.cursor() as cursor:
         cursor.execute(_GATHER, params)
-        policy_id, live_case_id, customer, card, device, spent, lists = cursor.fetchone()
+        policy_id, live_case_id, customer, card, device, spent, lists, ring = cursor.fetchone()
     seen = {"customer": customer, "card": card, "device": device}
     return Gathered(
         policy_id=policy_id,
@@ -75,5 +78,6 @@ def gather(facts: PaymentFacts, entities: tuple[tuple[str, str], ...], keys: dic
             payments_last_minute={name: count + 1 for name, count in seen.items() if keys[name]},
             spent_today=int(spent),
             lists=tuple(ListHit(**hit) for hit in json.loads(lists)),
+            ring=ties.ring(json.loads(ring)),
         ),
     )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -16,6 +16,7 @@ from risk.states import Action
 
 LANGUAGES = ("en", "zh")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}\Z")
+_SHARES = {"sample_per_mille", "second_look_per_mille"}  # may be left out: nobody looks then
 _RULE_FIELDS = {"id", "version", "expression", "weight", "action", "message"}
 
 
@@ -107,9 +108,12 @@ def _message(name: str, message: Any) -> dict[str, str]:
 
 
 def _thresholds(raw: Any) -> Thresholds:
-    names = [one.name for one in fields(Thresholds)]
-    if not isinstance(raw, Mapping) or set(raw) != set(names):
+    names = [one.name for one in fields(Thresholds) if one.default is MISSING]
+    if not isinstance(raw, Mapping) or set(raw) - _SHARES != set(names):
         raise InvalidPolicy(f"The thresholds are exactly {', '.join(names)}.", param="thresholds")
+    for name in _SHARES & set(raw):
+        if not _is_int(raw[name], 0, 1000):
+            raise InvalidPolicy(f"The share {name} must be a whole number from 0 to 1000.", param=name)
     for name in names:
         if not _is_int(raw[name], 0, 9999):
             raise InvalidPolicy(f"Threshold {name} must be a whole number from 0 to 9999.", param=name)

@@ -17,6 +17,7 @@ from typing import Any
 import cel
 
 from ledger.money import UnknownCurrency, exponent
+from risk import rings
 from risk.errors import InvalidRule
 from risk.features import Inputs, whole
 from risk.states import SEVERITY, Action, Level, ListKind, Stage
@@ -47,6 +48,9 @@ class Thresholds:
     explain_above: int
     grey_weight: int
     review_minutes: int
+    # Of a thousand accepted payments, and of a thousand decided cases, so many are looked at (again) by a person.
+    sample_per_mille: int = 0
+    second_look_per_mille: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +178,7 @@ def variables(inputs: Inputs, rates: Mapping[str, Decimal]) -> dict[str, dict[st
         "velocity": {
             name: features["payments_last_minute"].get(name, 0) for name in ("customer", "card", "device")
         },
+        "graph": rings.variables(inputs.get("graph", {})),
     }
 
 

@@ -1,21 +1,23 @@
 """Judge one payment."""
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import perf_counter_ns
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from ledger import identifiers
-from risk import evidence, features, rules, selectors, starting, wording
+from risk import evidence, features, rules, selectors, starting, ties, wording
 from risk.facts import PaymentFacts, Reason, Verdict
 from risk.models import Decision, LimitUse, Policy, RiskCase
 from risk.models.lists import entity_secret
 from risk.rules import Judgement, PolicyDocument
-from risk.states import Action, EntityKind, PolicyState, Stage
+from risk.services.open_look import open_look
+from risk.stakes import drawn, expected_loss
+from risk.states import Action, CaseKind, EntityKind, PolicyState, Stage
 
 
 def assess(*, facts: PaymentFacts) -> Verdict:
@@ -24,6 +26,7 @@ def assess(*, facts: PaymentFacts) -> Verdict:
     Operation: needs an open transaction. Opens a case when a person must decide. Raises nothing for any facts.
     Locks the customer's limits (verified customers, at the payment's stage only): call it with the payment locked,
     before stock. Two statements, and one more for each of: limits locked, limits taken, case opened.
+    Who was seen with what is kept after the commit.
     """
     assert connection.in_atomic_block, "assess() belongs to the transaction of the payment that it judges"
     started = perf_counter_ns()
@@ -40,8 +43,32 @@ def assess(*, facts: PaymentFacts) -> Verdict:
     decision = _store(facts, policy_id, policy, inputs, judgement, keys, started)
     if limited and judgement.action != Action.REJECT and judgement.amount_cny is not None:
         _take_limit(decision, keys["customer"], judgement.amount_cny)
-    case = _case(decision, gathered.live_case_id, policy) if judgement.action == Action.REVIEW else None
+    refused = judgement.action == Action.REJECT and any(one.source != "limit" for one in judgement.grounds)
+    _keep_ties(keys["customer"], dict(entities), decision.happened_at, refused)
+    case = _look(decision, judgement, gathered.live_case_id, policy)
     return _verdict(decision, policy.name, case)
+
+
+def _keep_ties(customer: str, entities: dict[str, str], at: datetime, refused: bool) -> None:
+    """After the payment's transaction: inside it, a customer's payments in parallel would wait for each other."""
+    transaction.on_commit(lambda: ties.keep(customer, entities, at, refused=refused), robust=True)
+
+
+def _look(
+    decision: Decision, judgement: Judgement, live_case_id: UUID | None, policy: PolicyDocument
+) -> RiskCase | None:
+    """The case for which the payment waits; of a share of what is accepted, a person looks without holding it."""
+    loss = expected_loss(
+        amount=decision.amount if judgement.amount_cny is None else judgement.amount_cny,
+        score=judgement.score,
+        model=decision.inputs.get("model", {}),
+    )
+    if judgement.action == Action.REVIEW:
+        return _case(decision, live_case_id, policy, loss)
+    sampled = judgement.action == Action.ACCEPT and decision.stage == Stage.PAYMENT
+    if sampled and drawn(decision.subject, per_mille=policy.thresholds.sample_per_mille):
+        open_look(decision=decision, kind=CaseKind.SAMPLE, expected_loss=loss, at=timezone.now())
+    return None
 
 
 def _has_limits(facts: PaymentFacts) -> bool:
@@ -139,7 +166,7 @@ def _take_limit(decision: Decision, customer_key: str, amount_cny: int) -> None:
     )
 
 
-def _case(decision: Decision, live_case_id: UUID | None, policy: PolicyDocument) -> RiskCase:
+def _case(decision: Decision, live_case_id: UUID | None, policy: PolicyDocument, loss: int) -> RiskCase:
     """The case that a person decides: the one that is open on this subject already, or a new one."""
     if live_case_id is not None:
         return RiskCase.objects.get(pk=live_case_id)
@@ -149,6 +176,7 @@ def _case(decision: Decision, live_case_id: UUID | None, policy: PolicyDocument)
         subject=decision.subject,
         opened_at=now,
         decide_by=now + timedelta(minutes=policy.thresholds.review_minutes),
+        expected_loss=loss,
     )
 
 

@@ -18,6 +18,7 @@ from risk.errors import (
     CaseAlreadyDecided,
     CaseClaimedByAnother,
     CaseExpired,
+    CaseNeedsSenior,
     CaseNotFound,
     InvalidListEntry,
     InvalidRule,
@@ -49,9 +50,11 @@ def asked(question: PaymentFacts) -> Verdict:
         return assess(facts=question)
 
 
-def decide(case: str, *, approve: bool = True, actor: str = "user:1") -> CaseView:
+def decide(case: str, *, approve: bool = True, actor: str = "user:1", senior: bool = False) -> CaseView:
     with transaction.atomic():
-        return decide_case(case=case, approve=approve, actor=actor, reason="called the customer")
+        return decide_case(
+            case=case, approve=approve, actor=actor, reason="called the customer", senior=senior
+        )
 
 
 @pytest.fixture
@@ -113,8 +116,12 @@ def test_an_escalated_case_goes_back_into_the_queue(case: str) -> None:
         escalate_case(case=case, actor="user:2", reason="mine")
     view = escalate_case(case=case, actor="user:1", reason="too large for me")
     assert (view.state, view.assignee) == ("ESCALATED", "")
-    assert claim_case(case=case, actor="user:9").state == "ASSIGNED"
-    decide(case, actor="user:9")
+    with pytest.raises(CaseNeedsSenior):
+        claim_case(case=case, actor="user:8")
+    assert claim_case(case=case, actor="user:9", senior=True).state == "ASSIGNED"
+    with pytest.raises(CaseNeedsSenior):
+        decide(case, actor="user:9")
+    decide(case, actor="user:9", senior=True)
     with pytest.raises(CaseAlreadyDecided):
         escalate_case(case=case, actor="user:9", reason="again")
     with pytest.raises(CaseAlreadyDecided):
