@@ -142,7 +142,8 @@ def _do(request: HttpRequest, case: CaseView) -> HttpResponse:
     if act is None:
         raise Http404("No such action.")
     _require(request, right)
-    reason = request.POST.get("reason", "").strip()
+    given = (request.POST.get(name, "") for name in ("reason", "ring_reason", "note"))
+    reason = next((words.strip() for words in given if words.strip()), "")
     if not reason and act is not _claim:
         messages.error(request, _("Say why: the reason is kept with the case."))
         return redirect("review-case", case=case.id)
