@@ -12,6 +12,7 @@ from risk.selectors import replay_row
 from risk.states import PolicyState
 
 _SAMPLE = 500  # newest decisions judged again; the others were when they were new
+_RECENT = timedelta(days=30)
 _SWEEP = timedelta(minutes=10)  # a case past its end is closed by the next sweep
 
 _LOST_REVIEWS = """
@@ -22,11 +23,21 @@ SELECT d.id FROM risk_decision d
 """
 
 
+_DEAF_TIES = """
+SELECT c.id FROM risk_riskcase c JOIN risk_decision d ON d.id = c.decision_id
+ WHERE c.state = 'REJECTED' AND c.kind <> 'second' AND c.closed_at > %(since)s AND d.customer_key <> ''
+   AND EXISTS (SELECT 1 FROM risk_tie t WHERE t.customer_key = d.customer_key AND t.first_at <= c.opened_at)
+   AND NOT EXISTS (SELECT 1 FROM risk_tie t WHERE t.customer_key = d.customer_key AND t.fraud_at IS NOT NULL)
+ ORDER BY c.id LIMIT 100
+"""
+
+
 def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     yield _one_active_policy()
     yield _decisions_replay()
     yield _reviews_have_cases()
     yield _cases_end_in_time()
+    yield _verdicts_reach_the_graph()
 
 
 def _one_active_policy() -> tuple[str, int, list[Finding]]:
@@ -72,3 +83,13 @@ def _cases_end_in_time() -> tuple[str, int, list[Finding]]:
         for row in late
     ]
     return name, RiskCase.objects.live().count(), found
+
+
+def _verdicts_reach_the_graph() -> tuple[str, int, list[Finding]]:
+    name, since = "risk.verdicts_reach_the_graph", timezone.now() - _RECENT
+    with connection.cursor() as cursor:
+        cursor.execute(_DEAF_TIES, {"since": since})
+        deaf = [RiskCase(id=row[0]).public_id for row in cursor.fetchall()]
+    detail = "rejected, but who is linked with the customer does not learn of it"
+    looked = RiskCase.objects.filter(closed_at__gt=since).count()
+    return name, looked, [Finding(check=name, subject=one, detail=detail) for one in deaf]

@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 
 from risk.cases import Linked
 
-_COLUMNS = (8, 158, 312, 462, 612)  # the customer, its entities, customers, their entities, customers
-_WIDTH, _ROW, _TOP, _BOX = 740, 38, 12, 26
-_BOX_WIDTH = 120
+_COLUMNS = (2, 124, 246, 368, 490)  # the customer, its entities, customers, their entities, customers
+_WIDTH, _ROW, _TOP, _BOX = 596, 38, 12, 26
+_BOX_WIDTH = 104
 _MOST_IN_COLUMN = 12
 
 

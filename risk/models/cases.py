@@ -30,14 +30,18 @@ class RiskCase(FSMModelMixin, models.Model):
     decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="cases", db_index=False)
     subject = models.CharField(max_length=128)
     state = FSMField(default=CaseState.OPEN, choices=[(s, s) for s in CaseState], protected=True)
-    kind = models.CharField(max_length=6, choices=[(k, k) for k in CaseKind], default=CaseKind.HOLD)
+    kind = models.CharField(
+        max_length=6, choices=[(k, k) for k in CaseKind], default=CaseKind.HOLD, db_default="hold"
+    )
     opened_at = models.DateTimeField()
     decide_by = models.DateTimeField()
     expected_loss = models.BigIntegerField(
-        default=0, help_text="CNY minor units, lost on average when nobody looks."
+        default=0, db_default=0, help_text="CNY minor units, lost on average when nobody looks."
     )
-    senior = models.BooleanField(default=False, help_text="Only somebody with more authority decides.")
-    escalated_by = models.CharField(max_length=80, blank=True)
+    senior = models.BooleanField(
+        default=False, db_default=False, help_text="Only somebody with more authority decides."
+    )
+    escalated_by = models.CharField(max_length=80, blank=True, default="", db_default="")
     assignee = models.CharField(max_length=80, blank=True)
     claimed_at = models.DateTimeField(null=True)
     closed_by = models.CharField(max_length=80, blank=True)

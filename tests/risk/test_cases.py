@@ -26,7 +26,7 @@ from risk.errors import (
     PolicyNotFound,
 )
 from risk.facts import PaymentFacts, Verdict
-from risk.models import LimitUse, ListEntry, Policy, RiskCase
+from risk.models import LimitUse, ListEntry, Policy, RiskCase, Tie
 from risk.models.lists import LimitUseQuerySet
 from risk.selectors import CaseView
 from risk.services.activate_policy import activate_policy
@@ -342,16 +342,22 @@ def test_invariants_hold_and_name_what_breaks_them(active: str, case: str) -> No
         "risk.decisions_replay": 0,
         "risk.reviews_have_cases": 0,
         "risk.cases_end_in_time": 0,
+        "risk.verdicts_reach_the_graph": 0,
     }
     RiskCase.objects.update(decide_by=timezone.now() - timedelta(minutes=11))
     assert broken()["risk.cases_end_in_time"] == 1
+    other = asked(facts(500_000, to="US", subject="pay_deaf")).case
+    RiskCase.objects.filter(pk=decode("case", other)).update(decide_by=timezone.now() + timedelta(minutes=9))
+    decide(other, approve=False)
+    Tie.objects.update(fraud_at=None)
+    assert broken()["risk.verdicts_reach_the_graph"] == 1
     RiskCase.objects.all().delete()
-    assert broken()["risk.reviews_have_cases"] == 1
+    assert broken()["risk.reviews_have_cases"] == 2
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute("UPDATE risk_decision SET inputs = jsonb_set(inputs, '{facts,amount}', '1')")
         cursor.execute("SET session_replication_role = DEFAULT")
-    assert broken()["risk.decisions_replay"] == 2
+    assert broken()["risk.decisions_replay"] == 3
     with connection.cursor() as cursor:
         cursor.execute("UPDATE risk_policy SET state = 'RETIRED'")
     assert broken()["risk.one_active_policy"] == 1

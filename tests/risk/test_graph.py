@@ -233,6 +233,6 @@ def test_the_drawing_has_a_place_for_everybody_and_names_nobody() -> None:
     kinds = [node.kind for node in drawing.nodes]
     assert kinds.count("me") == 1 and kinds.count("customer") == 2
     assert len({(node.x, node.y) for node in drawing.nodes}) == len(drawing.nodes)
-    assert all(0 <= node.x <= drawing.width - 120 and node.y < drawing.height for node in drawing.nodes)
+    assert all(0 <= node.x <= drawing.width - 104 and node.y < drawing.height for node in drawing.nodes)
     assert "shares the device" in drawing.sentences[0]
     assert "dev_near" not in str(drawing) and "cus_" not in str(drawing)
