@@ -138,4 +138,12 @@ class Migration(migrations.Migration):
             model_name='casenote',
             trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='cea61fac59098bf3d545019203f4c082287f2fae', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_c4bf6', table='risk_casenote', when='BEFORE')),
         ),
+        # Most entities have a handful of ties and a few have millions. Seen as all having many, each is read newest
+        # first from the index and no further than its limit, instead of whole and sorted.
+        migrations.RunSQL(
+            "ALTER TABLE risk_tie ALTER COLUMN entity_key SET (n_distinct = 200),"
+            " ALTER COLUMN customer_key SET (n_distinct = 200)",
+            "ALTER TABLE risk_tie ALTER COLUMN entity_key RESET (n_distinct),"
+            " ALTER COLUMN customer_key RESET (n_distinct)",
+        ),
     ]

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from payments.admin.drawing import draw
-from risk import cases, rings, rules, selectors, starting
+from risk import cases, rings, rules, selectors, starting, ties
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts, Verdict
 from risk.models import Decision, Tie
 from risk.rings import Ring
@@ -106,8 +106,15 @@ def test_the_work_is_bounded_whatever_hangs_on_an_entity() -> None:
     ]
     Tie.objects.bulk_create(rows)
     hub = {"device": "d" * 32}
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE risk_tie")
+        cursor.execute(
+            f"EXPLAIN {ties.WITH} SELECT * FROM close_by, further", ties.params("me", hub, timezone.now())
+        )
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "Index Scan using risk_tie_entity" in plan and "Sort Key: risk_tie" not in plan
     started = perf_counter()
-    found = cases.ties.links("me", hub, timezone.now())
+    found = ties.links("me", hub, timezone.now())
     assert perf_counter() - started < 0.5
     assert {link.hop for link in found} == {1, 2} and len(found) <= 17 + 12 * 5 * 6
 

@@ -31,7 +31,12 @@ def person(name: str, *rights: str) -> Client:
 
 @pytest.fixture
 def manager() -> Client:
-    rights = ("view_riskcase", "claim_riskcase", "decide_riskcase", "decide_escalated_riskcase")
+    rights: tuple[str, ...] = (
+        "view_riskcase",
+        "claim_riskcase",
+        "decide_riskcase",
+        "decide_escalated_riskcase",
+    )
     rights += ("view_decision", "view_policy")
     return person("max", *(f"risk.{right}" for right in (*rights, "view_listentry", "add_listentry")))
 
