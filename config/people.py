@@ -36,6 +36,7 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "risk.crown_riskmodel",
             "risk.draft_policy",
             "risk.switch_policy",
+            "risk.decide_escalated_riskcase",
             "payments.switch_channel",
             "payments.request_refund",
             "payments.approve_refund",

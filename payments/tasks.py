@@ -24,6 +24,7 @@ from payments.services.settle_attempt import settle_attempt
 from payments.services.sound_alarms import sound_alarms
 from payments.services.tend_saved_methods import tend_saved_methods
 from payments.services.watch_holds import watch_holds
+from risk.services.expire_looks import expire_looks
 
 log = structlog.get_logger(__name__)
 
@@ -93,7 +94,8 @@ def forget_old_events() -> int:
 
 @shared_task
 def expire_due_reviews() -> int:
-    return expire_reviews(now=timezone.now())
+    now = timezone.now()
+    return expire_reviews(now=now) + expire_looks(now=now)
 
 
 @shared_task

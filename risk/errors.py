@@ -31,6 +31,33 @@ class CaseExpired(Refusal):
     status = 409
 
 
+class CaseNeedsSenior(Refusal):
+    """The case was escalated; the right to decide it is another."""
+
+    code = "case_needs_senior"
+    status = 403
+
+
+class CaseIsOwn(Refusal):
+    """Nobody gives the second look to what they decided themselves."""
+
+    code = "case_is_own"
+    status = 409
+
+
+class CaseHoldsMoney(Refusal):
+    """A payment waits for this case, so it is decided with the payment."""
+
+    code = "case_holds_money"
+    status = 409
+
+
+class InvalidCaseNote(Refusal):
+    """A note that says nothing."""
+
+    code = "invalid_case_note"
+
+
 class DecisionNotFound(Refusal):
     """There is no decision with this identifier."""
 

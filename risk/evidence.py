@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from risk import features
+from risk import features, ties
 from risk.facts import PaymentFacts
 from risk.features import Evidence, ListHit
 from risk.models.lists import limit_lock
@@ -63,10 +63,11 @@ _WIDER = ", ".join(
 # Only column names of ours are put into the text; values are parameters.
 def _gather(wider: str) -> str:
     return f"""
+{ties.WITH}
 SELECT
     (SELECT id FROM risk_policy WHERE state = 'ACTIVE'),
     (SELECT json_build_array(policy_id, share)::text FROM risk_rollout WHERE state = 'RUNNING'),
-    (SELECT id FROM risk_riskcase WHERE subject = %(subject)s AND state = ANY(%(live)s)),
+    (SELECT id FROM risk_riskcase WHERE subject = %(subject)s AND kind = 'hold' AND state = ANY(%(live)s)),
     ({_COUNT.format(column="customer_key", name="customer")}),
     ({_COUNT.format(column="card_key", name="card")}),
     ({_COUNT.format(column="device_key", name="device")}),
@@ -74,6 +75,7 @@ SELECT
                               ORDER BY id), '[]')::text
        FROM risk_listentry
       WHERE entity_key = ANY(%(entities)s) AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)),
+    {ties.RING},
     json_build_object({wider})::text,
     used.*,
     ({_ATTEMPTS}),
@@ -122,7 +124,7 @@ def gather(
             cursor.nextset()
         else:
             cursor.execute(statement, params)
-        active_id, roll_out, live_case_id, customer, card, device, lists, counts, spent, *used = (
+        active_id, roll_out, live_case_id, customer, card, device, lists, ring, counts, spent, *used = (
             cursor.fetchone()
         )
     seen = {"customer": customer, "card": card, "device": device}
@@ -134,6 +136,7 @@ def gather(
             spent_today=int(spent),
             lists=tuple(ListHit(**hit) for hit in json.loads(lists)),
             limits=_used(params, used) if features.text(facts.customer.reference) else None,
+            ring=ties.ring(json.loads(ring)),
         ),
         new_merchant=bool(params["merchant"]) and not used[-1],
         counts={name: n for name, n in json.loads(counts).items() if keys[name.partition("_")[0]]},
@@ -161,6 +164,7 @@ def _params(
         "most": _MOST_COUNTED,
         "entities": [key for _, key in entities],
         **{f"key_{name}": key for name, key in keys.items()},
+        **ties.params(keys["customer"], dict(entities), now),
     }
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 class CustomerFacts:
     reference: str = ""  # "cus_…"; empty for a guest
     email_hash: str = ""
+    phone_hash: str = ""
     paid_orders: int = 0
     registered_at: datetime | None = None
     verification_level: int = 0

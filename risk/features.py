@@ -7,13 +7,15 @@ Personal values enter only as hashes (keyed for entities), the address of the ne
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from ipaddress import ip_address, ip_network
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from risk import rings
 from risk.facts import PaymentFacts
+from risk.rings import Ring
 from risk.states import EntityKind, Stage
 
 Inputs: TypeAlias = Mapping[str, Any]
@@ -43,6 +45,7 @@ class Evidence:
     spent_today: int = 0  # CNY minor units of the customer's other payments
     lists: tuple[ListHit, ...] = ()
     limits: Mapping[str, Any] | None = None  # what of a known customer's limits is used up
+    ring: Ring = field(default_factory=Ring)
 
 
 def text(value: object, length: int = 128) -> str:
@@ -89,9 +92,11 @@ def entities(facts: PaymentFacts, *, secret: bytes) -> tuple[tuple[str, str], ..
     named = [
         (EntityKind.CUSTOMER, facts.customer.reference),
         (EntityKind.EMAIL, facts.customer.email_hash),
+        (EntityKind.PHONE, facts.customer.phone_hash),
         (EntityKind.CARD, facts.instrument.fingerprint),
         (EntityKind.DEVICE, facts.device.identifier),
         (EntityKind.IP, facts.device.ip),
+        (EntityKind.NETWORK, network(facts.device.ip)),
         (EntityKind.ADDRESS, facts.delivery.hash),
         (EntityKind.MERCHANT, facts.merchant),
         *((EntityKind.SKU, sku) for sku in facts.skus[:_MOST_SKUS]),
@@ -122,6 +127,7 @@ def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str])
         },
         "lists": [asdict(hit) for hit in evidence.lists],
         **used,
+        "graph": rings.inputs_of(evidence.ring),
     }
 
 

@@ -18,6 +18,7 @@ from risk.states import PolicyState
 
 _SAMPLE = 500  # newest decisions judged again; the others were when they were new
 _MODELS = 20  # newest versions; a model is some hundred kilobytes
+_RECENT = timedelta(days=30)
 _SWEEP = timedelta(minutes=10)  # a case past its end is closed by the next sweep
 
 _LOST_REVIEWS = """
@@ -34,6 +35,13 @@ SELECT ledger_public_id('rol', r.id), p.state
   FROM risk_rollout r JOIN risk_policy p ON p.id = r.policy_id
  WHERE r.state = 'RUNNING' AND p.state <> 'SHADOW'
 """
+_DEAF_TIES = """
+SELECT c.id FROM risk_riskcase c JOIN risk_decision d ON d.id = c.decision_id
+ WHERE c.state = 'REJECTED' AND c.kind <> 'second' AND c.closed_at > %(since)s AND d.customer_key <> ''
+   AND EXISTS (SELECT 1 FROM risk_tie t WHERE t.customer_key = d.customer_key AND t.first_at <= c.opened_at)
+   AND NOT EXISTS (SELECT 1 FROM risk_tie t WHERE t.customer_key = d.customer_key AND t.fraud_at IS NOT NULL)
+ ORDER BY c.id LIMIT 100
+"""
 
 
 def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
@@ -45,6 +53,7 @@ def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     yield _outcomes_are_of_their_decisions()
     yield _shadows_replay()
     yield _roll_outs_are_of_shadows()
+    yield _verdicts_reach_the_graph()
 
 
 def _one_active_policy() -> tuple[str, int, list[Finding]]:
@@ -140,3 +149,13 @@ def _roll_outs_are_of_shadows() -> tuple[str, int, list[Finding]]:
             for one, state in cursor.fetchall()
         ]
     return name, RollOut.objects.count(), found
+
+
+def _verdicts_reach_the_graph() -> tuple[str, int, list[Finding]]:
+    name, since = "risk.verdicts_reach_the_graph", timezone.now() - _RECENT
+    with connection.cursor() as cursor:
+        cursor.execute(_DEAF_TIES, {"since": since})
+        deaf = [RiskCase(id=row[0]).public_id for row in cursor.fetchall()]
+    detail = "rejected, but who is linked with the customer does not learn of it"
+    looked = RiskCase.objects.filter(closed_at__gt=since).count()
+    return name, looked, [Finding(check=name, subject=one, detail=detail) for one in deaf]

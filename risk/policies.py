@@ -19,6 +19,7 @@ from risk.states import Action
 LANGUAGES = ("en", "zh")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}\Z")
 _MODEL = re.compile(r"[a-zA-Z0-9_-]{1,40}@[0-9]{1,8}\Z")
+_SHARES = {"sample_per_mille", "second_look_per_mille"}  # may be left out: nobody looks then
 _RULE_FIELDS = {"id", "version", "expression", "weight", "action", "message"}
 
 
@@ -133,6 +134,9 @@ def _thresholds(raw: Any) -> Thresholds:
     needed = {one.name for one in fields(Thresholds) if one.default is MISSING}
     if not isinstance(raw, Mapping) or not needed <= set(raw) <= set(names):
         raise InvalidPolicy(f"The thresholds are exactly {', '.join(names)}.", param="thresholds")
+    for name in _SHARES & set(raw):
+        if not _is_int(raw[name], 0, 1000):
+            raise InvalidPolicy(f"The share {name} must be a whole number from 0 to 1000.", param=name)
     for name in raw:
         if not _is_int(raw[name], 0, 9999):
             raise InvalidPolicy(f"Threshold {name} must be a whole number from 0 to 9999.", param=name)

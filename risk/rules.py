@@ -17,7 +17,7 @@ from typing import Any
 import cel
 
 from ledger.money import UnknownCurrency, exponent
-from risk import readings
+from risk import readings, rings
 from risk.errors import InvalidRule
 from risk.features import Inputs, whole
 from risk.limits import CURRENCY, Limit, exceeded
@@ -52,6 +52,9 @@ class Thresholds:
     review_minutes: int
     deadline_ms: int = 50  # after so long rules alone decide
     late_weight: int = 0  # added then; with it, at least a challenge follows
+    # Of a thousand accepted payments, and of a thousand decided cases, so many are looked at (again) by a person.
+    sample_per_mille: int = 0
+    second_look_per_mille: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +205,7 @@ def variables(
             **{name: readings.velocity(inputs, name, amount_cny) for name in _of("velocity", named)},
         },
         "signal": {name: readings.signal(inputs, name) for name in _of("signal", named)},
+        "graph": rings.variables(inputs.get("graph", {})),
     }
 
 

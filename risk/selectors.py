@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Case, Q, When
 from django.utils import timezone
 
 from ledger.identifiers import MalformedIdentifier, decode
@@ -14,11 +15,13 @@ from ledger.money import Money
 from risk import policies, rules, wording
 from risk.errors import CaseNotFound, DecisionNotFound, PolicyNotFound
 from risk.facts import Reason
+from risk.limits import CURRENCY
 from risk.models import Decision, Policy, PolicySwitch, RiskCase
 from risk.rules import PolicyDocument
-from risk.states import LIVE_CASE, Action, CaseState, Level, PolicyState
+from risk.states import LIVE_CASE, Action, CaseKind, CaseState, Level, PolicyState
 
 _CHUNK = 1000
+_SOON = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,10 @@ class CaseView:
     closed_at: datetime | None
     reason: str
     opened_at: datetime
+    kind: str  # "hold": a payment waits; "sample", "second": none does
+    senior: bool  # escalated: not everybody who decides may decide this
+    expected_loss: int  # CNY minor units
+    expected_loss_in_words: str
     decision: DecisionView
 
     @property
@@ -116,7 +123,7 @@ def policy_before() -> Policy | None:
 
 def decision(dec_id: str, *, locale: str = "en") -> DecisionView:
     """Raises `DecisionNotFound`."""
-    return decision_view(_decision(dec_id), locale)
+    return decision_view(decision_row(dec_id), locale)
 
 
 def decisions_of(subject: str, *, locale: str = "en", most: int = 50) -> list[DecisionView]:
@@ -127,7 +134,7 @@ def decisions_of(subject: str, *, locale: str = "en", most: int = 50) -> list[De
 
 def decisions_of_customer(dec_id: str, *, locale: str = "en", most: int = 20) -> list[DecisionView]:
     """Other decisions on the same customer before this one, the newest first. Raises `DecisionNotFound`."""
-    one = _decision(dec_id)
+    one = decision_row(dec_id)
     if not one.customer_key:
         return []
     earlier = Decision.objects.filter(customer_key=one.customer_key, happened_at__lte=one.happened_at)
@@ -144,8 +151,12 @@ def case_of(case_id: str, *, locale: str = "en") -> CaseView:
 
 
 def live_cases(*, locale: str = "en", most: int = 200) -> list[CaseView]:
-    """The work queue: what is due first comes first."""
-    rows = RiskCase.objects.live().select_related("decision__policy").order_by("decide_by", "pk")[:most]
+    """The work queue: what would cost most comes first, but what is due soon before all that has time."""
+    soon = Q(decide_by__lte=timezone.now() + _SOON)
+    rows = RiskCase.objects.live().select_related("decision__policy")
+    rows = rows.annotate(rush=Case(When(soon, then=0), default=1)).order_by(
+        "rush", "-expected_loss", "decide_by", "pk"
+    )[:most]
     return [case_view(row, locale) for row in rows]
 
 
@@ -157,7 +168,7 @@ def closed_cases(*, locale: str = "en", most: int = 20) -> list[CaseView]:
 
 def due_cases(*, now: datetime | None = None, most: int = 100) -> list[CaseView]:
     """Cases whose time is over and which nobody closed: give their payments up, then `expire_case`."""
-    due = RiskCase.objects.live().filter(decide_by__lte=now or timezone.now())
+    due = RiskCase.objects.live().filter(decide_by__lte=now or timezone.now(), kind=CaseKind.HOLD)
     return [
         case_view(row) for row in due.select_related("decision__policy").order_by("decide_by", "pk")[:most]
     ]
@@ -165,7 +176,7 @@ def due_cases(*, now: datetime | None = None, most: int = 100) -> list[CaseView]
 
 def replay(dec_id: str) -> Replay:
     """Judge again from stored inputs and policy version, and compare. Raises `DecisionNotFound`."""
-    return replay_row(_decision(dec_id))
+    return replay_row(decision_row(dec_id))
 
 
 def replays(*, since: UUID | None = None) -> Iterator[Replay]:
@@ -215,6 +226,10 @@ def case_view(row: RiskCase, locale: str = "en") -> CaseView:
         closed_at=row.closed_at,
         reason=row.reason,
         opened_at=row.opened_at,
+        kind=row.kind,
+        senior=row.senior,
+        expected_loss=row.expected_loss,
+        expected_loss_in_words=wording.amount(row.expected_loss, CURRENCY, locale),
         decision=decision_view(row.decision, locale),
     )
 
@@ -263,7 +278,8 @@ def explain(row: Decision, reasons: tuple[Reason, ...], locale: str) -> str:
     )
 
 
-def _decision(dec_id: str) -> Decision:
+def decision_row(dec_id: str) -> Decision:
+    """For this app only. Raises `DecisionNotFound`."""
     try:
         key = decode("dec", dec_id)
     except MalformedIdentifier as problem:

@@ -38,9 +38,11 @@ class ListKind(StrEnum):
 class EntityKind(StrEnum):
     CUSTOMER = "customer"
     EMAIL = "email"
+    PHONE = "phone"
     CARD = "card"
     DEVICE = "device"
     IP = "ip"
+    NETWORK = "network"  # the part of an IP address that says whence
     ADDRESS = "address"
     MERCHANT = "merchant"
     SKU = "sku"
@@ -79,6 +81,12 @@ class BackTestState(StrEnum):
     RUNNING = "RUNNING"
     DONE = "DONE"
     FAILED = "FAILED"
+
+
+class CaseKind(StrEnum):
+    HOLD = "hold"  # a payment waits
+    SAMPLE = "sample"  # of those that were accepted
+    SECOND = "second"  # of those that a person decided: another says the same, or not
 
 
 class CaseState(StrEnum):

@@ -69,9 +69,11 @@ _MESSAGES: dict[str, dict[str, str]] = {
 _ENTITIES = {
     "customer": "客户",
     "email": "邮箱",
+    "phone": "电话",
     "card": "卡片",
     "device": "设备",
     "ip": "IP 地址",
+    "network": "网段",
     "address": "收货地址",
     "merchant": "商户",
     "sku": "商品",

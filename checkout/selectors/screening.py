@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
+import phonenumbers
+
 from checkout.facts import Client
 from checkout.models import Order
 from checkout.selectors.customers import customer_history
@@ -24,6 +26,7 @@ def facts_about(
         customer=CustomerFacts(
             reference=f"cus_{order.user_id}" if order.user_id is not None else "",
             email_hash=_hash(order.email),
+            phone_hash=_phone_hash(order.address.get("phone", ""), order.country),
             paid_orders=history.paid_orders,
             registered_at=history.registered_at,
         ),
@@ -41,6 +44,15 @@ def _address_hash(address: dict[str, str]) -> str:
     """The same for the same door, whoever the parcel is for and however it is spaced and capitalised."""
     place = (address[part] for part in ("country", "postal_code", "city", "line1"))
     return _hash("|".join("".join(part.casefold().split()) for part in place))
+
+
+def _phone_hash(phone: str, country: str) -> str:
+    """The same for the same number, however it is written; empty for what is none."""
+    try:
+        number = phonenumbers.parse(phone, country)
+    except phonenumbers.NumberParseException:
+        return ""
+    return _hash(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 def _hash(text: str) -> str:

@@ -11,22 +11,29 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
 from ledger.errors import Refusal
 from payments import selectors as payments
+from payments.admin.drawing import draw
 from payments.errors import PaymentNotFound
 from payments.models import Payment
 from payments.selectors import PaymentView
 from payments.services.resolve_review import resolve_review
+from payments.services.resolve_ring import resolve_ring
+from risk import cases as casework
 from risk import selectors as risk
-from risk.errors import CaseClaimedByAnother, CaseExpired, CaseNotFound
+from risk.errors import CaseNotFound
 from risk.selectors import CaseView
+from risk.services.add_case_note import add_case_note
 from risk.services.claim_case import claim_case
 from risk.services.escalate_case import escalate_case
+from risk.services.judge_case import judge_case
 from risk.services.list_entity import list_entity
+from risk.states import CaseKind
 
 VIEW, CLAIM, DECIDE = "risk.view_riskcase", "risk.claim_riskcase", "risk.decide_riskcase"
+SENIOR = "risk.decide_escalated_riskcase"
 
 
 @site.admin_view
@@ -51,13 +58,13 @@ def queue(request: HttpRequest) -> HttpResponse:
 
 
 def _take_next(request: HttpRequest) -> HttpResponse:
-    """Claim what is due first; a colleague may be quicker, then the one after it."""
+    """Claim what comes first; a colleague may be quicker, then the one after it."""
     for waiting in risk.live_cases():
         if waiting.assignee or waiting.overdue:
             continue
         try:
-            claim_case(case=waiting.id, actor=_actor(request))
-        except (CaseClaimedByAnother, CaseExpired):
+            claim_case(case=waiting.id, actor=_actor(request), senior=_senior(request))
+        except Refusal:  # taken or closed meanwhile, or not for this person
             continue
         return redirect("review-case", case=waiting.id)
     messages.info(request, _("Nothing waits for a person."))
@@ -75,7 +82,10 @@ def case(request: HttpRequest, case: str) -> HttpResponse:
         raise Http404(str(problem)) from problem
     if request.method == "POST":
         return _do(request, view)
-    names = _names([view.assignee, view.closed_by])
+    linked = casework.linked_with(view.decision.id)
+    notes = casework.notes_of(view.id)
+    names = _names([view.assignee, view.closed_by, *(note.author for note in notes)])
+    history = risk.decisions_of_customer(view.decision.id, locale=language)
     context = {
         **site.each_context(request),
         "title": _("Risk review"),
@@ -85,14 +95,36 @@ def case(request: HttpRequest, case: str) -> HttpResponse:
         "facts": view.decision.inputs["facts"],
         "counts": view.decision.inputs["features"]["payments_last_minute"],
         "entities": sorted(view.decision.inputs["entities"]),
-        "history": risk.decisions_of_customer(view.decision.id, locale=language),
+        "history": history,
+        "graph": view.decision.inputs.get("graph", {}),
+        "drawing": draw(linked),
+        "ring": casework.ring_of(view, linked, locale=language) if view.kind == CaseKind.HOLD else [],
+        "notes": [(note, names.get(note.author, note.author)) for note in notes],
+        "blind": view.kind == CaseKind.SECOND and view.live,
         "assignee": names.get(view.assignee, view.assignee),
         "closed_by": names.get(view.closed_by, view.closed_by),
         "mine": view.assignee == _actor(request),
         "may_claim": request.user.has_perm(CLAIM),
-        "may_decide": request.user.has_perm(DECIDE),
+        "may_take": _senior(request) or not view.senior,
+        "may_decide": request.user.has_perm(DECIDE) and (_senior(request) or not view.senior),
     }
     return render(request, "payments/review_case.html", context)
+
+
+@site.admin_view
+@require_GET
+def people(request: HttpRequest) -> HttpResponse:
+    """What reviewers decided, and how far they agree."""
+    _require(request, VIEW)
+    reviewers = casework.reviewers()
+    names = _names([one.actor for one in reviewers])
+    context = {
+        **site.each_context(request),
+        "title": _("Reviewers"),
+        "reviewers": [(one, names.get(one.actor, one.actor)) for one in reviewers],
+        "agreement": casework.agreement(),
+    }
+    return render(request, "payments/review_people.html", context)
 
 
 def _do(request: HttpRequest, case: CaseView) -> HttpResponse:
@@ -102,12 +134,16 @@ def _do(request: HttpRequest, case: CaseView) -> HttpResponse:
         "approve": (DECIDE, _approve),
         "reject": (DECIDE, _reject),
         "list": (DECIDE, _list),
+        "note": (VIEW, _note),
+        "approve-ring": (DECIDE, _approve_ring),
+        "reject-ring": (DECIDE, _reject_ring),
     }
     right, act = known.get(request.POST.get("do", ""), ("", None))
     if act is None:
         raise Http404("No such action.")
     _require(request, right)
-    reason = request.POST.get("reason", "").strip()
+    given = (request.POST.get(name, "") for name in ("reason", "ring_reason", "note"))
+    reason = next((words.strip() for words in given if words.strip()), "")
     if not reason and act is not _claim:
         messages.error(request, _("Say why: the reason is kept with the case."))
         return redirect("review-case", case=case.id)
@@ -119,7 +155,7 @@ def _do(request: HttpRequest, case: CaseView) -> HttpResponse:
 
 
 def _claim(request: HttpRequest, case: CaseView, reason: str) -> str:
-    claim_case(case=case.id, actor=_actor(request))
+    claim_case(case=case.id, actor=_actor(request), senior=_senior(request))
     return _("The case is yours.")
 
 
@@ -129,13 +165,54 @@ def _escalate(request: HttpRequest, case: CaseView, reason: str) -> str:
 
 
 def _approve(request: HttpRequest, case: CaseView, reason: str) -> str:
-    payment = resolve_review(case=case.id, approve=True, actor=_actor(request), reason=reason)
+    if case.kind != CaseKind.HOLD:
+        judge_case(case=case.id, approve=True, actor=_actor(request), reason=reason, senior=_senior(request))
+        return _("Kept: you would have let it go ahead. No money moved.")
+    payment = resolve_review(
+        case=case.id, approve=True, actor=_actor(request), reason=reason, senior=_senior(request)
+    )
     return _("Approved; the payment is %(state)s.") % {"state": payment.state}
 
 
 def _reject(request: HttpRequest, case: CaseView, reason: str) -> str:
-    payment = resolve_review(case=case.id, approve=False, actor=_actor(request), reason=reason)
+    if case.kind != CaseKind.HOLD:
+        judge_case(case=case.id, approve=False, actor=_actor(request), reason=reason, senior=_senior(request))
+        return _("Kept: you would have stopped it. No money moved.")
+    payment = resolve_review(
+        case=case.id, approve=False, actor=_actor(request), reason=reason, senior=_senior(request)
+    )
     return _("Rejected; the payment is %(state)s.") % {"state": payment.state}
+
+
+def _approve_ring(request: HttpRequest, case: CaseView, reason: str) -> str:
+    return _ring(request, case, reason, approve=True)
+
+
+def _reject_ring(request: HttpRequest, case: CaseView, reason: str) -> str:
+    return _ring(request, case, reason, approve=False)
+
+
+def _ring(request: HttpRequest, case: CaseView, reason: str, *, approve: bool) -> str:
+    """Only what is linked with this case is decided from its page."""
+    ring = {one.id for one in casework.ring_of(case, casework.linked_with(case.decision.id))}
+    ticked = [name for name in request.POST.getlist("case") if name in ring]
+    answers = resolve_ring(
+        cases=[case.id, *ticked] if case.live else ticked,
+        approve=approve,
+        actor=_actor(request),
+        reason=reason,
+        senior=_senior(request),
+    )
+    for answer in answers:
+        if answer.refusal:
+            messages.error(request, f"{answer.case}: {answer.refusal}")
+    done = sum(not answer.refusal for answer in answers)
+    return _("%(done)s of %(all)s cases are decided.") % {"done": done, "all": len(answers)}
+
+
+def _note(request: HttpRequest, case: CaseView, reason: str) -> str:
+    add_case_note(case=case.id, actor=_actor(request), note=reason)
+    return _("The note is kept.")
 
 
 def _list(request: HttpRequest, case: CaseView, reason: str) -> str:
@@ -147,6 +224,10 @@ def _list(request: HttpRequest, case: CaseView, reason: str) -> str:
 def _require(request: HttpRequest, right: str) -> None:
     if not request.user.has_perm(right):
         raise PermissionDenied
+
+
+def _senior(request: HttpRequest) -> bool:
+    return request.user.has_perm(SENIOR)
 
 
 def _actor(request: HttpRequest) -> str:

@@ -21,12 +21,12 @@ from risk.services.decide_case import decide_case
 TIME_TO_PAY = timedelta(minutes=15)
 
 
-def resolve_review(*, case: str, approve: bool, actor: str, reason: str) -> PaymentView:
+def resolve_review(*, case: str, approve: bool, actor: str, reason: str, senior: bool = False) -> PaymentView:
     """This will close the risk case and move its payment: approve captures or goes on, reject voids.
 
     Opens its own transactions: case and payment change in one, under the payment's lock; the channel is called
     after it. Raises `ReviewNotFound`, `ReviewNotReady`, `PaymentInProgress`, `PaymentOutcomeUnknown` and what
-    `risk.services.decide_case` raises (decided already, held by another).
+    `risk.services.decide_case` raises (decided already, held by another, escalated and the actor not `senior`).
     """
     with transaction.atomic(durable=True):
         attribute(actor=actor, reason=reason)
@@ -38,7 +38,7 @@ def resolve_review(*, case: str, approve: bool, actor: str, reason: str) -> Paym
                 "The customer is still with their bank; decide when the money is authorised."
             )
         refuse_while_moving(payment=payment)
-        decide_case(case=case, approve=approve, actor=actor, reason=reason)
+        decide_case(case=case, approve=approve, actor=actor, reason=reason, senior=senior)
         attempt = _move(payment, approve)
     if attempt:
         send_attempt(attempt=attempt)

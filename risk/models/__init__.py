@@ -5,12 +5,15 @@ from risk.models.decisions import Decision
 from risk.models.learned import Outcome, RiskModel
 from risk.models.lists import LimitUse, ListEntry
 from risk.models.measured import Alert, BackTest, DayFigures, Reader, ShadowOutcome
+from risk.models.notes import CaseNote
 from risk.models.policies import Policy, PolicySwitch
 from risk.models.roll_outs import RollOut
+from risk.models.ties import Tie
 
 __all__ = [
     "Alert",
     "BackTest",
+    "CaseNote",
     "DayFigures",
     "Decision",
     "LimitUse",
@@ -23,4 +26,5 @@ __all__ = [
     "RiskModel",
     "RollOut",
     "ShadowOutcome",
+    "Tie",
 ]

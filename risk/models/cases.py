@@ -10,7 +10,7 @@ from django_fsm import FSMField, FSMModelMixin, transition
 from ledger import identifiers
 from ledger.audit import StateAudit
 from risk.models.decisions import Decision
-from risk.states import LIVE_CASE, CaseState
+from risk.states import LIVE_CASE, CaseKind, CaseState
 
 _LIVE = [str(state) for state in CaseState if state in LIVE_CASE]
 
@@ -24,14 +24,24 @@ class RiskCaseQuerySet(models.QuerySet["RiskCase"]):
 
 
 class RiskCase(FSMModelMixin, models.Model):
-    """One decision that a person must take by `decide_by`."""
+    """One decision that a person must take by `decide_by`. Only a case of kind "hold" has a payment that waits."""
 
     id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
-    decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="case")
+    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="cases", db_index=False)
     subject = models.CharField(max_length=128)
     state = FSMField(default=CaseState.OPEN, choices=[(s, s) for s in CaseState], protected=True)
+    kind = models.CharField(
+        max_length=6, choices=[(k, k) for k in CaseKind], default=CaseKind.HOLD, db_default="hold"
+    )
     opened_at = models.DateTimeField()
     decide_by = models.DateTimeField()
+    expected_loss = models.BigIntegerField(
+        default=0, db_default=0, help_text="CNY minor units, lost on average when nobody looks."
+    )
+    senior = models.BooleanField(
+        default=False, db_default=False, help_text="Only somebody with more authority decides."
+    )
+    escalated_by = models.CharField(max_length=80, blank=True, default="", db_default="")
     assignee = models.CharField(max_length=80, blank=True)
     claimed_at = models.DateTimeField(null=True)
     closed_by = models.CharField(max_length=80, blank=True)
@@ -44,11 +54,16 @@ class RiskCase(FSMModelMixin, models.Model):
         indexes = [
             models.Index(fields=["decide_by"], condition=Q(state__in=_LIVE), name="risk_case_queue"),
             models.Index(fields=["subject"], name="risk_case_subject"),
+            models.Index(
+                fields=["-closed_at"], condition=Q(closed_at__isnull=False), name="risk_case_closed"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["subject"], condition=Q(state__in=_LIVE), name="risk_case_one_live"
+                fields=["subject", "kind"], condition=Q(state__in=_LIVE), name="risk_case_one_live"
             ),
+            models.UniqueConstraint(fields=["decision", "kind"], name="risk_case_once_a_decision"),
+            models.CheckConstraint(condition=Q(kind__in=[str(k) for k in CaseKind]), name="risk_case_kind"),
             models.CheckConstraint(
                 condition=Q(state__in=[str(s) for s in CaseState]), name="risk_case_state"
             ),
@@ -65,6 +80,7 @@ class RiskCase(FSMModelMixin, models.Model):
         permissions = [
             ("claim_riskcase", "Can claim and escalate risk cases"),
             ("decide_riskcase", "Can approve and reject risk cases"),
+            ("decide_escalated_riskcase", "Can decide risk cases that were escalated"),
         ]
         triggers = [StateAudit("case")]
 
@@ -80,9 +96,10 @@ class RiskCase(FSMModelMixin, models.Model):
         self.assignee, self.claimed_at = actor, at
 
     @transition(field=state, source=[CaseState.OPEN, CaseState.ASSIGNED], target=CaseState.ESCALATED)
-    def escalate(self, *, reason: str) -> None:
+    def escalate(self, *, actor: str, reason: str) -> None:
         """Somebody with more authority decides; whoever held it lets go."""
         self.assignee, self.claimed_at, self.reason = "", None, reason[:500]
+        self.senior, self.escalated_by = True, actor
 
     @transition(field=state, source=_LIVE, target=CaseState.APPROVED)
     def approve(self, *, actor: str, reason: str, at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
 from time import perf_counter_ns
@@ -24,6 +24,7 @@ from risk import (
     scorers,
     selectors,
     starting,
+    ties,
     wording,
 )
 from risk.errors import ModelNotFound, UnusableModel
@@ -33,8 +34,10 @@ from risk.histories import Recalled
 from risk.models import Decision, LimitUse, Policy, RiskCase
 from risk.models.lists import entity_secret
 from risk.rules import Judgement, PolicyDocument
+from risk.services.open_look import open_look
 from risk.signals import Signals
-from risk.states import Action, EntityKind, PolicyState, Stage
+from risk.stakes import drawn, expected_loss
+from risk.states import Action, CaseKind, EntityKind, PolicyState, Stage
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +50,8 @@ def assess(*, facts: PaymentFacts) -> Verdict:
 
     Operation: needs an open transaction. Opens a case when a person must decide. Raises nothing for any facts.
     Locks the customer's limits (known customers, at the payment's stage only): call it with the payment locked,
-    before stock. Two round trips, and one more for each of: limits taken, case opened.
+    before stock. Two round trips, and one more for each of: limits taken, case opened. Who was
+    seen with what is kept after the commit.
     """
     assert connection.in_atomic_block, "assess() belongs to the transaction of the payment that it judges"
     started = perf_counter_ns()
@@ -67,8 +71,32 @@ def assess(*, facts: PaymentFacts) -> Verdict:
     if spends and facts.customer.verification_level in policy.limits and judgement.action != Action.REJECT:
         _take_limit(decision, keys["customer"], judgement, gathered)
     _tell_histories(decision, policy)
-    case = _case(decision, gathered.live_case_id, policy) if judgement.action == Action.REVIEW else None
+    refused = judgement.action == Action.REJECT and any(one.source != "limit" for one in judgement.grounds)
+    _keep_ties(keys["customer"], dict(entities), decision.happened_at, refused)
+    case = _look(decision, judgement, gathered.live_case_id, policy)
     return _verdict(decision, policy.name, case)
+
+
+def _keep_ties(customer: str, entities: dict[str, str], at: datetime, refused: bool) -> None:
+    """After the payment's transaction: inside it, a customer's payments in parallel would wait for each other."""
+    transaction.on_commit(lambda: ties.keep(customer, entities, at, refused=refused), robust=True)
+
+
+def _look(
+    decision: Decision, judgement: Judgement, live_case_id: UUID | None, policy: PolicyDocument
+) -> RiskCase | None:
+    """The case for which the payment waits; of a share of what is accepted, a person looks without holding it."""
+    loss = expected_loss(
+        amount=decision.amount if judgement.amount_cny is None else judgement.amount_cny,
+        score=judgement.score,
+        model=decision.inputs.get("model", {}),
+    )
+    if judgement.action == Action.REVIEW:
+        return _case(decision, live_case_id, policy, loss)
+    sampled = judgement.action == Action.ACCEPT and decision.stage == Stage.PAYMENT
+    if sampled and drawn(decision.subject, per_mille=policy.thresholds.sample_per_mille):
+        open_look(decision=decision, kind=CaseKind.SAMPLE, expected_loss=loss, at=timezone.now())
+    return None
 
 
 def _may_spend(facts: PaymentFacts) -> bool:
@@ -216,7 +244,7 @@ def _take_limit(decision: Decision, customer_key: str, judgement: Judgement, gat
     )
 
 
-def _case(decision: Decision, live_case_id: UUID | None, policy: PolicyDocument) -> RiskCase:
+def _case(decision: Decision, live_case_id: UUID | None, policy: PolicyDocument, loss: int) -> RiskCase:
     """The case that a person decides: the one that is open on this subject already, or a new one."""
     if live_case_id is not None:
         return RiskCase.objects.get(pk=live_case_id)
@@ -226,6 +254,7 @@ def _case(decision: Decision, live_case_id: UUID | None, policy: PolicyDocument)
         subject=decision.subject,
         opened_at=now,
         decide_by=now + timedelta(minutes=policy.thresholds.review_minutes),
+        expected_loss=loss,
     )
 
 

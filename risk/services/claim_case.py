@@ -7,13 +7,15 @@ from ledger import audit
 from risk.errors import CaseAlreadyDecided, CaseClaimedByAnother, CaseExpired, CaseNotFound
 from risk.models import RiskCase
 from risk.selectors import CaseView, case_key, case_view
+from risk.services.may_decide import may_decide
 from risk.states import LIVE_CASE, CaseState
 
 
-def claim_case(*, case: str, actor: str) -> CaseView:
+def claim_case(*, case: str, actor: str, senior: bool = False) -> CaseView:
     """This will make `actor` the one who decides; claiming one's own case again changes nothing.
 
-    Use case; locks the case. Raises `CaseNotFound`, `CaseClaimedByAnother`, `CaseAlreadyDecided`, `CaseExpired`.
+    Use case; locks the case. `senior` says that `actor` may decide what was escalated. Raises `CaseNotFound`,
+    `CaseClaimedByAnother`, `CaseAlreadyDecided`, `CaseExpired`, `CaseNeedsSenior`, `CaseIsOwn`.
     """
     with transaction.atomic(durable=True):
         row = RiskCase.objects.locked().filter(pk=case_key(case)).first()
@@ -28,6 +30,7 @@ def claim_case(*, case: str, actor: str) -> CaseView:
             raise CaseClaimedByAnother(
                 f"{row.assignee} took this case; take the next one.", assignee=row.assignee
             )
+        may_decide(case=row, actor=actor, senior=senior)
         if not row.assignee:
             audit.attribute(actor=actor, reason="claimed")
             row.claim(actor=actor, at=now)

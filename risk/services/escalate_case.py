@@ -28,6 +28,6 @@ def escalate_case(*, case: str, actor: str, reason: str) -> CaseView:
                 f"{row.assignee} took this case; take the next one.", assignee=row.assignee
             )
         audit.attribute(actor=actor, reason=reason)
-        row.escalate(reason=reason)
-        row.save(update_fields=["state", "assignee", "claimed_at", "reason"])
+        row.escalate(actor=actor, reason=reason)
+        row.save(update_fields=["state", "assignee", "claimed_at", "reason", "senior", "escalated_by"])
         return case_view(row)

@@ -18,6 +18,7 @@ from risk.errors import (
     CaseAlreadyDecided,
     CaseClaimedByAnother,
     CaseExpired,
+    CaseNeedsSenior,
     CaseNotFound,
     InvalidListEntry,
     InvalidRule,
@@ -25,7 +26,7 @@ from risk.errors import (
     PolicyNotFound,
 )
 from risk.facts import PaymentFacts, Verdict
-from risk.models import LimitUse, ListEntry, Policy, RiskCase
+from risk.models import LimitUse, ListEntry, Policy, RiskCase, Tie
 from risk.models.lists import LimitUseQuerySet
 from risk.selectors import CaseView
 from risk.services.activate_policy import activate_policy
@@ -49,9 +50,11 @@ def asked(question: PaymentFacts) -> Verdict:
         return assess(facts=question)
 
 
-def decide(case: str, *, approve: bool = True, actor: str = "user:1") -> CaseView:
+def decide(case: str, *, approve: bool = True, actor: str = "user:1", senior: bool = False) -> CaseView:
     with transaction.atomic():
-        return decide_case(case=case, approve=approve, actor=actor, reason="called the customer")
+        return decide_case(
+            case=case, approve=approve, actor=actor, reason="called the customer", senior=senior
+        )
 
 
 @pytest.fixture
@@ -113,8 +116,12 @@ def test_an_escalated_case_goes_back_into_the_queue(case: str) -> None:
         escalate_case(case=case, actor="user:2", reason="mine")
     view = escalate_case(case=case, actor="user:1", reason="too large for me")
     assert (view.state, view.assignee) == ("ESCALATED", "")
-    assert claim_case(case=case, actor="user:9").state == "ASSIGNED"
-    decide(case, actor="user:9")
+    with pytest.raises(CaseNeedsSenior):
+        claim_case(case=case, actor="user:8")
+    assert claim_case(case=case, actor="user:9", senior=True).state == "ASSIGNED"
+    with pytest.raises(CaseNeedsSenior):
+        decide(case, actor="user:9")
+    decide(case, actor="user:9", senior=True)
     with pytest.raises(CaseAlreadyDecided):
         escalate_case(case=case, actor="user:9", reason="again")
     with pytest.raises(CaseAlreadyDecided):
@@ -339,16 +346,22 @@ def test_invariants_hold_and_name_what_breaks_them(active: str, case: str) -> No
         "risk.outcomes_are_of_their_decisions": 0,
         "risk.shadows_replay": 0,
         "risk.roll_outs_are_of_shadows": 0,
+        "risk.verdicts_reach_the_graph": 0,
     }
     RiskCase.objects.update(decide_by=timezone.now() - timedelta(minutes=11))
     assert broken()["risk.cases_end_in_time"] == 1
+    other = asked(facts(500_000, to="US", subject="pay_deaf")).case
+    RiskCase.objects.filter(pk=decode("case", other)).update(decide_by=timezone.now() + timedelta(minutes=9))
+    decide(other, approve=False)
+    Tie.objects.update(fraud_at=None)
+    assert broken()["risk.verdicts_reach_the_graph"] == 1
     RiskCase.objects.all().delete()
-    assert broken()["risk.reviews_have_cases"] == 1
+    assert broken()["risk.reviews_have_cases"] == 2
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute("UPDATE risk_decision SET inputs = jsonb_set(inputs, '{facts,amount}', '1')")
         cursor.execute("SET session_replication_role = DEFAULT")
-    assert broken()["risk.decisions_replay"] == 2
+    assert broken()["risk.decisions_replay"] == 3
     with connection.cursor() as cursor:
         cursor.execute("UPDATE risk_policy SET state = 'RETIRED'")
     assert broken()["risk.one_active_policy"] == 1

@@ -31,7 +31,13 @@ def person(name: str, *rights: str) -> Client:
 
 @pytest.fixture
 def manager() -> Client:
-    rights = ("view_riskcase", "claim_riskcase", "decide_riskcase", "view_decision", "view_policy")
+    rights: tuple[str, ...] = (
+        "view_riskcase",
+        "claim_riskcase",
+        "decide_riskcase",
+        "decide_escalated_riskcase",
+    )
+    rights += ("view_decision", "view_policy")
     return person("max", *(f"risk.{right}" for right in (*rights, "view_listentry", "add_listentry")))
 
 
@@ -57,9 +63,9 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What the page asked payments to do; the case is closed for real, money has its own tests."""
     calls: list[dict[str, Any]] = []
 
-    def resolve(*, case: str, approve: bool, actor: str, reason: str) -> Any:
+    def resolve(*, case: str, approve: bool, actor: str, reason: str, senior: bool) -> Any:
         with transaction.atomic():
-            view = decide_case(case=case, approve=approve, actor=actor, reason=reason)
+            view = decide_case(case=case, approve=approve, actor=actor, reason=reason, senior=senior)
         calls.append({"case": case, "approve": approve, "actor": actor, "reason": reason})
         return view
 

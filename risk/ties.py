@@ -1,0 +1,151 @@
+"""The graph around a payment, in SQL: two hops from customer to customer, each of bounded width.
+
+RING is a part of the one statement that gathers a decision's evidence; `links` reads the same for a case's drawing.
+Every step is an index scan with a limit, so the work does not grow with how popular an entity is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from ledger import identifiers
+from risk.rings import LINKING, STRONG, Ring
+
+# Behind a weak entity (a place, a network) more customers than this are strangers to each other, and link nobody.
+_CROWD = 16
+_REFUSALS_COUNT_FOR = timedelta(days=30)
+
+# A tie is touched at most once an hour, so payments in a row do not write it. In the order of the keys, so that two
+# statements about the same customer never wait for each other in a circle.
+_KEEP = """
+INSERT INTO risk_tie (id, customer_key, entity, entity_key, first_at, last_at, refused_at)
+SELECT id, %(me)s, entity, entity_key, %(now)s, %(now)s, %(refused_at)s
+  FROM unnest(%(tie_ids)s::uuid[], %(tie_kinds)s::text[], %(tie_keys)s::text[]) AS t(id, entity, entity_key)
+ ORDER BY entity_key
+ON CONFLICT (customer_key, entity_key) DO UPDATE
+   SET last_at = greatest(risk_tie.last_at, EXCLUDED.last_at),
+       refused_at = coalesce(EXCLUDED.refused_at, risk_tie.refused_at)
+ WHERE risk_tie.last_at < EXCLUDED.last_at - interval '1 hour' OR EXCLUDED.refused_at IS NOT NULL
+"""
+
+_MINE = """
+mine AS (
+    SELECT * FROM unnest(%(tie_kinds)s::text[], %(tie_keys)s::text[]) AS t(entity, entity_key)
+)"""
+
+# The hops: `close_by` are the other customers behind my entities, `further` those behind the entities of these.
+_HOPS = f"""
+close_by AS (
+    SELECT m.entity, m.entity_key, n.customer_key, n.refused_at, n.fraud_at
+      FROM mine m CROSS JOIN LATERAL (
+        SELECT t.*, count(*) OVER () AS crowd FROM (
+            SELECT customer_key, refused_at, fraud_at FROM risk_tie
+             WHERE entity_key = m.entity_key AND customer_key <> %(me)s AND first_at <= %(now)s
+             ORDER BY last_at DESC LIMIT {_CROWD + 1}) t) n
+     WHERE n.crowd <= {_CROWD} OR m.entity = ANY(%(strong)s)
+),
+chosen AS (
+    SELECT customer_key FROM close_by GROUP BY customer_key ORDER BY count(*) DESC, customer_key LIMIT 12
+),
+bridges AS (
+    SELECT c.customer_key AS via, b.entity, b.entity_key FROM chosen c CROSS JOIN LATERAL (
+        SELECT entity, entity_key FROM risk_tie
+         WHERE customer_key = c.customer_key AND entity = ANY(%(strong)s) AND first_at <= %(now)s
+           AND entity_key <> ALL(%(tie_keys)s)
+         ORDER BY last_at DESC LIMIT 5) b
+),
+further AS (
+    SELECT b.via, b.entity, b.entity_key, f.customer_key, f.refused_at, f.fraud_at
+      FROM bridges b CROSS JOIN LATERAL (
+        SELECT customer_key, refused_at, fraud_at FROM risk_tie
+         WHERE entity_key = b.entity_key AND customer_key <> b.via AND customer_key <> %(me)s
+           AND first_at <= %(now)s
+         ORDER BY last_at DESC LIMIT 6) f
+)"""  # noqa: S608
+
+WITH = f"WITH {_MINE}, {_HOPS}"
+
+_FAR = "customer_key NOT IN (SELECT customer_key FROM close_by)"
+
+RING = f"""
+(SELECT json_build_object(
+    'shared', (SELECT coalesce(json_object_agg(entity, others), '{{}}') FROM (
+                  SELECT entity, count(DISTINCT customer_key) AS others FROM close_by GROUP BY entity) s),
+    'near', (SELECT count(DISTINCT customer_key) FROM close_by),
+    'far', (SELECT count(DISTINCT customer_key) FROM further WHERE {_FAR}),
+    'refused', (SELECT count(DISTINCT customer_key) FROM close_by WHERE refused_at BETWEEN %(refusals)s AND %(now)s),
+    'frauds_near', (SELECT count(DISTINCT customer_key) FROM close_by WHERE fraud_at <= %(now)s),
+    'frauds_far', (SELECT count(DISTINCT customer_key) FROM further WHERE fraud_at <= %(now)s AND {_FAR}),
+    'vouched', (SELECT coalesce(json_agg(DISTINCT entity), '[]') FROM risk_tie
+                 WHERE customer_key = %(me)s AND entity_key = ANY(%(tie_keys)s) AND vouched_at <= %(now)s)
+)::text)"""  # noqa: S608
+
+_LINKS = f"""
+WITH {_MINE}, {_HOPS}
+SELECT 1, entity, entity_key, %(me)s, customer_key, fraud_at <= %(now)s, refused_at <= %(now)s FROM close_by
+UNION
+SELECT 2, entity, entity_key, via, customer_key, fraud_at <= %(now)s, refused_at <= %(now)s
+  FROM further WHERE {_FAR}
+ORDER BY 1, 2, 3, 4, 5
+"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """`customer` was seen with an entity that `via` was seen with too. `hop` is 1 or 2. All are keys."""
+
+    hop: int
+    entity: str
+    entity_key: str
+    via: str
+    customer: str
+    fraud: bool
+    refused: bool
+
+
+def params(me: str, entities: Mapping[str, str], now: datetime) -> dict[str, Any]:
+    """The parameters of all statements here; `entities` are keys by kind, of which those that link are taken."""
+    linking = [(str(kind), entities[kind]) for kind in LINKING if entities.get(kind)]
+    return {
+        "me": me,
+        "now": now,
+        "refusals": now - _REFUSALS_COUNT_FOR,
+        "strong": [str(kind) for kind in STRONG],
+        "tie_kinds": [kind for kind, _ in linking],
+        "tie_keys": [key for _, key in linking],
+    }
+
+
+def ring(found: Mapping[str, Any]) -> Ring:
+    """What RING answered."""
+    return Ring(**{**found, "vouched": tuple(found["vouched"])})
+
+
+def keep(me: str, entities: Mapping[str, str], now: datetime, *, refused: bool = False) -> None:
+    """Remember whom a customer was seen with. One statement, to be run when no lock waits behind it."""
+    given = params(me, entities, now)
+    ids = [identifiers.new_key() for _ in given["tie_keys"]]
+    if me and ids:
+        with connection.cursor() as cursor:
+            cursor.execute(_KEEP, {**given, "tie_ids": ids, "refused_at": now if refused else None})
+
+
+def links(me: str, entities: Mapping[str, str], now: datetime) -> list[Link]:
+    """The graph around a customer, nearest first. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LINKS, params(me, entities, now))
+        return [
+            Link(
+                hop=hop,
+                entity=entity,
+                entity_key=key,
+                via=via,
+                customer=customer,
+                fraud=bool(fraud),
+                refused=bool(refused),
+            )
+            for hop, entity, key, via, customer, fraud, refused in cursor.fetchall()
+        ]
