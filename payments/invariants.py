@@ -31,6 +31,7 @@ SELECT ledger_public_id('pay', payment.id), format('is %s, and nobody will ask, 
 FROM payments_payment payment
 WHERE state NOT IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
     AND NOT (state = 'IN_REVIEW' AND review_pending AND decide_by IS NOT NULL)
+    AND NOT (state = 'REQUIRES_ACTION' AND challenge_pending)
     AND NOT (state = 'AUTHORIZED' AND capture_mode = 'manual' AND held_until IS NOT NULL)
     AND NOT EXISTS (
         SELECT 1 FROM payments_attempt attempt

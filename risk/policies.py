@@ -11,11 +11,22 @@ from ledger.money import UnknownCurrency, exponent
 from risk.errors import InvalidPolicy, InvalidRule
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
 from risk.features import Evidence, Inputs, inputs_of
-from risk.rules import Limit, PolicyDocument, Rule, Thresholds, check_rule, placeholders, variables
-from risk.states import Action
+from risk.rules import (
+    ANY_GROUND,
+    BY_THE_BANK,
+    Limit,
+    PolicyDocument,
+    Rule,
+    Thresholds,
+    check_rule,
+    placeholders,
+    variables,
+)
+from risk.states import Action, ChallengeKind
 
 LANGUAGES = ("en", "zh")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}\Z")
+_OPTIONAL = {"challenge"}  # beside the thresholds
 _RULE_FIELDS = {"id", "version", "expression", "weight", "action", "message"}
 
 
@@ -65,6 +76,7 @@ def parse(
         name=name,
         rules=parsed,
         thresholds=_thresholds(thresholds),
+        challenge=_challenge(thresholds),
         limits=_limits(limits),
         rates=parsed_rates,
     )
@@ -108,12 +120,12 @@ def _message(name: str, message: Any) -> dict[str, str]:
 
 def _thresholds(raw: Any) -> Thresholds:
     names = [one.name for one in fields(Thresholds)]
-    if not isinstance(raw, Mapping) or set(raw) != set(names):
+    if not isinstance(raw, Mapping) or set(raw) - _OPTIONAL != set(names):
         raise InvalidPolicy(f"The thresholds are exactly {', '.join(names)}.", param="thresholds")
     for name in names:
         if not _is_int(raw[name], 0, 9999):
             raise InvalidPolicy(f"Threshold {name} must be a whole number from 0 to 9999.", param=name)
-    parsed = Thresholds(**raw)
+    parsed = Thresholds(**{name: raw[name] for name in names})
     if not parsed.medium_above <= parsed.challenge_above <= parsed.high_above < parsed.reject_from:
         raise InvalidPolicy(
             "medium_above ≤ challenge_above ≤ high_above < reject_from must hold.", param="thresholds"
@@ -121,6 +133,23 @@ def _thresholds(raw: Any) -> Thresholds:
     if parsed.review_minutes < 1:
         raise InvalidPolicy("A person needs at least a minute.", param="review_minutes")
     return parsed
+
+
+def _challenge(thresholds: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    raw = thresholds.get("challenge", BY_THE_BANK)
+    if not isinstance(raw, Mapping) or ANY_GROUND not in raw:
+        raise InvalidPolicy(
+            'challenge is an object: a ground\'s code, or "*" for any, to a list of kinds; "*" must be there.',
+            param="challenge",
+        )
+    for ground, kinds in raw.items():
+        listed = isinstance(kinds, (list, tuple)) and 0 < len(kinds) == len(set(map(str, kinds)))
+        if not listed or not all(kind in list(ChallengeKind) for kind in kinds):
+            raise InvalidPolicy(
+                f"challenge {str(ground)[:60]}: list some of {', '.join(ChallengeKind)}, each once.",
+                param="challenge",
+            )
+    return {str(ground): tuple(kinds) for ground, kinds in raw.items()}
 
 
 def _limits(raw: Any) -> dict[int, Limit]:
