@@ -273,7 +273,7 @@ class TestCaptcha:
         card_provider.starts = Outcome.ACTION_REQUIRED
         other, order = order_in(check_out(browser())), order_in(check_out(client))
         page = client.get(f"/pay/{order}/")
-        assert 'data-kind="captcha"' in page.text and "<noscript>" in page.text
+        assert 'data-kind="captcha"' in page.text and "data-without-script" in page.text
         solution = solved(page.context["task"])
         foreign = solved(json.dumps(challenges.task_of(payments_of(other)[0].challenge)))
         for bad in (foreign, "", "bm9uc2Vuc2U=", solution[:-8] + "AAAAAAAA"):

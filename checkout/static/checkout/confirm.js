@@ -38,6 +38,7 @@ function offer() {
   const button = form.querySelector("button");
   const error = document.getElementById("task-error");
   button.disabled = false;
+  form.querySelector("[data-without-script]").hidden = true;
   form.addEventListener("submit", async (event) => {
     if (form.elements.answer.value) return;
     event.preventDefault();
