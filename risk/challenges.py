@@ -10,7 +10,7 @@ from ledger.money import Money
 from risk import passkeys, puzzles
 from risk.errors import ChallengeNotFound
 from risk.messengers import registry
-from risk.models import Challenge, ChallengeCode, Decision
+from risk.models import Challenge, Decision
 from risk.models.challenges import MOST_CODES
 from risk.models.lists import key_of
 from risk.states import BY_CODE, ChallengeKind, ChallengeState
@@ -98,16 +98,17 @@ def of_decision(decision: Decision) -> ChallengeView | None:
     return challenge_view(row) if row else None
 
 
-def of_customer(customer_key: str, most: int = 20) -> Sequence[ChallengeView]:
-    """How this customer's challenges ended, the newest first."""
-    if not customer_key:
+def seen_before(dec_id: str, most: int = 20) -> Sequence[ChallengeView]:
+    """How challenges of this decision's customer ended until now, the newest first."""
+    key = Decision.objects.filter(pk=decode("dec", dec_id)).values_list("customer_key", flat=True).first()
+    if not key:
         return []
-    rows = Challenge.objects.filter(customer_key=customer_key).order_by("-created_at")[:most]
-    return [challenge_view(row) for row in rows]
+    rows = Challenge.objects.filter(customer_key=key).order_by("-created_at").prefetch_related("codes")
+    return [challenge_view(row) for row in rows[:most]]
 
 
 def challenge_view(row: Challenge) -> ChallengeView:
-    codes = list(ChallengeCode.objects.filter(challenge=row).order_by("-pk")[:MOST_CODES])
+    codes = sorted(row.codes.all(), key=lambda code: code.pk, reverse=True)  # at most MOST_CODES
     return ChallengeView(
         id=row.public_id,
         subject=row.subject,

@@ -7,9 +7,9 @@ from django.db import connection
 from django.utils import timezone
 
 from ledger.invariants import Finding
-from risk.models import Decision, Policy, RiskCase
+from risk.models import Challenge, Decision, Policy, RiskCase
 from risk.selectors import replay_row
-from risk.states import PolicyState
+from risk.states import ChallengeState, PolicyState
 
 _SAMPLE = 500  # newest decisions judged again; the others were when they were new
 _SWEEP = timedelta(minutes=10)  # a case past its end is closed by the next sweep
@@ -27,6 +27,7 @@ def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     yield _decisions_replay()
     yield _reviews_have_cases()
     yield _cases_end_in_time()
+    yield _challenges_end_in_time()
 
 
 def _one_active_policy() -> tuple[str, int, list[Finding]]:
@@ -72,3 +73,14 @@ def _cases_end_in_time() -> tuple[str, int, list[Finding]]:
         for row in late
     ]
     return name, RiskCase.objects.live().count(), found
+
+
+def _challenges_end_in_time() -> tuple[str, int, list[Finding]]:
+    name = "risk.challenges_end_in_time"
+    live = Challenge.objects.filter(state=ChallengeState.OPEN)
+    late = live.filter(expires_at__lt=timezone.now() - _SWEEP).order_by("expires_at")[:100]
+    found = [
+        Finding(check=name, subject=row.public_id, detail=f"still open, due {row.expires_at.isoformat()}")
+        for row in late
+    ]
+    return name, live.count(), found

@@ -223,7 +223,9 @@ def _challenges(policy: PolicyDocument, grounds: tuple[Ground, ...], inputs: Inp
     """What the policy asks for and the customer has."""
     facts = inputs["facts"]
     has = set(facts.get("challenges", ()))
-    if facts["instrument"]["kind"] == "card" and facts["instrument"].get("three_d_secure", True):
+    # Policies that know of no other challenge ask every card's bank, as they always did.
+    asks_all = policy.challenge == BY_THE_BANK
+    if facts["instrument"]["kind"] == "card" and (asks_all or facts["instrument"].get("three_d_secure", True)):
         has.add(ChallengeKind.THREE_D_SECURE)
     causes = {ground.code for ground in grounds if ground.weight > 0 or ground.action}
     only = causes.pop() if len(causes) == 1 else ANY_GROUND

@@ -19,6 +19,7 @@ from payments.errors import PaymentNotFound
 from payments.models import Payment
 from payments.selectors import PaymentView
 from payments.services.resolve_review import resolve_review
+from risk import challenges
 from risk import selectors as risk
 from risk.errors import CaseClaimedByAnother, CaseExpired, CaseNotFound
 from risk.selectors import CaseView
@@ -86,6 +87,7 @@ def case(request: HttpRequest, case: str) -> HttpResponse:
         "counts": view.decision.inputs["features"]["payments_last_minute"],
         "entities": sorted(view.decision.inputs["entities"]),
         "history": risk.decisions_of_customer(view.decision.id, locale=language),
+        "challenged": challenges.seen_before(view.decision.id),
         "assignee": names.get(view.assignee, view.assignee),
         "closed_by": names.get(view.closed_by, view.closed_by),
         "mine": view.assignee == _actor(request),

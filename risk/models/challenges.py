@@ -61,7 +61,12 @@ class Challenge(FSMModelMixin, models.Model):
     objects = ChallengeQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["customer_key", "created_at"], name="risk_challenge_customer")]
+        indexes = [
+            models.Index(fields=["customer_key", "created_at"], name="risk_challenge_customer"),
+            models.Index(
+                fields=["expires_at"], condition=Q(state=ChallengeState.OPEN), name="risk_challenge_due"
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["subject"], condition=Q(state=ChallengeState.OPEN), name="risk_challenge_one_open"

@@ -22,12 +22,13 @@ from ledger.selectors import audit_trail
 from payments import invariants
 from payments.channels.contract import Outcome
 from payments.errors import PaymentNotFound
-from payments.models import Payment
+from payments.models import Attempt, Payment
 from payments.models.payment import PaymentQuerySet
 from payments.selectors import payments_of
 from payments.services.answer_challenge import answer_challenge
 from payments.services.expire_challenges import expire_challenges
 from risk import challenges, selectors
+from risk import invariants as risk_invariants
 from risk.errors import ChallengeOver
 from risk.messengers.email import Email
 from risk.models import Challenge, ChallengeCode
@@ -201,6 +202,26 @@ class TestCodeByMail:
         code = re.search(r"^(\d{6})$", sent[0], re.MULTILINE)
         assert code and 'data-testid="qr"' in answer(client, order, code[1]).text
         assert Email().ask("otp_1") == "unknown"
+
+    def test_verify_names_what_was_bent(self, challenged: str) -> None:
+        def found(check: Any) -> set[str]:
+            return {name for name, _, findings in check() if list(findings)}
+
+        assert (found(invariants.check), found(risk_invariants.check)) == (set(), set())
+        Attempt.objects.update(state="SENT")
+        assert "payments.challenges_can_be_answered" in found(invariants.check)
+        Challenge.objects.update(expires_at=timezone.now() - timedelta(hours=1))
+        assert found(risk_invariants.check) == {"risk.challenges_end_in_time"}
+
+    def test_the_console_shows_how_it_ended(
+        self, client: Client, challenged: str, admin_client: Client
+    ) -> None:
+        answer(client, challenged, code_in(mail.outbox[0]))
+        decision = Challenge.objects.get().decision
+        page = admin_client.get(f"/console/risk/decision/{decision.pk}/change/")
+        assert "email, PASSED. answered by email" in page.text
+        [seen] = challenges.seen_before(decision.public_id)
+        assert (seen.state, seen.subject) == ("PASSED", payments_of(challenged)[0].id)
 
     def test_paying_another_way_ends_the_challenge(
         self, client: Client, challenged: str, card_provider: Bank
