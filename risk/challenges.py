@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ledger.identifiers import MalformedIdentifier
+from ledger.identifiers import MalformedIdentifier, decode
 from ledger.money import Money
 from risk import passkeys, puzzles
 from risk.errors import ChallengeNotFound

@@ -225,7 +225,9 @@ def _challenges(policy: PolicyDocument, grounds: tuple[Ground, ...], inputs: Inp
     has = set(facts.get("challenges", ()))
     # Policies that know of no other challenge ask every card's bank, as they always did.
     asks_all = policy.challenge == BY_THE_BANK
-    if facts["instrument"]["kind"] == "card" and (asks_all or facts["instrument"].get("three_d_secure", True)):
+    if facts["instrument"]["kind"] == "card" and (
+        asks_all or facts["instrument"].get("three_d_secure", True)
+    ):
         has.add(ChallengeKind.THREE_D_SECURE)
     causes = {ground.code for ground in grounds if ground.weight > 0 or ground.action}
     only = causes.pop() if len(causes) == 1 else ANY_GROUND

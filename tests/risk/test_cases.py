@@ -335,6 +335,7 @@ def test_invariants_hold_and_name_what_breaks_them(active: str, case: str) -> No
         "risk.decisions_replay": 0,
         "risk.reviews_have_cases": 0,
         "risk.cases_end_in_time": 0,
+        "risk.challenges_end_in_time": 0,
     }
     RiskCase.objects.update(decide_by=timezone.now() - timedelta(minutes=11))
     assert broken()["risk.cases_end_in_time"] == 1

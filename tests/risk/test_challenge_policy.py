@@ -90,7 +90,15 @@ def test_inputs_that_were_stored_before_are_judged_as_before() -> None:
 
 @pytest.mark.parametrize(
     "challenge",
-    [[], {}, {"high_frequency": ["captcha"]}, {"*": []}, {"*": "email"}, {"*": ["fax"]}, {"*": ["sms", "sms"]}],
+    [
+        [],
+        {},
+        {"high_frequency": ["captcha"]},
+        {"*": []},
+        {"*": "email"},
+        {"*": ["fax"]},
+        {"*": ["sms", "sms"]},
+    ],
 )
 def test_bad_choices_are_refused(challenge: Any) -> None:
     with pytest.raises(InvalidPolicy) as refused:
