@@ -21,7 +21,7 @@ def mail_in_memory(settings: Any) -> None:
 
 
 def code_of(letter: Any) -> str:
-    return re.findall(r"^\d{6}$", letter.body, re.MULTILINE)[0]
+    return str(re.findall(r"^\d{6}$", letter.body, re.MULTILINE)[0])
 
 
 def test_a_guest_is_challenged_answers_and_goes_on(guest: Caller) -> None:

@@ -71,9 +71,15 @@ def apart(work: Callable[[], Any]) -> Any:
         return pool.submit(clean).result()
 
 
+def challenged(client: Client, *kinds: str) -> str:
+    """An order of the client's whose payment waits for the first of `kinds`."""
+    challenge_everybody(*kinds)
+    return order_in(check_out(client))
+
+
 def test_a_code_is_typed_and_a_wrong_one_explained(window: Windows) -> None:
     client = Client(headers={"accept-language": "en"})
-    order = apart(lambda: challenge_everybody("email", "captcha") or order_in(check_out(client)))
+    order = apart(lambda: challenged(client, "email", "captcha"))
     page = window(client, locale="en-GB")
     page.goto(f"/pay/{order}/")
     code = code_in(mail.outbox[0])
@@ -90,7 +96,7 @@ def test_a_code_is_typed_and_a_wrong_one_explained(window: Windows) -> None:
 
 def test_the_browser_solves_the_captcha_and_says_why_without_scripts(window: Windows) -> None:
     client = Client(headers={"accept-language": "zh-CN"})
-    order = apart(lambda: challenge_everybody("captcha") or order_in(check_out(client)))
+    order = apart(lambda: challenged(client, "captcha"))
     plain = window(client, locale="zh-CN", java_script_enabled=False)
     plain.goto(f"/pay/{order}/")
     expect(plain.get_by_test_id("solve")).to_be_disabled()
