@@ -14,7 +14,7 @@ PY := $(VENV)/bin/python
 OFFLINE := env SMART_CHECKOUT_DATA=var/offline SECRET_KEY=offline AUDIT_HMAC_KEY=offline RISK_ENTITY_KEY=offline \
 	QUOTE_KEYS=offline=offline VAULT_KEYS=offline=offline DATABASE_URL=postgres://offline@127.0.0.1:9/offline \
 	REDIS_URL=redis://127.0.0.1:9/0 PUBLIC_URL=http://127.0.0.1:8000 \
-	STRIPE_SECRET_KEY= ALIPAY_APP_ID= WECHAT_MCHID= UNIONPAY_MER_ID= ECNY_MCH_ID= BANK_TOKEN= CRYPTO_API_KEY=
+	STRIPE_SECRET_KEY= ALIPAY_APP_ID= WECHAT_MCHID= UNIONPAY_MER_ID= ECNY_MCH_ID= BANK_TOKEN= CRYPTO_API_KEY= SMS_API_KEY=
 
 .PHONY: help setup run test check drill month bench channels schema clean
 

@@ -148,12 +148,14 @@ class RefundWish:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The customer's device as the web server saw it. `device_id` comes from the signed device cookie."""
+    """The customer's device as the web server saw it. `device_id` comes from the signed device cookie, `session` is
+    a secret that only this browser, or this server of a merchant's, has."""
 
     ip: str = ""
     device_id: str = ""
     device_kind: str = "desktop"  # or "phone"
     language: str = ""
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

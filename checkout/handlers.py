@@ -44,7 +44,13 @@ from payments.events import (
 )
 from payments.states import PaymentMethod
 
-_REFUSED_FOR_GOOD = {"review_rejected", "review_expired", "risk_rejected"}
+_REFUSED_FOR_GOOD = {
+    "review_rejected",
+    "review_expired",
+    "risk_rejected",
+    "challenge_failed",
+    "challenge_expired",
+}
 # A result that was on its way when the time ran out still finds its stock.
 _GRACE = timedelta(minutes=2)
 

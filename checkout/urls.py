@@ -4,7 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.i18n import set_language
 
-from checkout.views import account, cart, checkout, orders, payment, saved_methods, shop
+from checkout.views import account, cart, checkout, confirm, orders, passkeys, payment, saved_methods, shop
 
 app_name = "checkout"
 
@@ -17,6 +17,7 @@ urlpatterns = [
     path("checkout/summary", checkout.summary, name="summary"),
     path("pay/<str:order_id>/", payment.pay, name="pay"),
     path("pay/<str:order_id>/status", payment.status, name="status"),
+    path("pay/<str:order_id>/confirm", confirm.confirm, name="confirm"),
     path("pay/<str:order_id>/return", payment.come_back, name="return"),
     path("pay/<str:order_id>/result", payment.result, name="result"),
     path("orders/", orders.orders, name="orders"),
@@ -28,6 +29,7 @@ urlpatterns = [
     path("payment-methods/<str:method_id>/", saved_methods.saved_method, name="saved-method"),
     path("payment-methods/<str:method_id>/default", saved_methods.make_default, name="default-method"),
     path("payment-methods/<str:method_id>/delete", saved_methods.delete, name="delete-method"),
+    path("passkeys/", passkeys.passkeys, name="passkeys"),
     path("sign-in/", account.SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(next_page="checkout:shop"), name="sign-out"),
     path("language/", set_language, name="language"),

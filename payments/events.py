@@ -49,7 +49,7 @@ class PaymentHeldForReview(PaymentEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentActionRequired(PaymentEvent):
-    """The customer is with the provider (3-D Secure, QR) until `expires_at` (ISO 8601).
+    """The customer is with the provider (3-D Secure, QR), or answers our challenge, until `expires_at` (ISO 8601).
 
     `reviewed` when a person let it go on: the time that this took is not the customer's.
     """
@@ -128,8 +128,8 @@ class PaymentFailed(PaymentEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentCancelled(PaymentEvent):
     """Closed or voided: no money was kept. `reason`: "customer", "merchant", "expired", "replaced",
-    "not_owed", "review_rejected", "review_expired", "risk_rejected", "late_authorization", "capture_refused" or
-    "lapsed" (the provider let go of what it held)."""
+    "not_owed", "review_rejected", "review_expired", "risk_rejected", "challenge_failed", "challenge_expired",
+    "late_authorization", "capture_refused" or "lapsed" (the provider let go of what it held)."""
 
     name: ClassVar[str] = "payment.cancelled"
     reason: str

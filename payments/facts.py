@@ -1,6 +1,7 @@
 """What callers hand to payments. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ledger.money import Money
@@ -16,6 +17,7 @@ class PaymentIntent:
     `instrument` is a channel token of a card, never a number; `saved_method` ("sm_…") names one of the `customer`'s
     kept instruments instead. `keep_instrument` is the customer's consent to keep this one. `payer` is who pays, as the
     wallet calls them (openid). `capture_mode` holds for channels that can hold money; others take it at once.
+    `session` is who must answer a challenge (empty: nobody can), `contacts` where its codes go ("email", "sms").
     """
 
     reference: str
@@ -33,3 +35,6 @@ class PaymentIntent:
     keep_instrument: bool = False
     payer: str = ""
     capture_mode: CaptureMode = CaptureMode.AUTOMATIC
+    session: str = ""
+    contacts: Mapping[str, str] = field(default_factory=dict)
+    language: str = "en"

@@ -31,11 +31,19 @@ SELECT ledger_public_id('pay', payment.id), format('is %s, and nobody will ask, 
 FROM payments_payment payment
 WHERE state NOT IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
     AND NOT (state = 'IN_REVIEW' AND review_pending AND decide_by IS NOT NULL)
+    AND NOT (state = 'REQUIRES_ACTION' AND challenge_pending)
     AND NOT (state = 'AUTHORIZED' AND capture_mode = 'manual' AND held_until IS NOT NULL)
     AND NOT EXISTS (
         SELECT 1 FROM payments_attempt attempt
         WHERE attempt.payment_id = payment.id AND attempt.state IN ('SENT', 'UNKNOWN')
             AND attempt.next_check_at IS NOT NULL)
+"""
+_CHALLENGED_IN_VAIN = """
+SELECT ledger_public_id('pay', payment.id), format('waits for %s to be answered, and is %s', challenge, state)
+FROM payments_payment payment
+WHERE challenge_pending AND (state <> 'REQUIRES_ACTION' OR challenge = '' OR NOT EXISTS (
+    SELECT 1 FROM payments_attempt attempt
+    WHERE attempt.payment_id = payment.id AND attempt.kind = 'START' AND attempt.state = 'CREATED'))
 """
 _ASKED_DIFFERENTLY = """
 SELECT ledger_public_id('pay', payment.id), format('is about %s %s, %s asks for %s %s', payment.amount,
@@ -151,6 +159,7 @@ WHERE payment.customer <> vault.customer OR attempt.channel <> method.channel
 def check() -> Iterator[Check]:
     yield _by_sql("payments.one_open_attempt", Payment, _NOT_ONE_OPEN)
     yield _by_sql("payments.somebody_ends_it", Payment, _NOBODY_ENDS)
+    yield _by_sql("payments.challenges_can_be_answered", Payment, _CHALLENGED_IN_VAIN)
     yield _by_sql("payments.attempts_ask_for_it", Attempt, _ASKED_DIFFERENTLY)
     yield _by_sql("payments.one_start_brought_it", Payment, _NOT_BROUGHT)
     yield _by_sql("payments.parts_brought_theirs", Attempt, _WRONG_PARTS)

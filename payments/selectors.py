@@ -1,5 +1,6 @@
 """Reads: what others may know of payments, as frozen dataclasses."""
 
+import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +14,13 @@ from django.utils import timezone
 from ledger.identifiers import MalformedIdentifier, first_key_of
 from ledger.money import Money
 from payments.channels import registry
-from payments.channels.contract import Capability
+from payments.channels.contract import ActionKind, Capability
 from payments.errors import PaymentNotFound, RefundNotFound
 from payments.models import Attempt, OutboxEvent, Payment, Refund
 from payments.routes import usable
 from payments.rules import refund_rules
 from payments.states import AttemptKind, PaymentState, RefundState
+from risk import challenges
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class PaymentView:
     decision: str
     case: str
     decide_by: datetime | None
+    challenge: str  # chl_…, of the latest try that was challenged by us
     surplus: bool
     expires_at: datetime
     created_at: datetime
@@ -331,6 +334,7 @@ def view_of(row: Payment) -> PaymentView:
         decision=row.decision,
         case=row.case,
         decide_by=row.decide_by,
+        challenge=row.challenge,
         surplus=row.surplus,
         expires_at=row.expires_at,
         created_at=row.created_at,
@@ -377,6 +381,15 @@ def refund_view(row: Refund) -> RefundView:
 def _next_action(row: Payment) -> NextActionView | None:
     if row.state != PaymentState.REQUIRES_ACTION:
         return None
+    if row.challenge_pending:
+        return _asked_by_us(row)
     attempt = row.attempts.open().filter(kind=AttemptKind.START).first()
     action = attempt.next_action if attempt else None
     return NextActionView(action.kind, action.value, action.expires_at) if action else None
+
+
+def _asked_by_us(row: Payment) -> NextActionView:
+    asked = challenges.challenge(row.challenge)
+    return NextActionView(
+        ActionKind.CHALLENGE, json.dumps(asked.told(), ensure_ascii=False), asked.expires_at
+    )

@@ -13,6 +13,7 @@ from payments.models import Attempt, Dispute, DisputeMovement, InboxEvent, Refun
 from payments.services.apply_notice import apply_notice
 from payments.services.carry_out_dispute_movement import carry_out_dispute_movement
 from payments.services.carry_out_refund import carry_out_refund
+from payments.services.expire_challenges import expire_challenges
 from payments.services.expire_reviews import expire_reviews
 from payments.services.forget_events import forget_events
 from payments.services.forget_idempotency_keys import forget_idempotency_keys
@@ -96,6 +97,11 @@ def forget_old_events() -> int:
 def expire_due_reviews() -> int:
     now = timezone.now()
     return expire_reviews(now=now) + expire_looks(now=now)
+
+
+@shared_task
+def expire_due_challenges() -> int:
+    return expire_challenges(now=timezone.now())
 
 
 @shared_task

@@ -16,7 +16,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from ledger.admin import ReadOnlyAdmin, ThroughService
 from ledger.errors import Refusal
-from risk import selectors, wording
+from risk import challenges, selectors, wording
 from risk.models import Decision, ListEntry, Policy, RiskCase, RiskModel
 from risk.services.add_list_entry import add_list_entry
 from risk.services.crown_model import crown_model
@@ -74,6 +74,7 @@ class DecisionAdmin(ReadOnly):
         "policy",
         "in_words",
         "why",
+        "challenged",
         "replays",
         "latency_us",
         "created_at",
@@ -103,6 +104,13 @@ class DecisionAdmin(ReadOnly):
     @display(description=_("In words"))
     def in_words(self, row: Decision) -> str:
         return selectors.decision_view(row, get_language() or "en").explanation or "–"
+
+    @display(description=_("Challenge"))
+    def challenged(self, row: Decision) -> str:
+        asked = challenges.of_decision(row)
+        if asked is None:
+            return "–"
+        return f"{asked.id}: {asked.kind}, {asked.state}. {asked.reason}"
 
     @display(description=_("Judged again, it comes out the same"), boolean=True)
     def replays(self, row: Decision) -> bool:

@@ -163,3 +163,57 @@ class TooFewOutcomes(Refusal):
 
     code = "too_few_outcomes"
     status = 409
+
+
+class ChallengeNotFound(Refusal):
+    """There is no such challenge."""
+
+    code = "challenge_not_found"
+    status = 404
+
+
+class ChallengeOver(Refusal):
+    """Answered, failed or given up before."""
+
+    code = "challenge_over"
+    status = 409
+
+
+class ChallengeNotYours(Refusal):
+    """Another session of the customer's, or another customer, was asked."""
+
+    code = "challenge_not_yours"
+    status = 403
+
+
+class ChallengeAnswerWrong(Refusal):
+    """The answer is not right; there are tries left."""
+
+    code = "challenge_answer_wrong"
+    status = 409
+
+
+class ChallengeFailed(Refusal):
+    """Too many wrong answers: the payment was given up."""
+
+    code = "challenge_failed"
+    status = 409
+
+
+class ChallengeKindUnavailable(Refusal):
+    """This way to confirm is not offered for this payment."""
+
+    code = "challenge_kind_unavailable"
+
+
+class CodeLimitReached(Refusal):
+    """So many codes were sent for this payment, or within the hour to this address or for this customer."""
+
+    code = "code_limit_reached"
+    status = 429
+
+
+class PasskeyRefused(Refusal):
+    """The browser's credential could not be checked, or belongs to somebody already."""
+
+    code = "passkey_refused"

@@ -23,6 +23,7 @@ class InstrumentFacts:
     country: str = ""
     fingerprint: str = ""
     brand: str = ""
+    three_d_secure: bool = True  # of a card: whether its bank can be asked to confirm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ class PaymentFacts:
     delivery: AddressFacts = field(default_factory=AddressFacts)
     device: DeviceFacts = field(default_factory=DeviceFacts)
     skus: tuple[str, ...] = ()
+    challenges: tuple[str, ...] = ()  # kinds that the customer can answer, beside a card's 3-D Secure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,3 +85,4 @@ class Verdict:
     policy: str  # "starting@1"
     case: str = ""  # case_…, when a person must decide
     decide_by: datetime | None = None
+    challenges: tuple[str, ...] = ()  # of "challenge": the kinds that will do, the wanted one first

@@ -11,10 +11,10 @@ from ledger.invariants import Finding
 from risk import rules
 from risk.artefacts import unseal
 from risk.errors import UnusableModel
-from risk.models import Decision, Outcome, Policy, RiskCase, RiskModel, RollOut, ShadowOutcome
+from risk.models import Challenge, Decision, Outcome, Policy, RiskCase, RiskModel, RollOut, ShadowOutcome
 from risk.scorers import artefact_of
 from risk.selectors import policy_document, replay_row
-from risk.states import PolicyState
+from risk.states import ChallengeState, PolicyState
 
 _SAMPLE = 500  # newest decisions judged again; the others were when they were new
 _MODELS = 20  # newest versions; a model is some hundred kilobytes
@@ -54,6 +54,7 @@ def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     yield _shadows_replay()
     yield _roll_outs_are_of_shadows()
     yield _verdicts_reach_the_graph()
+    yield _challenges_end_in_time()
 
 
 def _one_active_policy() -> tuple[str, int, list[Finding]]:
@@ -159,3 +160,14 @@ def _verdicts_reach_the_graph() -> tuple[str, int, list[Finding]]:
     detail = "rejected, but who is linked with the customer does not learn of it"
     looked = RiskCase.objects.filter(closed_at__gt=since).count()
     return name, looked, [Finding(check=name, subject=one, detail=detail) for one in deaf]
+
+
+def _challenges_end_in_time() -> tuple[str, int, list[Finding]]:
+    name = "risk.challenges_end_in_time"
+    live = Challenge.objects.filter(state=ChallengeState.OPEN)
+    late = live.filter(expires_at__lt=timezone.now() - _SWEEP).order_by("expires_at")[:100]
+    found = [
+        Finding(check=name, subject=row.public_id, detail=f"still open, due {row.expires_at.isoformat()}")
+        for row in late
+    ]
+    return name, live.count(), found

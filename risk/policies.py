@@ -13,13 +13,24 @@ from risk.errors import InvalidPolicy, InvalidRule
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
 from risk.features import Evidence, Inputs, inputs_of
 from risk.limits import parse as parse_limits
-from risk.rules import ModelUse, PolicyDocument, Rule, Thresholds, check_rule, placeholders, variables
-from risk.states import Action
+from risk.rules import (
+    ANY_GROUND,
+    BY_THE_BANK,
+    ModelUse,
+    PolicyDocument,
+    Rule,
+    Thresholds,
+    check_rule,
+    placeholders,
+    variables,
+)
+from risk.states import Action, ChallengeKind
 
 LANGUAGES = ("en", "zh")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}\Z")
 _MODEL = re.compile(r"[a-zA-Z0-9_-]{1,40}@[0-9]{1,8}\Z")
 _SHARES = {"sample_per_mille", "second_look_per_mille"}  # may be left out: nobody looks then
+_OPTIONAL = {"challenge"}  # beside the thresholds
 _RULE_FIELDS = {"id", "version", "expression", "weight", "action", "message"}
 
 
@@ -83,6 +94,7 @@ def parse(
         rules=parsed,
         thresholds=_thresholds(thresholds),
         limits=parse_limits(limits),
+        challenge=_challenge(thresholds),
         rates=parsed_rates,
         model=_model(model) if model else None,
     )
@@ -132,15 +144,16 @@ def _known() -> frozenset[str]:
 def _thresholds(raw: Any) -> Thresholds:
     names = [one.name for one in fields(Thresholds)]
     needed = {one.name for one in fields(Thresholds) if one.default is MISSING}
-    if not isinstance(raw, Mapping) or not needed <= set(raw) <= set(names):
+    if not isinstance(raw, Mapping) or not needed <= set(raw) - _OPTIONAL <= set(names):
         raise InvalidPolicy(f"The thresholds are exactly {', '.join(names)}.", param="thresholds")
     for name in _SHARES & set(raw):
         if not _is_int(raw[name], 0, 1000):
             raise InvalidPolicy(f"The share {name} must be a whole number from 0 to 1000.", param=name)
-    for name in raw:
+    given = {name: raw[name] for name in names if name in raw}
+    for name in given:
         if not _is_int(raw[name], 0, 9999):
             raise InvalidPolicy(f"Threshold {name} must be a whole number from 0 to 9999.", param=name)
-    parsed = Thresholds(**raw)
+    parsed = Thresholds(**given)
     if not parsed.medium_above <= parsed.challenge_above <= parsed.high_above < parsed.reject_from:
         raise InvalidPolicy(
             "medium_above ≤ challenge_above ≤ high_above < reject_from must hold.", param="thresholds"
@@ -148,6 +161,23 @@ def _thresholds(raw: Any) -> Thresholds:
     if parsed.review_minutes < 1:
         raise InvalidPolicy("A person needs at least a minute.", param="review_minutes")
     return parsed
+
+
+def _challenge(thresholds: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    raw = thresholds.get("challenge", BY_THE_BANK)
+    if not isinstance(raw, Mapping) or ANY_GROUND not in raw:
+        raise InvalidPolicy(
+            'challenge is an object: a ground\'s code, or "*" for any, to a list of kinds; "*" must be there.',
+            param="challenge",
+        )
+    for ground, kinds in raw.items():
+        listed = isinstance(kinds, (list, tuple)) and 0 < len(kinds) == len(set(map(str, kinds)))
+        if not listed or not all(kind in list(ChallengeKind) for kind in kinds):
+            raise InvalidPolicy(
+                f"challenge {str(ground)[:60]}: list some of {', '.join(ChallengeKind)}, each once.",
+                param="challenge",
+            )
+    return {str(ground): tuple(kinds) for ground, kinds in raw.items()}
 
 
 def _model(raw: Any) -> ModelUse:

@@ -21,9 +21,12 @@ from risk import readings, rings
 from risk.errors import InvalidRule
 from risk.features import Inputs, whole
 from risk.limits import CURRENCY, Limit, exceeded
-from risk.states import SEVERITY, Action, Level, ListKind, Stage
+from risk.states import SEVERITY, Action, ChallengeKind, Level, ListKind, Stage
 
 ENGINE = 1  # raise when the same policy and inputs would give another judgement
+ANY_GROUND = "*"
+# What a policy that says nothing of challenges asks for: cards only can be challenged.
+BY_THE_BANK: Mapping[str, tuple[str, ...]] = {ANY_GROUND: (ChallengeKind.THREE_D_SECURE,)}
 _CAUSES = 3
 _PLACEHOLDER = re.compile(r"\{([a-z_]+\.[a-z0-9_]+)\}")
 _WINDOW = re.compile(r"\b(signal|velocity)\s*\.\s*([a-z0-9_]+)")
@@ -78,6 +81,8 @@ class PolicyDocument:
     limits: Mapping[int, Limit]  # by verification level; a level without an entry has none
     rates: Mapping[str, Decimal]
     model: ModelUse | None = None
+    # by the code of a ground that is the only cause, or ANY_GROUND: kinds of challenge, the best first
+    challenge: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: BY_THE_BANK)
 
     @cached_property
     def named(self) -> frozenset[tuple[str, str]]:
@@ -104,6 +109,7 @@ class Judgement:
     action: Action
     grounds: tuple[Ground, ...]
     amount_cny: int | None  # what the payment counts as against limits; None without a known rate
+    challenges: tuple[str, ...] = ()  # the kinds that will do, the best first
 
 
 def canonical(value: Any) -> bytes:
@@ -113,7 +119,7 @@ def canonical(value: Any) -> bytes:
 
 def outcome(judgement: Judgement) -> dict[str, Any]:
     """What must come out again when a decision is replayed (words are rendered from it, and may be improved)."""
-    return {
+    told = {
         "engine": ENGINE,
         "policy": judgement.policy,
         "score": judgement.score,
@@ -121,6 +127,9 @@ def outcome(judgement: Judgement) -> dict[str, Any]:
         "action": str(judgement.action),
         "grounds": [asdict(ground) for ground in judgement.grounds],
     }
+    if judgement.challenges not in ((), (ChallengeKind.THREE_D_SECURE,)):
+        told["challenges"] = [str(kind) for kind in judgement.challenges]
+    return told
 
 
 def digest(inputs: Inputs, result: Mapping[str, Any]) -> str:
@@ -241,14 +250,35 @@ def judge(policy: PolicyDocument, inputs: Inputs) -> Judgement:
             *_late(policy, inputs),
         )
         score = min(max(sum(ground.weight for ground in grounds), 0), 9999)
+    challenges = _challenges(policy, grounds, inputs)
+    action = _action(policy.thresholds, score, grounds, inputs, final)
+    if action == Action.CHALLENGE and not challenges:
+        action = Action.REVIEW  # nothing that this customer could answer
     return Judgement(
         policy=policy.name,
         score=score,
         level=_level(policy.thresholds, score),
-        action=_action(policy.thresholds, score, grounds, inputs, final),
+        action=action,
         grounds=grounds,
         amount_cny=amount_cny,
+        challenges=challenges if action == Action.CHALLENGE else (),
     )
+
+
+def _challenges(policy: PolicyDocument, grounds: tuple[Ground, ...], inputs: Inputs) -> tuple[str, ...]:
+    """What the policy asks for and the customer has."""
+    facts = inputs["facts"]
+    has = set(facts.get("challenges", ()))
+    # Policies that know of no other challenge ask every card's bank, as they always did.
+    asks_all = policy.challenge == BY_THE_BANK
+    if facts["instrument"]["kind"] == "card" and (
+        asks_all or facts["instrument"].get("three_d_secure", True)
+    ):
+        has.add(ChallengeKind.THREE_D_SECURE)
+    causes = {ground.code for ground in grounds if ground.weight > 0 or ground.action}
+    only = causes.pop() if len(causes) == 1 else ANY_GROUND
+    wanted = policy.challenge.get(only) or policy.challenge[ANY_GROUND]
+    return tuple(str(kind) for kind in wanted if kind in has)
 
 
 def _level(thresholds: Thresholds, score: int) -> Level:
@@ -266,8 +296,6 @@ def _action(
     action = max([_by_score(thresholds, score), *floors], key=SEVERITY.__getitem__)
     if inputs["facts"]["stage"] == Stage.ORDER:  # nothing to challenge or to hold before there is an order
         return Action.REJECT if action == Action.REJECT else Action.ACCEPT
-    if action == Action.CHALLENGE and inputs["facts"]["instrument"]["kind"] != "card":
-        return Action.REVIEW  # only cards have 3-D Secure
     return action
 
 

@@ -48,6 +48,34 @@ class EntityKind(StrEnum):
     SKU = "sku"
 
 
+class ChallengeKind(StrEnum):
+    """How a customer proves to be the one who may pay."""
+
+    THREE_D_SECURE = "three_d_secure"  # the card's bank asks
+    PASSKEY = "passkey"
+    EMAIL = "email"  # a code that is sent
+    SMS = "sms"
+    CAPTCHA = "captcha"  # work for the browser: stops machines, proves nobody
+
+
+# The kinds that need a code sent.
+BY_CODE = frozenset({ChallengeKind.EMAIL, ChallengeKind.SMS})
+
+
+class ChallengeState(StrEnum):
+    OPEN = "OPEN"
+    PASSED = "PASSED"
+    FAILED = "FAILED"  # too many wrong answers
+    ENDED = "ENDED"  # the time was over, or the customer went another way
+
+
+class CodeState(StrEnum):
+    SENT = "SENT"  # about to be, or just being handed to the messenger
+    TAKEN = "TAKEN"  # the messenger has it
+    REFUSED = "REFUSED"
+    UNKNOWN = "UNKNOWN"
+
+
 class PolicyState(StrEnum):
     DRAFT = "DRAFT"
     SHADOW = "SHADOW"

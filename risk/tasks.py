@@ -7,6 +7,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from risk.histories import HistoriesLost
+from risk.services import settle_challenge_codes as settling
 from risk.services.catch_up_histories import catch_up_histories
 from risk.services.judge_along import judge_along
 from risk.services.rebuild_histories import rebuild_histories
@@ -71,3 +72,9 @@ def keep_histories_whole() -> int:
         log.warning("risk.histories_unreachable", error=type(error).__name__)
         return 0
     return rebuild_histories()
+
+
+@shared_task(ignore_result=True)
+def settle_challenge_codes() -> int:
+    """Every 10 seconds: codes whose messenger gave no clear answer."""
+    return settling.settle_challenge_codes(now=timezone.now())

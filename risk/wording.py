@@ -82,13 +82,13 @@ _LEVELS = {Level.LOW: "低", Level.MEDIUM: "中", Level.HIGH: "高"}
 _OUTCOMES: dict[str, dict[Action, str]] = {
     "en": {
         Action.ACCEPT: "the payment may go ahead",
-        Action.CHALLENGE: "the customer must pass 3-D Secure",
+        Action.CHALLENGE: "the customer must prove who they are first",
         Action.REVIEW: "a person must decide",
         Action.REJECT: "the payment is refused",
     },
     "zh": {
         Action.ACCEPT: "可以继续支付",
-        Action.CHALLENGE: "客户须通过 3-D Secure 验证",
+        Action.CHALLENGE: "客户须先完成身份验证",
         Action.REVIEW: "须人工审核",
         Action.REJECT: "拒绝支付",
     },

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from sandbox import clock, control, dials, pages
+from sandbox import clock, control, dials, pages, phones, sms
 from sandbox.deliveries import DeliveryEngine
 from sandbox.misfortune import Misfortune
 from sandbox.provider import World
@@ -26,6 +26,7 @@ def build_world(data: Path, public_url: str) -> World:
     world = World(storage=Storage(data), public_url=public_url.rstrip("/"))
     clock.wind(world)
     world.storage.create(plans.SCHEMA)
+    world.storage.create(phones.SCHEMA)
     for provider in all_providers():
         world.storage.create(provider.schema)
         world.providers[provider.channel] = provider
@@ -50,6 +51,7 @@ def build_app(world: World) -> ASGIApp:
         *statement_control.routes(world),
         *desk.routes(world),
         *pages.routes(world),
+        *sms.routes(world),
     ]
     for provider in world.providers.values():
         routes.extend(provider.routes(world))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox import phones
 from sandbox.provider import World
 
 
@@ -18,4 +19,5 @@ def onboard(world: World, name: str, asked: Mapping[str, Any]) -> dict[str, Any]
         answer: dict[str, Any] = {"merchant": merchant}
         for channel, provider in world.providers.items():
             answer[channel] = provider.onboard(world, merchant, asked)
+        answer["sms"] = phones.onboard(world, merchant)
         return answer

@@ -31,13 +31,14 @@ def viewer_of(request: Request, *granting: str) -> Viewer:
 def client_of(request: Request) -> Client:
     """The customer's device. Behind an API key stands a server, whose address tells nothing."""
     if isinstance(request.auth, ApiKeyView):
-        return Client(language=request.LANGUAGE_CODE)
+        return Client(language=request.LANGUAGE_CODE, session=request.auth.id)
     agent = request.headers.get("User-Agent", "")
     return Client(
         ip=request.META.get("REMOTE_ADDR", ""),
         device_id=getattr(request, "device_id", ""),
         device_kind="phone" if _PHONE.search(agent) else "desktop",
         language=request.LANGUAGE_CODE,
+        session=request.headers.get(ORDER_TOKEN_HEADER, "") or request.session.session_key or "",
     )
 
 

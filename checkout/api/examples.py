@@ -140,6 +140,20 @@ PAYMENT: dict[str, Any] = {
     "created_at": "2025-11-20T09:00:12Z",
     "expires_at": "2025-11-20T09:15:07Z",
 }
+CHALLENGE: dict[str, Any] = {
+    "id": "chl_01k9h59t4x8e2v6b0n5q7r3wyc",
+    "payment": _PAYMENT,
+    "amount": _cny(10000),
+    "state": "OPEN",
+    "kind": "email",
+    "kinds": ["email", "captcha"],
+    "sent_to": "l•••@example.com",
+    "code": "TAKEN",
+    "codes_left": 2,
+    "answers_left": 5,
+    "expires_at": "2025-11-20T09:15:07Z",
+    "task": None,
+}
 REFUND_REQUEST: dict[str, Any] = {"payment": _PAYMENT, "amount": _cny(2500), "reason": "The lid was chipped."}
 REFUND: dict[str, Any] = {
     "id": "ref_01k9h5a1b2c3d4e5f6g7h8j9km",

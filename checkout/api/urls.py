@@ -4,6 +4,7 @@ from django.urls import path
 
 from checkout.api.views.captures import PaymentCaptureView, PaymentVoidView
 from checkout.api.views.catalogue import CatalogueView, PreviewView
+from checkout.api.views.challenges import ChallengeCodeView, ChallengeView
 from checkout.api.views.disputes import (
     DisputeAcceptView,
     DisputeEvidenceView,
@@ -47,6 +48,8 @@ urlpatterns = [
     path("payments/<str:payment>/cancel", PaymentCancelView.as_view(), name="payment-cancel"),
     path("payments/<str:payment>/capture", PaymentCaptureView.as_view(), name="payment-capture"),
     path("payments/<str:payment>/void", PaymentVoidView.as_view(), name="payment-void"),
+    path("payments/<str:payment>/challenge", ChallengeView.as_view(), name="challenge"),
+    path("payments/<str:payment>/challenge/code", ChallengeCodeView.as_view(), name="challenge-code"),
     path("payments/<str:payment>/refunds", PaymentRefundsView.as_view(), name="payment-refunds"),
     path("payment_methods", PaymentMethodsView.as_view(), name="payment-methods"),
     path("payment_methods/<str:method>", PaymentMethodView.as_view(), name="payment-method"),

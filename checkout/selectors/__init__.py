@@ -1,6 +1,6 @@
 """Reads of checkout: frozen dataclasses, never rows."""
 
-from checkout.selectors.customers import CustomerHistory, customer_history
+from checkout.selectors.customers import CustomerHistory, customer_history, has_paid
 from checkout.selectors.orders import OrderLineView, OrderSummary, OrderView, guest_token, order, orders_of
 from checkout.selectors.refunds import LineLeft, OrderLeft, left_of
 from checkout.selectors.skus import SkuView, catalogue, sku
@@ -16,6 +16,7 @@ __all__ = [
     "catalogue",
     "customer_history",
     "guest_token",
+    "has_paid",
     "left_of",
     "order",
     "orders_of",

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.contrib.auth import get_user_model
 from django.db.models import Count, Q
 
+from checkout.facts import Viewer
 from checkout.models import Order
 from checkout.states import PAID
 
@@ -29,6 +30,13 @@ def customer_history(*, user_id: int | None, email: str, device_id: str) -> Cust
         paid_orders=counted["paid"],
         registered_at=_registered_at(user_id) if user_id is not None else None,
         device_seen=bool(device_id) and counted["here"] > 0,
+    )
+
+
+def has_paid(viewer: Viewer) -> bool:
+    """Whether an account has paid an order; a guest's orders are nobody's."""
+    return (
+        viewer.user_id is not None and Order.objects.filter(user_id=viewer.user_id, state__in=PAID).exists()
     )
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from checkout.errors import OrderNotPayable
 from checkout.facts import WRITE_ORDERS, Client, Viewer
 from checkout.models import Order
+from checkout.selectors.contacts import contacts_of
 from checkout.selectors.orders import find
 from checkout.selectors.screening import facts_about
 from checkout.services.extend_hold import LONGEST_WITH_CUSTOMER
@@ -62,6 +63,9 @@ def pay_order(
             keep_instrument=keep_instrument,
             device=client.device_kind,
             client_ip=client.ip,
+            session=client.session,
+            contacts=contacts_of(row),
+            language=client.language,
             capture_mode=CaptureMode.MANUAL if settings.CAPTURE_ON_SHIPMENT else CaptureMode.AUTOMATIC,
         )
     )

@@ -24,7 +24,7 @@ from checkout import selectors
 from checkout.forms import PayForm
 from checkout.selectors import OrderView
 from checkout.services.pay_order import pay_order
-from checkout.views import advice
+from checkout.views import advice, confirm
 from checkout.views.refusals import words
 from checkout.views.session import client_of, is_htmx, viewer_of
 from checkout.views.situation import Situation, Stage, situation_of
@@ -34,7 +34,7 @@ from payments.states import PaymentMethod
 from payments.vault import SavedMethodView, saved_methods_of
 
 # A result page that may still change looks for news more rarely than a payment page.
-_SECONDS_BETWEEN_POLLS = {Stage.REVIEW: 5, Stage.ASKING: 4, Stage.TRANSFER: 15}
+_SECONDS_BETWEEN_POLLS = {Stage.REVIEW: 5, Stage.ASKING: 4, Stage.TRANSFER: 15, Stage.CONFIRM: 10}
 
 
 def start_payment(request: HttpRequest, order_id: str, form: PayForm) -> HttpResponse:
@@ -151,6 +151,7 @@ def _render(
         "qr": _drawn(situation),
         "posted": _read(situation, Stage.FORM),
         "transfer": _transfer(situation),
+        **confirm.asked(request, situation),
         "on_phone": client_of(request).device_kind == "phone",
         "poll_seconds": _SECONDS_BETWEEN_POLLS.get(situation.stage, 2),
         **card_fields(form["instrument"].value()),

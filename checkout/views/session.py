@@ -37,6 +37,7 @@ def client_of(request: HttpRequest) -> Client:
         device_id=getattr(request, "device_id", ""),
         device_kind="phone" if "Mobi" in agent else "desktop",
         language=language(),
+        session=request.session.session_key or "",
     )
 
 

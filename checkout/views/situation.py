@@ -15,6 +15,7 @@ class Stage(StrEnum):
     CHOOSE = "choose"  # nothing was started: pick a method
     QR = "qr"
     CHALLENGE = "challenge"  # 3-D Secure, framed in our page
+    CONFIRM = "confirm"  # we ask ourselves, before any provider
     REDIRECT = "redirect"  # a page or app of the provider's
     FORM = "form"  # the same, reached by a form
     TRANSFER = "transfer"  # the customer sends the money by bank
@@ -26,6 +27,7 @@ class Stage(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     REFUSED = "refused"  # risk, or the person who reviewed it, said no
+    UNCONFIRMED = "unconfirmed"  # the customer did not confirm it as we asked
     MONEY_BACK = "money_back"  # paid too late: the money goes back by itself
 
 
@@ -38,12 +40,14 @@ RESULTS = frozenset(
         Stage.CANCELLED,
         Stage.EXPIRED,
         Stage.REFUSED,
+        Stage.UNCONFIRMED,
         Stage.MONEY_BACK,
     }
 )
 _ACTIONS = {
     "qr": Stage.QR,
     "three_d_secure": Stage.CHALLENGE,
+    "challenge": Stage.CONFIRM,
     "redirect": Stage.REDIRECT,
     "form": Stage.FORM,
     "transfer": Stage.TRANSFER,
@@ -56,6 +60,7 @@ _PAYMENTS = {
     PaymentState.CANCELLED: Stage.CHOOSE,
 }
 _REFUSALS = frozenset({"review_rejected", "risk_rejected"})
+_UNCONFIRMED = frozenset({"challenge_failed", "challenge_expired"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,8 @@ def _stage(order: OrderView, payment: PaymentView | None, now: datetime) -> Stag
 def _closed(order: OrderView, payment: PaymentView | None, now: datetime) -> Stage:
     if payment and payment.failure_code in _REFUSALS:
         return Stage.REFUSED
+    if payment and payment.failure_code in _UNCONFIRMED:
+        return Stage.UNCONFIRMED
     return Stage.EXPIRED if order.expires_at <= now else Stage.CANCELLED
 
 

@@ -17,7 +17,7 @@ LIVE_CREDENTIALS = (
     *("STRIPE_SECRET_KEY", "ALIPAY_APP_ID", "WECHAT_MCHID", "UNIONPAY_MER_ID", "ECNY_MCH_ID"),
     *("BANK_TOKEN", "CRYPTO_API_KEY"),
 )
-_CHANNELS = ("stripe", "alipay", "wechat", "unionpay", "ecny", "bank", "crypto")
+_CHANNELS = ("stripe", "alipay", "wechat", "unionpay", "ecny", "bank", "crypto", "sms")
 
 
 def live_credentials(environment: Mapping[str, str] = os.environ) -> list[str]:
@@ -55,6 +55,7 @@ def onboard(folder: DataFolder, *, sandbox_url: str, public_url: str) -> None:
     values |= _ecny(folder, sandbox_url, account["ecny"], ecny_path)
     values |= _bank(sandbox_url, account["bank"])
     values |= _crypto(sandbox_url, account["crypto"])
+    values |= {"SMS_API_BASE": f"{sandbox_url}/sms", "SMS_API_KEY": account["sms"]["api_key"]}
     folder.write_private(folder.sandbox_environment, render(values))
 
 

@@ -35,6 +35,14 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "payments.tasks.expire_due_reviews",
         "schedule": 30.0,
     },
+    "payments: give up challenges past their time": {
+        "task": "payments.tasks.expire_due_challenges",
+        "schedule": 30.0,
+    },
+    "risk: ask about codes that may not have left": {
+        "task": "risk.tasks.settle_challenge_codes",
+        "schedule": 10.0,
+    },
     "payments: warn of holds that lapse": {"task": "payments.tasks.watch_over_holds", "schedule": 60.0},
     "payments: alarm about what stays unknown": {
         "task": "payments.tasks.sound_unknown_alarms",

@@ -141,6 +141,8 @@ if env.str("EMAIL_URL", default=""):
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = DATA_DIR / "mail"
+# No mail server keeps anybody waiting longer.
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=10)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Smart Checkout <shop@localhost>")
 
 REST_FRAMEWORK = {
@@ -209,6 +211,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
+        "ChallengeKind": "checkout.api.serializers.challenges.KINDS",
+        "CodeKind": "checkout.api.serializers.challenges.CODE_KINDS",
         "OrderState": "checkout.states.OrderState",
         "PaymentState": "payments.states.PaymentState",
         "RefundState": "payments.states.RefundState",

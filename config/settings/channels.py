@@ -50,6 +50,12 @@ BREAKER = {
     "open_seconds": env.int("BREAKER_OPEN_SECONDS", default=30),
 }
 
+# Whoever carries codes by SMS, in the profile of docs/risk-challenges.md; none unless both are set.
+SMS = {
+    "api_base": env.str("SMS_API_BASE", default=""),
+    "api_key": env.str("SMS_API_KEY", default=""),
+}
+
 STRIPE = {
     "api_base": env.str("STRIPE_API_BASE", default="https://api.stripe.com"),
     # where evidence for disputes is sent; beside a sandbox's api_base it is the sandbox's too

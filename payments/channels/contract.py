@@ -72,6 +72,7 @@ class ActionKind(StrEnum):
     FORM = "form"  # a form that the browser posts to the provider: {"url", "fields"} as JSON
     IN_APP = "in_app"  # parameters for the bridge of the wallet's own browser, as JSON
     TRANSFER = "transfer"  # where to send the money and under which words, as JSON
+    CHALLENGE = "challenge"  # ours, before any channel was asked: how to answer it, as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class Instrument:
     fingerprint: str = ""
     expires_on: str = ""  # "2030-04"
     wallet: str = ""  # "apple_pay" …: then the digits are the device's own, not the card's
+    three_d_secure: bool = True  # whether its bank can be asked to confirm
 
 
 @dataclass(frozen=True, slots=True)

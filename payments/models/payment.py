@@ -39,6 +39,8 @@ _CHANGING = [
     "case",
     "review_pending",
     "decide_by",
+    "challenge",
+    "challenge_pending",
     "failure_code",
     "failure_message",
     "advice",
@@ -54,6 +56,10 @@ _CHANGING = [
 HOLDS = Q(state__in=[S.AUTHORIZED, S.IN_REVIEW, S.SUCCEEDED], amount_authorized__gt=F("amount_captured"))
 # Where the provider does not say how long it holds: the shortest that card schemes grant.
 _SHORTEST_HOLD = timedelta(days=5)
+
+
+def _is_challenged(payment: models.Model) -> bool:
+    return isinstance(payment, Payment) and payment.challenge_pending
 
 
 class PaymentQuerySet(models.QuerySet["Payment"]):
@@ -115,6 +121,8 @@ class Payment(FSMModelMixin, models.Model):
     case = models.CharField(max_length=40, blank=True, db_index=True)
     review_pending = models.BooleanField(default=False)
     decide_by = models.DateTimeField(null=True)
+    challenge = models.CharField(max_length=40, blank=True, default="", db_default="")  # chl_…
+    challenge_pending = models.BooleanField(default=False, db_default=False)
     failure_code = models.CharField(max_length=80, blank=True)
     failure_message = models.CharField(max_length=300, blank=True)
     advice = models.CharField(max_length=20, blank=True)
@@ -153,6 +161,9 @@ class Payment(FSMModelMixin, models.Model):
             models.Index(fields=["reference"], name="payment_reference"),
             models.Index(fields=["-created_at"], name="payment_created"),
             models.Index(fields=["held_until"], condition=HOLDS, name="payment_holds"),
+            models.Index(
+                fields=["expires_at"], condition=Q(challenge_pending=True), name="payment_challenged"
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
@@ -247,6 +258,16 @@ class Payment(FSMModelMixin, models.Model):
     def process(self) -> None:
         """A channel is about to be asked."""
 
+    @transition(field=state, source=S.RISK_CHECKING, target=S.REQUIRES_ACTION)
+    def await_challenge(self, challenge: str, until: datetime) -> None:
+        """The customer answers us first; no channel was asked yet."""
+        self.challenge, self.challenge_pending, self.expires_at = challenge, True, until
+
+    @transition(field=state, source=S.REQUIRES_ACTION, target=S.PROCESSING, conditions=[_is_challenged])
+    def pass_challenge(self, time_to_pay: timedelta) -> None:
+        """Answered: a channel is about to be asked."""
+        self.challenge_pending, self.expires_at = False, timezone.now() + time_to_pay
+
     @transition(field=state, source=[S.RISK_CHECKING, S.AUTHORIZED], target=S.IN_REVIEW)
     def hold_for_review(self) -> None:
         """A person decides: before the channel was asked, or with the money authorised."""
@@ -258,7 +279,8 @@ class Payment(FSMModelMixin, models.Model):
         """Approved with the money authorised: what is left is to capture."""
 
     @transition(field=state, source=[S.PROCESSING, S.UNKNOWN], target=S.REQUIRES_ACTION)
-    def require_action(self) -> None: ...
+    def require_action(self) -> None:
+        """The customer is with the provider."""
 
     @transition(field=state, source=S.PROCESSING, target=S.UNKNOWN)
     def lose_sight(self) -> None:

@@ -18,9 +18,9 @@ def cancel_payment(*, payment: str, actor: str, reason: str, note: str = "") -> 
 
     Opens its own transactions and asks the channel between them; what is UNKNOWN is asked about first. The payment
     comes back CANCELLED; or SUCCEEDED when the customer was faster; or as it was, when the channel gave no clear
-    answer (the janitor goes on). `reason` is "customer", "expired", "replaced", "merchant", "review_rejected" or
-    "review_expired". Raises `PaymentNotFound`, `PaymentAlreadySucceeded`, `PaymentInProgress` (its first call has
-    not come back), `PaymentOutcomeUnknown`.
+    answer (the janitor goes on). `reason` is "customer", "expired", "replaced", "merchant", "review_rejected",
+    "review_expired" or "challenge_expired". Raises `PaymentNotFound`, `PaymentAlreadySucceeded`,
+    `PaymentInProgress` (its first call has not come back), `PaymentOutcomeUnknown`.
     """
     found = selectors.payment(payment)
     ask_first(payment=found.id)

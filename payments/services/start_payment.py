@@ -13,7 +13,12 @@ from payments.errors import (
     PaymentAlreadySucceeded,
     PaymentInProgress,
 )
-from payments.events import PaymentCancelled, PaymentHeldForReview, PaymentStarted
+from payments.events import (
+    PaymentActionRequired,
+    PaymentCancelled,
+    PaymentHeldForReview,
+    PaymentStarted,
+)
 from payments.facts import PaymentIntent
 from payments.models import Attempt, Payment
 from payments.routes import choose
@@ -25,9 +30,13 @@ from payments.services.end_without_money import end_without_money
 from payments.services.find_instrument import find_instrument
 from payments.services.open_customer import open_customer
 from payments.services.send_attempt import send_attempt
+from payments.services.tell_code import tell_code
 from payments.states import AttemptKind, CaptureMode, PaymentMethod, PaymentState
+from risk.challenges import available
 from risk.facts import InstrumentFacts, PaymentFacts, Verdict
 from risk.services.assess import assess
+from risk.services.open_challenge import open_challenge
+from risk.states import ChallengeKind
 
 # Whichever of them another request's payment is in the way of.
 _ONE_PAYMENT = ("payment_one_live_per_reference", "payments_payment_business_key_key")
@@ -68,6 +77,8 @@ def start_payment(*, intent: PaymentIntent) -> PaymentView:
         raise PaymentInProgress("A payment for this order has just begun; wait for its result.") from error
     if attempt:
         send_attempt(attempt=attempt)
+    elif payment.challenge_pending:
+        tell_code(challenge=payment.challenge, intent=intent)
     return selectors.payment(payment.public_id)
 
 
@@ -158,6 +169,9 @@ def _act_on(verdict: Verdict, payment: Payment, plan: _Plan) -> Attempt | None:
         outbox.publish(PaymentCancelled(**payment.told(), reason="risk_rejected"))
         return None
     attempt = _attempt(payment, plan, verdict)
+    if verdict.action == "challenge" and not _by_the_bank(verdict):
+        _challenge(verdict, payment, plan.intent)
+        return None
     if payment.review_pending and plan.instrument is None:
         # A wallet takes the money at once, so the person decides before the wallet is asked.
         payment.hold_for_review()
@@ -169,6 +183,25 @@ def _act_on(verdict: Verdict, payment: Payment, plan: _Plan) -> Attempt | None:
     attempt.send()
     attempt.store()
     return attempt
+
+
+def _by_the_bank(verdict: Verdict) -> bool:
+    """Whether the card's bank asks the customer, with 3-D Secure."""
+    return not verdict.challenges or verdict.challenges[0] == ChallengeKind.THREE_D_SECURE
+
+
+def _challenge(verdict: Verdict, payment: Payment, intent: PaymentIntent) -> None:
+    """The customer proves to us who they are before any channel is asked."""
+    challenge = open_challenge(
+        decision=verdict.decision,
+        owner=intent.session,
+        contacts=intent.contacts,
+        address=intent.client_ip,
+        latest=intent.expires_at,
+    )
+    payment.await_challenge(challenge.id, challenge.expires_at)
+    payment.store()
+    outbox.publish(PaymentActionRequired(**payment.told(), expires_at=payment.expires_at.isoformat()))
 
 
 def _payment_for(plan: _Plan) -> Payment:
@@ -228,7 +261,9 @@ def _attempt(payment: Payment, plan: _Plan, verdict: Verdict) -> Attempt:
             "keep_instrument": method is not None and not intent.saved_method,
             "capture": payment.capture_mode == CaptureMode.AUTOMATIC
             and not (payment.review_pending and plan.instrument is not None),
-            "challenge": Challenge.REQUIRED if verdict.action == "challenge" else Challenge.AUTOMATIC,
+            "challenge": Challenge.REQUIRED
+            if verdict.action == "challenge" and _by_the_bank(verdict)
+            else Challenge.AUTOMATIC,
             "device": intent.device,
             "client_ip": intent.client_ip,
             "method": intent.method,
@@ -246,11 +281,15 @@ def _facts(plan: _Plan, payment: Payment) -> PaymentFacts:
         amount=payment.amount,
         currency=payment.currency,
         channel=plan.channel,
+        challenges=available(
+            customer=plan.intent.customer, owner=plan.intent.session, contacts=plan.intent.contacts
+        ),
         instrument=InstrumentFacts(
             kind=plan.intent.method,
             country=card.country if card else "",
             fingerprint=card.fingerprint if card else "",
             brand=card.brand if card else "",
+            three_d_secure=card.three_d_secure if card else False,
         ),
     )
 

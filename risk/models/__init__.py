@@ -1,6 +1,7 @@
 """Risk's tables. Nobody outside this app opens them."""
 
 from risk.models.cases import RiskCase
+from risk.models.challenges import Challenge, ChallengeCode, Passkey
 from risk.models.decisions import Decision
 from risk.models.learned import Outcome, RiskModel
 from risk.models.lists import LimitUse, ListEntry
@@ -14,11 +15,14 @@ __all__ = [
     "Alert",
     "BackTest",
     "CaseNote",
+    "Challenge",
+    "ChallengeCode",
     "DayFigures",
     "Decision",
     "LimitUse",
     "ListEntry",
     "Outcome",
+    "Passkey",
     "Policy",
     "PolicySwitch",
     "Reader",

@@ -270,4 +270,5 @@ def _verdict(decision: Decision, policy: str, case: RiskCase | None) -> Verdict:
         policy=policy,
         case=identifiers.encode("case", case.pk) if case else "",
         decide_by=case.decide_by if case else None,
+        challenges=tuple(decision.outcome.get("challenges", ())),
     )

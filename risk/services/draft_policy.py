@@ -15,7 +15,7 @@ def draft_policy(
     *,
     name: str,
     rules: Sequence[Mapping[str, Any]],
-    thresholds: Mapping[str, int],
+    thresholds: Mapping[str, Any],
     limits: Mapping[str, Mapping[str, int]],
     rates: Mapping[str, str],
     actor: str,

@@ -14,7 +14,7 @@ from risk.states import OutcomeKind, Stage
 def note_outcome(*, subject: str, fraud: bool, kind: OutcomeKind, source: str, known_at: datetime) -> bool:
     """This will keep what is heard of the payment `subject`; False when it was heard before or never judged.
 
-    Operation: needs an open transaction; locks the customer's ties. `source` ("dsp_…") says each of the two verdicts once.
+    Operation: needs an open transaction; locks the customer's ties. `source` ("dsp_…") says each verdict once.
     """
     assert connection.in_atomic_block, "note_outcome() belongs to the transaction that heard of it"
     judged = Decision.objects.filter(subject=subject, stage=Stage.PAYMENT).order_by("-id").first()

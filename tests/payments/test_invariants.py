@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 NAMES = {
     "payments.one_open_attempt",
     "payments.somebody_ends_it",
+    "payments.challenges_can_be_answered",
     "payments.attempts_ask_for_it",
     "payments.one_start_brought_it",
     "payments.parts_brought_theirs",

@@ -3,7 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from risk import starting
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
+from risk.models import Policy
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)  # in China
 
@@ -35,3 +37,25 @@ def facts(
         "device": DeviceFacts(identifier="dev_1", ip="203.0.113.77", ip_country="CN"),
     }
     return PaymentFacts(**{**base, **others})
+
+
+def challenge_everybody(*kinds: str) -> None:
+    """From now on a policy decides that asks each customer for the first of `kinds` that they have."""
+    Policy.objects.filter(state="ACTIVE").update(state="RETIRED")
+    always = {
+        **starting.RULES[0],
+        "id": "always",
+        "expression": "true",
+        "weight": 0,
+        "action": "challenge",
+    }
+    Policy.objects.create(
+        name="tests",
+        version=Policy.objects.count() + 1,
+        rules=[always],
+        thresholds={**starting.THRESHOLDS, "challenge": {"*": list(kinds)}},
+        limits={},
+        rates=starting.RATES,
+        state="ACTIVE",
+        created_by="tests",
+    )

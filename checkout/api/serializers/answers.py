@@ -79,7 +79,11 @@ class PreviewAnswer(Answer):
 class NextActionAnswer(Answer):
     kind = serializers.ChoiceField(choices=[kind.value for kind in ActionKind])
     value = serializers.CharField(
-        help_text="An address to send the browser to, or the text to draw as a QR code."
+        help_text=(
+            "An address to send the browser to, the text to draw as a QR code, or JSON. Of `challenge`: an object "
+            "with `challenge`, `kind`, `kinds`, `sent_to`, `answers_left` and `codes_left`; see "
+            "`GET payments/{id}/challenge`."
+        )
     )
     expires_at = serializers.DateTimeField(allow_null=True)
 

@@ -202,6 +202,7 @@ def _card(token: str, card: Mapping[str, Any]) -> Instrument:
         fingerprint=str(card.get("fingerprint") or ""),
         expires_on=f"{card['exp_year']:04d}-{card['exp_month']:02d}",
         wallet=str((card.get("wallet") or {}).get("type") or ""),
+        three_d_secure=bool((card.get("three_d_secure_usage") or {}).get("supported", True)),
     )
 
 

@@ -1,0 +1,1 @@
+"""Whoever carries a code to a customer: by e-mail or SMS."""
