@@ -86,7 +86,7 @@ def apply_dispute_news(
     row.watch()
     row.store()
     payment.store()
-    note_fraud(row, at)
+    note_fraud(dispute=row, at=at)
     events = _published(_events(row, opened, before))
     if payment.surplus and payment.refundable:
         _send_back(payment, row)

@@ -191,13 +191,15 @@ def test_a_decision_from_before_the_graph_is_judged_as_it_was() -> None:
     assert rules.canonical(again) == rules.canonical(row.outcome)
 
 
-def test_one_customer_in_parallel_is_tied_once_and_waits_for_nobody() -> None:
+def test_one_guest_in_parallel_is_tied_once_and_waits_for_nobody() -> None:
+    """A customer who is signed in waits for the limits; a guest has none."""
     barrier = Barrier(8)
+    guest = CustomerFacts(email_hash="e-1")
 
     def pay(number: int) -> str:
         try:
             with transaction.atomic():
-                verdict = assess(facts=shopper(1, card=f"fp_{number % 2}"))
+                verdict = assess(facts=replace(shopper(1, card=f"fp_{number % 2}"), customer=guest))
                 barrier.wait(10)  # all eight have decided, and none has committed
             return verdict.action
         finally:

@@ -1,9 +1,7 @@
 """Histories in Redis: they reach rules, nothing is lost or counted twice, and decisions go on without them."""
 
 import json
-import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,8 +13,6 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
-from config.embedded import ports
-from config.embedded.redis import Server
 from risk import histories, learning, observations, rules, selectors, starting, worlds
 from risk.errors import InvalidPolicy
 from risk.facts import DeviceFacts, InstrumentFacts, Verdict
@@ -33,47 +29,14 @@ from risk.services.train_model import train_model
 from risk.states import OutcomeKind
 from risk.tasks import keep_histories_whole
 from tests.risk.makers import facts
+from tests.risk.own_redis import OwnRedis, own_redis
+
+__all__ = ["own_redis"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class OwnRedis:
-    """A Redis that a test may kill; it forgets everything."""
-
-    def __init__(self, directory: Path) -> None:
-        self.server = Server(directory, ports.any_free()[0], "test", durable=False)
-        self._log = (directory.parent / "redis.log").open("wb")
-        self._child: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._child = self.server.start(self._log.fileno())
-        self.server.wait(self._child)
-        histories._Rest.until = 0.0
-
-    def kill(self) -> None:
-        if self._child is not None:
-            self._child.kill()
-            self._child.wait(10)
-            self._child = None
-
-    def close(self) -> None:
-        self.kill()
-        self._log.close()
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path, settings: Any) -> Iterator[OwnRedis]:
-    """Empty, and patient: the machine that tests run on has other work."""
-    own = OwnRedis(tmp_path / "redis")
-    own.start()
-    settings.REDIS_URL, settings.RISK_REDIS_MS = own.server.url(), 2000
-    for made in (histories._client, histories._scripts):
-        made.cache_clear()
-    yield own
-    own.close()
-    for made in (histories._client, histories._scripts):
-        made.cache_clear()
-    histories._Rest.until = 0.0
+NOW = timezone.now() - timedelta(hours=2)
 
 
 @pytest.fixture
@@ -82,9 +45,6 @@ def whole(own_redis: OwnRedis) -> OwnRedis:
     rebuild_histories()
     decides()
     return own_redis
-
-
-NOW = timezone.now() - timedelta(hours=2)
 
 
 def pay(number: int, amount: int = 10_000, *, at: datetime | None = None, **others: Any) -> Verdict:
