@@ -107,7 +107,7 @@ def _measure(figures: dict[str, Any]) -> None:
         "risk_decision",
         ratio=medians["p50_ms"] / medians["reference_ms"],
         reference="the stored INSERT alone, of the same rows",
-        figures={**medians, **figures, "not_measured": "graph"},
+        figures={**medians, **figures, "not_measured": "ties of the decisions before it"},
         reached=medians["p50_ms"] <= 3
         and medians["p99_ms"] <= 10
         and medians["most_sql"] <= 4

@@ -50,8 +50,8 @@ def assess(*, facts: PaymentFacts) -> Verdict:
 
     Operation: needs an open transaction. Opens a case when a person must decide. Raises nothing for any facts.
     Locks the customer's limits (known customers, at the payment's stage only): call it with the payment locked,
-    before stock. Two round trips, and one more for each of: limits taken, case opened. Who was
-    seen with what is kept after the commit.
+    before stock. Two round trips, and one more for each of: limits taken, case opened. Who was seen with
+    what is kept after the commit.
     """
     assert connection.in_atomic_block, "assess() belongs to the transaction of the payment that it judges"
     started = perf_counter_ns()

@@ -1,14 +1,10 @@
 """A reviewer works twenty cases in a real browser, and a manager the one that was handed up."""
 
-import shutil
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.test import Client
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from ledger.selectors import audit_trail, transactions_of
 from payments import selectors
@@ -17,37 +13,14 @@ from payments.services.start_payment import start_payment
 from risk.models import ListEntry, RiskCase
 from tests.payments.conftest import CHINESE_VISA, Till
 from tests.reconciliation.operators import person
-from tests.reconciliation.test_desk_in_chromium import elsewhere
+from tests.reconciliation.test_desk_in_chromium import CHROMIUM, elsewhere, open_as
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+__all__ = ["open_as"]
 CASES = 20
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
 ]
-
-
-@pytest.fixture
-def open_as(live_server: Any) -> Iterator[Any]:
-    """A window in which somebody is signed in, without scripts: the pages need none."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-
-        def window(client: Client) -> Page:
-            context = chromium.new_context(
-                viewport={"width": 360, "height": 780}, base_url=live_server.url, java_script_enabled=False
-            )
-            context.route("**/static/**", lambda route: route.abort())
-            cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
-            context.add_cookies(
-                [{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}]
-            )
-            page = context.new_page()
-            page.set_default_timeout(15_000)
-            return page
-
-        yield window
-        chromium.close()
 
 
 def held(till: Till) -> dict[str, PaymentView]:
