@@ -66,7 +66,10 @@ def newest_deliveries(world: World, limit: int = 500, *, twist: str = "") -> lis
 
 
 def give_up(world: World, *, merchant: str = "") -> int:
-    """Send no more of what waits, to one merchant or to all; returns how many. What is on its way may still arrive."""
+    """Send no more of what waits, to one merchant or to all; returns how many.
+
+    What is on its way may still arrive; when it does not, it is not tried again.
+    """
     with world.storage.transaction():
         waiting = world.storage.rows(
             "SELECT id FROM deliveries WHERE state = 'pending' AND ?1 IN ('', merchant)", merchant
@@ -176,8 +179,8 @@ class DeliveryEngine:
         else:
             state, pause = "failed", 0.0
         self._world.storage.run(
-            "UPDATE deliveries SET state = ?, attempts = attempts + 1, next_at = ?, last_status = ?,"
-            " last_error = ? WHERE id = ?",
+            "UPDATE deliveries SET state = CASE WHEN ?1 = 'pending' THEN state ELSE ?1 END,"
+            " attempts = attempts + 1, next_at = ?2, last_status = ?3, last_error = ?4 WHERE id = ?5",
             *(state, self._world.now() + pause, status, error, delivery.id),
         )
 

@@ -1,5 +1,6 @@
 """The outside world keeps its word: keys, payments and notifications survive a restart; no number is kept."""
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -177,3 +178,15 @@ def test_notifications_that_wait_are_given_up_on_request(world: Sandbox) -> None
     assert eventually(lambda: waiting() == {"pending"})
     world.forget_notifications()
     assert eventually(lambda: waiting() == {"failed"})
+
+
+def test_what_was_on_its_way_when_given_up_is_not_tried_again(world: Sandbox) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        slow = Shop(world, "slow", f"http://127.0.0.1:{busy.getsockname()[1]}/webhooks")
+        intent = slow.pay().json()["id"]
+        on_its_way, _ = busy.accept()
+        world.forget_notifications()
+        assert {one["state"] for one in world.deliveries(intent)} == {"failed"}
+        on_its_way.close()
+        eventually(lambda: any(one["attempts"] for one in world.deliveries(intent)))
+        assert {one["state"] for one in world.deliveries(intent)} == {"failed"}
