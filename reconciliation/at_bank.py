@@ -1,7 +1,7 @@
 """Reads of money at the bank that a decision needs: which account, and what of a transfer was found there."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from uuid import UUID
 
 from django.db.models import Exists, F, Func, OuterRef, QuerySet, TextField, Value
@@ -10,6 +10,7 @@ from ledger.money import Money
 from ledger.selectors import entries_by_key
 from payments.booked import BookedTransfer, transfers_named
 from reconciliation.models import BankLine, Discrepancy, Repair, Settlement
+from reconciliation.rules import Came, Expected
 from reconciliation.states import BankLineState, DiscrepancyKind, RepairState
 
 OWED = "receivable:bank"
@@ -23,6 +24,17 @@ def on_their_way() -> QuerySet[Settlement]:
     name = Func(Value("set"), F("pk"), function="ledger_public_id", output_field=TextField())
     waiting = Settlement.objects.announced().alias(name=name)
     return waiting.exclude(Exists(told.filter(discrepancy__subject=OuterRef("name"))))
+
+
+def expected(rows: Iterable[Settlement]) -> list[Expected]:
+    return [Expected(row.pk, row.channel, row.words, row.missing, row.paid_on, row.due_on) for row in rows]
+
+
+def came(lines: Iterable[BankLine]) -> list[Came]:
+    return [
+        Came(line.pk, line.amount, line.booked_on, f"{line.text} {line.reference} {line.grp}")
+        for line in lines
+    ]
 
 
 def accounts_at_bank(rows: Sequence[Discrepancy]) -> dict[UUID, str]:

@@ -96,8 +96,8 @@ def deposits(payouts: Sequence[Expected], lines: Sequence[Came]) -> list[Found]:
     A line that names payouts is theirs. The others: the one payout of this sum in its time, then several payouts of one
     channel that make up the line, then several lines that make up one payout. All are in one currency.
     """
-    found = list(_by_words(payouts, lines))
-    for stage in (_by_amount, _by_several, _by_split):
+    found: list[Found] = []
+    for stage in (by_name, _by_name_and_more, _by_amount, _by_several, _by_split):
         seen_lines, seen_payouts = {one.line for one in found}, {one.payout for one in found}
         left = [line for line in lines if line.key not in seen_lines]
         found += stage([one for one in payouts if one.key not in seen_payouts], left)
@@ -114,20 +114,31 @@ def _plain(text: str) -> str:
     return re.sub(r"[^0-9A-Z]", "", text.upper())
 
 
-def _by_words(payouts: Sequence[Expected], lines: Sequence[Came]) -> Iterator[Found]:
+def by_name(payouts: Sequence[Expected], lines: Sequence[Came]) -> Iterator[Found]:
+    """Lines that name payouts which come to just their sum."""
     missing = {one.key: one.amount for one in payouts}
     for line in lines:
         named = [one for one in payouts if missing[one.key] > 0 and names(line.text, one.words)]
-        if named and sum(missing[one.key] for one in named) == line.amount:
-            how = Explanation.REFERENCE if len(named) == 1 else Explanation.SEVERAL
-            shares = [(one, missing[one.key]) for one in named]
-        elif len(named) == 1 and (others := _beside(named[0], payouts, missing, line)):
+        if not named or sum(missing[one.key] for one in named) != line.amount:
+            continue
+        how = Explanation.REFERENCE if len(named) == 1 else Explanation.SEVERAL
+        for one in named:
+            yield Found(line.key, one.key, missing[one.key], how)
+            missing[one.key] = 0
+
+
+def _by_name_and_more(payouts: Sequence[Expected], lines: Sequence[Came]) -> Iterator[Found]:
+    """Lines that name one payout and brought another sum."""
+    missing = {one.key: one.amount for one in payouts}
+    for line in lines:
+        named = [one for one in payouts if missing[one.key] > 0 and names(line.text, one.words)]
+        if len(named) != 1:
+            continue
+        if others := _beside(named[0], payouts, missing, line):
             how, shares = Explanation.SEVERAL, [(one, missing[one.key]) for one in (named[0], *others)]
-        elif len(named) == 1:
+        else:
             # A part of it, or another sum: the money is there either way, and what is left over is reported.
             how, shares = Explanation.SPLIT, [(named[0], line.amount)]
-        else:
-            continue
         for one, amount in shares:
             missing[one.key] -= amount
             yield Found(line.key, one.key, amount, how)

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F, Max, Min
+from django.db.models import Max, Min
 from django.utils import timezone
 
 from ledger.facts import Entry
@@ -15,10 +15,10 @@ from ledger.services.post import post
 from payments.booked import BookedTransfer, transfers_behind
 from payments.channels.bank.references import references_in
 from reconciliation.archive import BANK
-from reconciliation.at_bank import explained_before, repaired_before
+from reconciliation.at_bank import came, expected, explained_before, repaired_before
 from reconciliation.models import BankLine, Deposit, Discrepancy, Settlement, StatementRun
-from reconciliation.rules import Came, Expected, Found, beyond, deposits
-from reconciliation.services.doubt_bank_line import doubt_bank_line
+from reconciliation.rules import Found, deposits
+from reconciliation.services.doubt_guesses import doubt_guesses
 from reconciliation.services.report_deposits import report_deposits
 from reconciliation.services.report_missing_transfers import report_missing_transfers
 from reconciliation.services.take_outdated_back import take_outdated_back
@@ -45,8 +45,9 @@ def explain_deposits() -> Explained:
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        _doubt_what_may_be_several()
         lines = _open_lines()
+        if doubt_guesses(lines=lines):
+            lines = _open_lines()
         movements = _explain_transfers(lines)
         left = [line for line in lines if line.state == BankLineState.OPEN]
         for currency in sorted({line.currency for line in left}):
@@ -58,18 +59,6 @@ def explain_deposits() -> Explained:
         reported = report_deposits(lines=left, movements=movements, now=timezone.now(), seen_until=seen)
         reported += report_missing_transfers(arrived=arrived, seen_until=seen)
         return Explained(len(lines) - len(left), reported)
-
-
-def _doubt_what_may_be_several() -> None:
-    """A line that brought more than the payout that it names may have brought others, that were not known then."""
-    for row in Settlement.objects.announced().filter(deposited_amount__gt=F("net_amount"))[:_MOST]:
-        left = Settlement.objects.announced().filter(
-            channel=row.channel, currency=row.currency, deposited_amount=0
-        )
-        for line in BankLine.objects.locked().filter(deposits__settlement=row, how=Explanation.SPLIT):
-            others = left.filter(paid_on__lte=line.booked_on).order_by("-paid_on", "pk")[:_MOST]
-            if beyond(-row.missing, _expected(others)):
-                doubt_bank_line(line=line)
 
 
 def _open_lines() -> list[BankLine]:
@@ -155,22 +144,13 @@ def _explain_payouts(currency: str, lines: Sequence[BankLine]) -> None:
     newest = max(line.booked_on for line in credited) + timedelta(days=1)
     rows = Settlement.objects.locked().announced().filter(currency=currency, paid_on__lte=newest)
     payouts = {row.pk: row for row in rows.order_by("-paid_on", "pk")[:_MOST]}
-    expected = _expected(payouts.values())
-    came = [Came(line.pk, line.amount, line.booked_on, _words_of(line)) for line in credited]
+    waiting = sorted(expected(payouts.values()), key=lambda one: (one.paid_on, one.key))
     by_line: dict[UUID, list[Found]] = defaultdict(list)
-    for found in deposits(sorted(expected, key=lambda one: (one.paid_on, one.key)), came):
+    for found in deposits(waiting, came(credited)):
         by_line[found.line].append(found)
     known = {line.pk: line for line in credited}
     for key, some in by_line.items():
         _post_deposit(known[key], some, payouts)
-
-
-def _expected(rows: Iterable[Settlement]) -> list[Expected]:
-    return [Expected(row.pk, row.channel, row.words, row.missing, row.paid_on, row.due_on) for row in rows]
-
-
-def _words_of(line: BankLine) -> str:
-    return f"{line.text} {line.reference} {line.grp}"
 
 
 def _post_deposit(line: BankLine, found: Sequence[Found], payouts: dict[UUID, Settlement]) -> None:

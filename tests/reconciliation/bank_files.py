@@ -8,7 +8,8 @@ from django.db import transaction
 
 from ledger import selectors as ledger
 from ledger.identifiers import new_key
-from reconciliation.models import BankMapping, Settlement, StatementFile
+from reconciliation import bank_invariants
+from reconciliation.models import BankMapping, Discrepancy, Settlement, StatementFile
 from reconciliation.rows import Line
 from reconciliation.runs import payout_terms
 from reconciliation.services.announce_payouts import announce_payouts
@@ -65,3 +66,12 @@ def payout(net: int, *, group: str = "", day: date = DAY) -> Settlement:
     with transaction.atomic():
         announce_payouts(file=file, terms=terms, lines=[line])
     return Settlement.objects.get(grp=group)
+
+
+def discrepancies() -> list[tuple[str, str, int]]:
+    rows = Discrepancy.objects.order_by("id").values_list("kind", "state", "amount_at_risk")
+    return [(str(kind), str(state), amount) for kind, state, amount in rows]
+
+
+def findings() -> list[str]:
+    return [f"{one.check} {one.detail}" for _, _, found in bank_invariants.check() for one in found]

@@ -1,39 +1,42 @@
-"""Fees, corrections, deposits and crashes, with the bills of a channel and a bank's CSV brought by hand."""
+"""Fees, corrections and crashes, with the bills of a channel and a bank's CSV brought by hand."""
 
 import io
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.db import transaction
 
 from ledger import selectors as ledger
 from ledger.postings import transactions_by_key
-from payments.channels import registry
-from reconciliation import bank_invariants
 from reconciliation.models import (
     BankLine,
     BankMapping,
     Discrepancy,
     Settlement,
     StatementFile,
-    StatementRun,
     StatementTotal,
 )
 from reconciliation.rows import Line
-from reconciliation.rules import Came, Expected, PayoutTerms, deposits, rounded
+from reconciliation.rules import PayoutTerms, rounded
 from reconciliation.runs import payout_terms
 from reconciliation.services import settle_statement as settling
 from reconciliation.services.announce_payouts import announce_payouts
-from reconciliation.services.explain_deposits import explain_deposits
 from reconciliation.services.post_charges import post_charges
 from reconciliation.services.post_fees import post_fees
 from reconciliation.services.process_statement import process_statement
 from reconciliation.services.settle_statement import settle_statement
 from reconciliation.tasks import look_at_open_items_again
 from tests.ledger.books import tamper
-from tests.reconciliation.bank_files import HEADER, account, balance, bank_file, payout
+from tests.reconciliation.bank_files import (
+    HEADER,
+    account,
+    balance,
+    bank_file,
+    discrepancies,
+    findings,
+    payout,
+)
 from tests.reconciliation.differences import statement
 from tests.reconciliation.operators import person
 from tests.reconciliation.statements import DAY, bring, match, pay
@@ -47,15 +50,6 @@ PAGES = "/console/reconciliation/"
 @pytest.fixture(autouse=True)
 def _mchid(settings: Any) -> None:
     settings.WECHAT = {**settings.WECHAT, "mchid": "1900000001"}
-
-
-def discrepancies() -> list[tuple[str, str, int]]:
-    rows = Discrepancy.objects.order_by("id").values_list("kind", "state", "amount_at_risk")
-    return [(str(kind), str(state), amount) for kind, state, amount in rows]
-
-
-def findings() -> list[str]:
-    return [f"{one.check} {one.detail}" for _, _, found in bank_invariants.check() for one in found]
 
 
 def test_a_fee_is_rounded_half_up_and_what_is_left_over_is_one_line() -> None:
@@ -223,130 +217,6 @@ def test_a_worker_that_dies_is_followed_by_one_that_does_what_is_left(monkeypatc
     process_statement(file=file)
     assert balance("channel_fees:wechat") == 5 * 54
     assert StatementFile.objects.by_public_id(file).state == "SETTLED"
-
-
-KEYS = [UUID(int=number) for number in range(1, 20)]
-
-
-def expected(number: int, amount: int, channel: str = "wechat", words: str = "") -> Expected:
-    return Expected(
-        KEYS[number], channel, words or f"PAYOUT{number:08d}", amount, DAY, DAY + timedelta(days=3)
-    )
-
-
-def came(number: int, amount: int, text: str = "transfer", days: int = 1) -> Came:
-    return Came(KEYS[number], amount, DAY + timedelta(days=days), text)
-
-
-@pytest.mark.parametrize(
-    ("payouts", "lines", "found"),
-    [
-        ([expected(0, 100)], [came(9, 100, "wechat payout 00000000")], [(9, 0, 100, "reference")]),
-        ([expected(0, 100)], [came(9, 90, "PAYOUT00000000")], [(9, 0, 90, "split")]),
-        ([expected(0, 100)], [came(9, 100)], [(9, 0, 100, "amount")]),
-        ([expected(0, 100)], [came(9, 100, days=9)], []),
-        ([expected(0, 100), expected(1, 100)], [came(9, 100)], []),
-        ([expected(0, 100)], [came(8, 100), came(9, 100)], []),
-        (
-            [expected(0, 100), expected(1, 250)],
-            [came(9, 350)],
-            [(9, 0, 100, "several"), (9, 1, 250, "several")],
-        ),
-        ([expected(0, 100), expected(1, 250, "alipay")], [came(9, 350)], []),
-        ([expected(0, 100)], [came(8, 30), came(9, 70)], [(8, 0, 30, "split"), (9, 0, 70, "split")]),
-        ([expected(0, 1), expected(1, 2), expected(2, 3)], [came(9, 3)], [(9, 2, 3, "amount")]),
-        ([expected(0, 10), expected(1, 40), expected(2, 20), expected(3, 30)], [came(9, 50)], []),
-        # It names one of two: what else it brought is the other, when just one can be meant.
-        (
-            [expected(0, 100), expected(1, 250)],
-            [came(9, 350, "PAYOUT00000000")],
-            [(9, 0, 100, "several"), (9, 1, 250, "several")],
-        ),
-        (
-            [expected(0, 100), expected(1, 250), expected(2, 250)],
-            [came(9, 350, "PAYOUT00000000")],
-            [(9, 0, 350, "split")],
-        ),
-    ],
-)
-def test_which_deposit_is_which_payout(
-    payouts: list[Expected], lines: list[Came], found: list[tuple[int, int, int, str]]
-) -> None:
-    told = [
-        (KEYS.index(one.line), KEYS.index(one.payout), one.amount, one.how.value)
-        for one in deposits(payouts, lines)
-    ]
-    assert told == found
-
-
-def test_deposits_are_posted_and_what_nobody_explains_is_told(account: BankMapping) -> None:
-    one, two, three = payout(10_000), payout(2_000, group="SETTLED-20260302"), payout(700)
-    assert balance("in_transit:wechat") == 12_700
-    bank_file(f"from {one.grp},100.00,b1", "SETTLED 20260302 less,15.00,b2", "a stranger,33.33,b3")
-    assert balance("bank:DE001") == 11_500
-    assert balance("in_transit:wechat") == 12_700 - 11_500
-    # March is long ago: what did not arrive is missing, whatever the bank has told of so far.
-    told = {("bank_unexplained", "OPEN", 3_333), ("deposit_missing", "OPEN", 700)}
-    assert set(discrepancies()) == told | {("deposit_amount", "OPEN", 500)}
-    bank_file("SETTLED 20260302 rest,5.00,b4", "charge,-1.00,b5", day=DAY + timedelta(days=1))
-    told |= {("bank_unexplained", "OPEN", 100)}
-    assert set(discrepancies()) == told | {("deposit_amount", "RESOLVED", 500)}
-    assert {row.state for row in Settlement.objects.exclude(pk=three.pk)} == {"DEPOSITED"}
-    assert balance("in_transit:wechat") == 700
-    assert two.net_amount == 2_000
-    assert findings() == []
-
-
-def test_nothing_is_missing_while_a_statement_of_the_bank_is(account: BankMapping, monkeypatch: Any) -> None:
-    monkeypatch.setattr(registry, "configured", lambda: ("bank", "wechat"))
-    payout(700)
-    with transaction.atomic():
-        gap = StatementRun(channel="bank", kind="camt.053", day_on=DAY + timedelta(days=2), next_try_at=NOON)
-        gap.attempts = 1
-        gap.save(force_insert=True)
-    bank_file("a stranger,33.33,b1", day=DAY + timedelta(days=6))
-    assert discrepancies() == [("bank_unexplained", "OPEN", 3_333)]
-    with transaction.atomic():
-        gap.find_empty()
-        gap.store()
-    assert explain_deposits().reported == 1
-    assert discrepancies()[1:] == [("deposit_missing", "OPEN", 700)]
-
-
-def test_two_payouts_in_one_line_are_told_apart_when_the_second_is_known(account: BankMapping) -> None:
-    one = payout(10_000)
-    bank_file(f"{one.grp} and more,125.00,b1")
-    assert discrepancies() == [("deposit_amount", "OPEN", 2_500)]
-    two = payout(2_500)
-    assert explain_deposits().explained == 1
-    assert discrepancies() == [("deposit_amount", "RESOLVED", 2_500)]
-    assert {row.state for row in Settlement.objects.all()} == {"DEPOSITED"}
-    assert [row.amount for row in two.deposits.all()] == [2_500]
-    assert (balance("in_transit:wechat"), balance("bank:DE001")) == (0, 12_500)
-    assert explain_deposits() == (0, 0)
-    assert findings() == []
-
-
-def test_a_corrected_bank_file_keeps_what_is_the_same(account: BankMapping) -> None:
-    one, two = payout(10_000), payout(20_000)
-    bank_file(f"{one.grp},100.00,b1", f"{two.grp},200.00,b2")
-    assert balance("in_transit:wechat") == 0
-    bank_file("new,1.00,b0", f"{one.grp},100.00,b1")
-    assert (balance("in_transit:wechat"), balance("bank:DE001")) == (20_000, 10_000)
-    assert sorted(BankLine.objects.values_list("their_reference", "state")) == [
-        ("b0", "OPEN"),
-        ("b1", "EXPLAINED"),
-        ("b2", "GONE"),
-    ]
-    assert findings() == []
-
-
-def test_what_a_person_has_booked_is_left_alone(account: BankMapping) -> None:
-    bank_file("later explained,50.00,b1")
-    Discrepancy.objects.filter(kind="bank_unexplained").explain_open(actor="user:7", reason="a gift", at=NOON)
-    payout(5_000)
-    assert explain_deposits().explained == 0
-    assert balance("bank:DE001") == 0
 
 
 def test_an_account_is_tried_saved_and_used_in_the_console(monkeypatch: Any) -> None:
