@@ -62,7 +62,7 @@ def explain_deposits() -> Explained:
 
 
 def _open_lines() -> list[BankLine]:
-    """The newest, without those that somebody has dealt with: booked to suspense, written off or closed."""
+    """The newest, without those that a person has dealt with: booked to suspense, written off or closed."""
     rows = BankLine.objects.locked().unexplained().select_related("file").order_by("-booked_on", "pk")[:_MOST]
     told = Discrepancy.objects.filter(
         kind=DiscrepancyKind.BANK_UNEXPLAINED, file__in={line.file_id for line in rows}
@@ -76,7 +76,7 @@ def _open_lines() -> list[BankLine]:
         if row is None:
             return False
         suspended = keys[row.pk] in posted and f"{keys[row.pk]}:undone" not in posted
-        return suspended or row.state in CLOSED
+        return suspended or (row.state in CLOSED and row.closed_by != "system")
 
     return [line for line in rows if not is_dealt_with(line)]
 

@@ -151,6 +151,21 @@ def test_a_name_is_worth_more_than_a_sum_whenever_it_comes(account: BankMapping)
     assert findings() == []
 
 
+def test_what_was_guessed_wrong_is_told_again_until_it_is_explained(account: BankMapping) -> None:
+    bank_file("SETTLED 20260303,100.00,b2", day=DAY + timedelta(days=1))
+    assert discrepancies() == [("bank_unexplained", "OPEN", 10_000)]
+    one = payout(10_000)
+    explain_deposits()
+    assert discrepancies() == [("bank_unexplained", "RESOLVED", 10_000)]
+    bank_file(f"{one.grp},100.00,b1")
+    assert discrepancies() == [("bank_unexplained", "OPEN", 10_000)]
+    payout(10_000, group="SETTLED-20260303", day=DAY + timedelta(days=1))
+    explain_deposits()
+    assert discrepancies() == [("bank_unexplained", "RESOLVED", 10_000)]
+    assert (balance("in_transit:wechat"), balance("bank:DE001")) == (0, 20_000)
+    assert findings() == []
+
+
 def test_a_corrected_bank_file_keeps_what_is_the_same(account: BankMapping) -> None:
     one, two = payout(10_000), payout(20_000)
     bank_file(f"{one.grp},100.00,b1", f"{two.grp},200.00,b2")
