@@ -19,7 +19,7 @@ from redis.commands.core import Script
 from redis.retry import Retry
 
 from risk.geography import Place
-from risk.history import DAY, DAYS, KEPT, RING, History
+from risk.history import DAY, DAY_BYTES, DAYS, RING, History
 from risk.observations import Observation
 from risk.signals import is_plain
 
@@ -32,80 +32,101 @@ SEEN_SECONDS = 3600
 OVERLAP_SECONDS = 120
 _TTL_SECONDS = 65 * 86_400
 _REST_SECONDS = 1.0  # of every process after Redis did not answer in time
-_MEMBER = struct.Struct("<16xqqH5I")
-_DAY = "<i4i8i8i4i4"  # as `Bucket.pack`
-# Payments so far, the first one's time, when (-1 for never) and where a customer was last, bytes of days and payments.
-_HEAD = struct.Struct("<qqqhhHH")
+# Of a history two strings are kept. One is what was told of each payment, in the order of telling; now and then it is
+# cut to the newest. The other is a head (payments so far, the first one's time, when a customer was last where, -1 for
+# never) and a record for each day, as `Bucket.pack`. So reading is two GETs, and writing changes a few bytes.
+_PAYMENT = struct.Struct("<q16sqH5I")
+_SUMS = struct.Struct("<qqqhh")
+_LENGTHS = struct.Struct("<HH")
+_SLACK = 32  # payments more than are looked at, so that not every telling cuts
 
-# All of a name in one piece, for that is read quickest. Field 'head' is put apart from the days.
 _READ = """
 local generation = redis.call('GET', KEYS[1])
 if not generation then return {} end
 local base = 'histories:' .. generation .. ':'
 local found = {redis.call('GET', base .. 'whole_at') or '0'}
 for i = 1, #ARGV do
-  local fields, head, days = redis.call('HGETALL', base .. 'sums:' .. ARGV[i]), nil, {}
-  for j = 1, #fields, 2 do
-    if fields[j] == 'head' then head = fields[j + 1] else days[#days + 1] = fields[j + 1] end
-  end
-  if head then
-    local days = table.concat(days)
-    local ring = table.concat(redis.call('ZRANGE', base .. 'ring:' .. ARGV[i], 0, -1))
-    found[#found + 1] = head .. struct.pack('<HH', #days, #ring) .. days .. ring
-  else
-    found[#found + 1] = ''
-  end
+  local sums = redis.call('GET', base .. 'sums:' .. ARGV[i]) or ''
+  local ring = redis.call('GET', base .. 'ring:' .. ARGV[i]) or ''
+  found[#found + 1] = struct.pack('<HH', #sums, #ring) .. sums .. ring
 end
 return found
 """
-_WRITE = f"""
+_PLACES = f"""
+local HEAD, DAY = '<i8i8i8hh', '<i4i8i8i4i4'
+-- Where the record of a day begins; most are told on the newest.
+local function place_of(sums, day)
+  for place = #sums - {DAY_BYTES - 1}, {_SUMS.size + 1}, -{DAY_BYTES} do
+    if struct.unpack('<i4', sums, place) == day then return place end
+  end
+end
+"""
+_WRITE = f"""{_PLACES}
+local function without_oldest(sums)
+  local oldest, least = nil, nil
+  for place = {_SUMS.size + 1}, #sums, {DAY_BYTES} do
+    local day = struct.unpack('<i4', sums, place)
+    if not least or day < least then oldest, least = place, day end
+  end
+  return sums:sub(1, oldest - 1) .. sums:sub(oldest + {DAY_BYTES})
+end
+local function newest(ring)
+  local payments = {{}}
+  for place = 1, #ring, {_PAYMENT.size} do
+    payments[#payments + 1] = {{struct.unpack('<i8', ring, place), ring:sub(place, place + {_PAYMENT.size - 1}), place}}
+  end
+  table.sort(payments, function(a, b) return a[1] < b[1] or (a[1] == b[1] and a[3] < b[3]) end)
+  local kept = {{}}
+  for i = #payments - {RING - 1}, #payments do kept[#kept + 1] = payments[i][2] end
+  return table.concat(kept)
+end
 local generation = ARGV[1]
 if generation == '' then generation = redis.call('GET', KEYS[1]) end
 if not generation then return -1 end
 local base = 'histories:' .. generation .. ':'
 local lasting = tonumber(ARGV[8])
 if lasting > 0 and not redis.call('SET', base .. 'seen:' .. ARGV[2], '1', 'NX', 'EX', lasting) then return 0 end
-local at, amount, day, latitude, longitude = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]:match('(.*):(.*)')
+local at, amount, day = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local latitude, longitude = ARGV[7]:match('(.*):(.*)')
 for i = 9, #ARGV do
-  local ring, sums = base .. 'ring:' .. ARGV[i], base .. 'sums:' .. ARGV[i]
-  redis.call('ZADD', ring, at, ARGV[3])
-  redis.call('ZREMRANGEBYRANK', ring, 0, -{RING + 1})
-  local newest = redis.call('ZRANGE', ring, -1, -1, 'WITHSCORES')[2]
-  redis.call('ZREMRANGEBYSCORE', ring, '-inf', '(' .. string.format('%.0f', newest - {KEPT}))
-  local known, total, first, place_at, x, y = redis.call('HMGET', sums, 'head', day), 0, at, -1, 0, 0
-  if known[1] then total, first, place_at, x, y = struct.unpack('<i8i8i8hh', known[1]) end
+  local ring, key = base .. 'ring:' .. ARGV[i], base .. 'sums:' .. ARGV[i]
+  if redis.call('APPEND', ring, ARGV[3]) > {(RING + _SLACK) * _PAYMENT.size} then
+    redis.call('SET', ring, newest(redis.call('GET', ring)))
+  end
+  local sums = redis.call('GET', key) or struct.pack(HEAD, 0, at, -1, 0, 0)
+  local total, first, place_at, x, y = struct.unpack(HEAD, sums)
   if latitude and at >= place_at and ARGV[i]:sub(1, 9) == 'customer:' then
     place_at, x, y = at, tonumber(latitude), tonumber(longitude)
   end
-  local number, count, sum, frauds, plain = tonumber(day), 0, 0, 0, 0
-  if known[2] then number, count, sum, frauds, plain = struct.unpack('{_DAY}', known[2]) end
-  redis.call('HSET', sums, 'head', struct.pack('<i8i8i8hh', total + 1, math.min(first, at), place_at, x, y),
-    day, struct.pack('{_DAY}', number, count + 1, sum + amount, frauds, plain))
-  if not known[2] and redis.call('HLEN', sums) > {DAYS + 1} then
-    local oldest = nil
-    for _, name in ipairs(redis.call('HKEYS', sums)) do
-      local number = tonumber(name)
-      if number and (not oldest or number < oldest) then oldest = number end
-    end
-    redis.call('HDEL', sums, oldest)
+  local head = struct.pack(HEAD, total + 1, math.min(first, at), place_at, x, y)
+  local place = place_of(sums, day)
+  if place then
+    local _, count, sum, frauds, plain = struct.unpack(DAY, sums, place)
+    redis.call('SETRANGE', key, 0, head)
+    redis.call('SETRANGE', key, place - 1, struct.pack(DAY, day, count + 1, sum + amount, frauds, plain))
+  else
+    sums = head .. sums:sub({_SUMS.size + 1}) .. struct.pack(DAY, day, 1, amount, 0, 0)
+    if #sums > {_SUMS.size + DAYS * DAY_BYTES} then sums = without_oldest(sums) end
+    redis.call('SET', key, sums)
   end
   redis.call('EXPIRE', ring, {_TTL_SECONDS})
-  redis.call('EXPIRE', sums, {_TTL_SECONDS})
+  redis.call('EXPIRE', key, {_TTL_SECONDS})
 end
 return 1
 """
 # A fraud, or a fraud that turned out to be none: each once.
-_OUTCOME = f"""
+_OUTCOME = f"""{_PLACES}
 local base = 'histories:' .. ARGV[1] .. ':'
 local lasting = tonumber(ARGV[6])
 if lasting > 0 and not redis.call('SET', base .. 'seen:' .. ARGV[2], '1', 'NX', 'EX', lasting) then return 0 end
 for i = 7, #ARGV do
-  local sums = base .. 'sums:' .. ARGV[i]
-  local known = redis.call('HGET', sums, ARGV[3])
-  if known then
-    local day, count, sum, frauds, plain = struct.unpack('{_DAY}', known)
+  local key = base .. 'sums:' .. ARGV[i]
+  local sums = redis.call('GET', key) or ''
+  local place = place_of(sums, tonumber(ARGV[3]))
+  if place then
+    local day, count, sum, frauds, plain = struct.unpack(DAY, sums, place)
     frauds, plain = math.max(frauds + ARGV[4], 0), math.max(plain + ARGV[5], 0)
-    redis.call('HSET', sums, ARGV[3], struct.pack('{_DAY}', day, count, sum, frauds, plain))
+    redis.call('SETRANGE', key, place - 1, struct.pack(DAY, day, count, sum, frauds, plain))
   end
 end
 return 1
@@ -228,7 +249,8 @@ def switch(generation: str) -> None:
 
 def _args(generation: str, observation: Observation) -> list[str | bytes | int]:
     event, place = observation.event, observation.place
-    member = observation.id.bytes + event.pack()
+    packed = event.pack()
+    member = packed[:8] + observation.id.bytes + packed[8:]  # so that payments of one time have an order
     where = f"{place.latitude}:{place.longitude}" if place else ""
     seen = _seen_for(observation.id)
     day = event.at // DAY
@@ -246,13 +268,14 @@ def _seen_for(key: UUID) -> int:
 
 def _history(raw: bytes) -> tuple[History, Place | None]:
     """What _READ tells of a name."""
-    if not raw:
+    sums, ring = _LENGTHS.unpack_from(raw)
+    if not sums or not ring:
         return History(), None
-    total, first_at, place_at, latitude, longitude, days, ring = _HEAD.unpack_from(raw)
-    rest = raw[_HEAD.size :]
-    events = _MEMBER.iter_unpack(rest[days : days + ring])
+    total, first_at, place_at, latitude, longitude = _SUMS.unpack_from(raw, _LENGTHS.size)
+    days, end = raw[_LENGTHS.size + _SUMS.size : _LENGTHS.size + sums], _LENGTHS.size + sums
+    times, _, *others = zip(*sorted(_PAYMENT.iter_unpack(raw[end : end + ring])), strict=True)
     place = Place(place_at, latitude, longitude) if place_at >= 0 else None
-    return History.of(events, rest[:days], first_at=first_at, total=total), place
+    return History.of((times, *others), days, first_at=first_at, total=total), place
 
 
 def _rest(error: redis.RedisError) -> None:

@@ -7,8 +7,7 @@ replays the past tells it payments and outcomes in the order in which they becam
 import struct
 import zlib
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
-from operator import itemgetter
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
 
 RING = 128  # payments kept one by one
@@ -21,6 +20,7 @@ MARKS = ("customer", "card", "device", "address", "merchant")
 _RECORD = struct.Struct("<qqH5I")
 _HEAD = struct.Struct("<BqqHH")
 _DAY = struct.Struct("<iqqii")
+DAY_BYTES = _DAY.size
 _FORMAT = 1
 
 
@@ -181,19 +181,20 @@ class History:
                 raise NotAHistory("the length or the format's number is wrong")
         except struct.error as error:
             raise NotAHistory(str(error)) from error
-        records = _RECORD.iter_unpack(data[_HEAD.size : cut])
-        return cls.of(records, data[cut:], first_at=first_at, total=total)
+        columns = list(zip(*_RECORD.iter_unpack(data[_HEAD.size : cut]), strict=True))
+        return cls.of(columns, data[cut:], first_at=first_at, total=total)
 
     @classmethod
-    def of(cls, events: Iterable[tuple[int, ...]], days: bytes, *, first_at: int, total: int) -> Self:
-        """A history from its parts, wherever they were kept; `days` are packed buckets."""
+    def of(cls, columns: Sequence[Sequence[int]], days: bytes, *, first_at: int, total: int) -> Self:
+        """A history from its parts, wherever they were kept.
+
+        `columns` are the fields of payments in the order of time (none of no payments), `days` packed buckets.
+        """
         history = cls()
-        kept = sorted(events, key=itemgetter(0))[-RING:]
-        if kept:
-            oldest = kept[-1][0] - KEPT
-            if kept[0][0] < oldest:
-                kept = [event for event in kept if event[0] >= oldest]
-            history.columns = tuple(map(list, zip(*kept, strict=True)))
+        if columns:
+            times = columns[0]
+            start = max(len(times) - RING, bisect_left(times, times[-1] - KEPT))
+            history.columns = tuple(list(column[start:]) for column in columns)
         buckets = sorted(map(Bucket._make, _DAY.iter_unpack(days)))[-DAYS:]
         history.days = {bucket[0]: bucket for bucket in buckets}
         history.first_at, history.total = first_at, total
