@@ -70,8 +70,8 @@ def main() -> None:
         from django.utils import timezone  # noqa: PLC0415 - needs settings
 
         now = timezone.now()
-        _twenty_rules()
-        template = _one_decision(now - timedelta(days=61))
+        twenty_rules()
+        template = one_decision(now - timedelta(days=61))
         began = time.monotonic()
         fill(PAST, template["values"], template["policy"], now)
         filled = time.monotonic() - began
@@ -199,7 +199,7 @@ def _inserts(count: int) -> float:
     return round(median(times), 3)
 
 
-def _twenty_rules() -> None:
+def twenty_rules() -> None:
     from risk import starting  # noqa: PLC0415
     from risk.services.activate_policy import activate_policy  # noqa: PLC0415
     from risk.services.draft_policy import draft_policy  # noqa: PLC0415
@@ -232,7 +232,7 @@ def _model() -> str:
     return learnt.model
 
 
-def _one_decision(at: Any) -> dict[str, Any]:
+def one_decision(at: Any) -> dict[str, Any]:
     """A decision with all signals, as it is stored."""
     from django.db import transaction  # noqa: PLC0415
 
