@@ -12,7 +12,6 @@ import tempfile
 import threading
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import django
 
@@ -40,11 +39,7 @@ class Asker:
         self.failed: list[tuple[int, bytes]] = []
 
     def ask(self, number: int) -> None:
-        headers = {
-            "Authorization": f"Bearer {self._key}",
-            "Idempotency-Key": uuid4().hex,
-            "Content-Type": "application/json",
-        }
+        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         status, answer = send("POST", self._port, "/api/v1/risk/assessments", headers, self._question(number))
         if status != 201:
             self.failed.append((status, answer[:300]))
