@@ -99,6 +99,14 @@ def test_reasons_add_up_to_the_score(learnt: Examples, artefact: Artefact) -> No
         )
 
 
+def test_one_row_is_answered_as_in_a_matrix(learnt: Examples, artefact: Artefact) -> None:
+    scorer = artefacts.unseal(artefact)
+    rows = signals_of(learnt)[:100]
+    assert [scorer.answer(row.tolist()) for row in rows] == scorer.answers(rows)
+    with pytest.raises(ValueError, match="schema"):
+        scorer.answer([1.0])
+
+
 def test_the_first_reason_names_the_cause(learnt: Examples, artefact: Artefact) -> None:
     scorer = artefacts.unseal(artefact)
     first = WORLD.pasts[0].day + 15
