@@ -68,7 +68,7 @@ for i = 9, #ARGV do
       local number = tonumber(string.match(name, '^n(-?%d+)$'))
       if number and (not oldest or number < oldest) then oldest = number end
     end
-    redis.call('HDEL', sums, 'n' .. oldest, 's' .. oldest, 'f' .. oldest, 'p' .. oldest)
+    redis.call('HDEL', sums, 'n' .. oldest, 's' .. oldest, 'f' .. oldest, 'p' .. oldest, 'c' .. oldest, 'x' .. oldest)
     redis.call('HINCRBY', sums, 'days', -1)
   end
   if ARGV[7] ~= '' and string.sub(ARGV[i], 1, 9) == 'customer:' then
@@ -80,14 +80,14 @@ for i = 9, #ARGV do
 end
 return 1
 """
-# A fraud, or a fraud that turned out to be none: each once.
+# A fraud, a fraud that turned out to be none, the end of a challenge: each once, as steps of two sums of the day.
 _OUTCOME = """
 local base = 'histories:' .. ARGV[1] .. ':'
-if not redis.call('SET', base .. 'seen:' .. ARGV[2], '1', 'NX', 'EX', ARGV[6]) then return 0 end
-for i = 7, #ARGV do
+if not redis.call('SET', base .. 'seen:' .. ARGV[2], '1', 'NX', 'EX', ARGV[4]) then return 0 end
+for i = 9, #ARGV do
   local sums = base .. 'sums:' .. ARGV[i]
   if redis.call('HEXISTS', sums, 'n' .. ARGV[3]) == 1 then
-    for name, step in pairs({f = ARGV[4], p = ARGV[5]}) do
+    for name, step in pairs({[ARGV[5]] = ARGV[6], [ARGV[7]] = ARGV[8]}) do
       if redis.call('HINCRBY', sums, name .. ARGV[3], step) < 0 then redis.call('HSET', sums, name .. ARGV[3], 0) end
     end
   end
@@ -161,15 +161,18 @@ def tell_outcome(outcome: UUID, judged: Observation, *, undo: bool, generation: 
     """Tell a generation that what was `judged` is a fraud; whether that was new to it. Raises what Redis raises."""
     step = -1 if undo else 1
     plain = step * is_plain(judged.event.ratio)
-    args: list[str | int] = [
-        generation,
-        str(outcome),
-        judged.event.at // DAY,
-        step,
-        plain,
-        _seen_for(outcome),
-    ]
-    return bool(_scripts(_PATIENT_MS)[2](keys=[POINTER], args=[*args, *judged.names]) == 1)
+    return _tell_later(outcome, judged, generation, ("f", step, "p", plain))
+
+
+def tell_proof(proof: UUID, judged: Observation, *, passed: bool, generation: str) -> bool:
+    """Tell a generation how a challenge about what was `judged` ended; whether that was new to it. Raises the same."""
+    return _tell_later(proof, judged, generation, ("c", int(passed), "x", int(not passed)))
+
+
+def _tell_later(key: UUID, judged: Observation, generation: str, steps: tuple[str | int, ...]) -> bool:
+    day = judged.event.at // DAY
+    args: list[str | int] = [generation, str(key), day, _seen_for(key), *steps, *judged.names]
+    return bool(_scripts(_PATIENT_MS)[2](keys=[POINTER], args=args) == 1)
 
 
 def current() -> str:
@@ -240,6 +243,8 @@ def _history(ring: bytes, sums: Mapping[str, str]) -> History:
             int(sums.get(f"s{name[1:]}", 0)),
             int(sums.get(f"f{name[1:]}", 0)),
             int(sums.get(f"p{name[1:]}", 0)),
+            int(sums.get(f"c{name[1:]}", 0)),
+            int(sums.get(f"x{name[1:]}", 0)),
         )
         for name, count in sums.items()
         if name[0] == "n"

@@ -20,8 +20,8 @@ MARKS = ("customer", "card", "device", "address", "merchant")
 
 _RECORD = struct.Struct("<qqH5I")
 _HEAD = struct.Struct("<BqqHH")
-_DAY = struct.Struct("<iqqii")
-_FORMAT = 1
+_DAY = struct.Struct("<iqqiiii")
+_FORMAT = 2
 
 
 class Event(NamedTuple):
@@ -49,7 +49,7 @@ class Event(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """One day's payments, and how many of them are known for frauds by now.
+    """One day's payments, how many of them are known for frauds by now, and how challenges about them ended.
 
     A plain fraud is one of an amount that was usual for its customer: it says more about the place than the person.
     """
@@ -58,6 +58,8 @@ class Bucket(NamedTuple):
     sum: int = 0
     frauds: int = 0
     plain: int = 0
+    passed: int = 0
+    failed: int = 0
 
 
 class NotAHistory(ValueError):
@@ -109,7 +111,7 @@ class History:
         if bucket is None:
             self._new_day(day, Bucket(1, amount))
         else:
-            self.days[day] = Bucket(bucket[0] + 1, bucket[1] + amount, bucket[2], bucket[3])
+            self.days[day] = Bucket(bucket[0] + 1, bucket[1] + amount, *bucket[2:])
 
     def outcome(self, at: int, *, plain: bool, undo: bool = False) -> None:
         """The payment of `at` is known for a fraud now; `undo` when it turned out to be none after all.
@@ -121,6 +123,14 @@ class History:
         if bucket is not None:
             self.days[day] = bucket._replace(
                 frauds=max(bucket.frauds + step, 0), plain=max(bucket.plain + step * plain, 0)
+            )
+
+    def proof(self, at: int, *, passed: bool) -> None:
+        """Somebody was asked to confirm the payment of `at`, and did or failed to. Called once per challenge."""
+        bucket = self.days.get(at // DAY)
+        if bucket is not None:
+            self.days[at // DAY] = bucket._replace(
+                passed=bucket.passed + passed, failed=bucket.failed + (not passed)
             )
 
     def since(self, at: int) -> int:

@@ -19,7 +19,7 @@ import cel
 from ledger.money import UnknownCurrency, exponent
 from risk import readings, rings
 from risk.errors import InvalidRule
-from risk.features import Inputs, whole
+from risk.features import Inputs, calendar_day, whole
 from risk.limits import CURRENCY, Limit, exceeded
 from risk.states import SEVERITY, Action, ChallengeKind, Level, ListKind, Stage
 
@@ -34,7 +34,10 @@ _WINDOW = re.compile(r"\b(signal|velocity)\s*\.\s*([a-z0-9_]+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """`action` is the least that follows when the rule fires, whatever the score ("" for none)."""
+    """`action` is the least that follows when the rule fires, whatever the score ("" for none).
+
+    `expires_on` ("2026-12-31", "" for never) is the last day, by the merchant's calendar, whose payments it judges.
+    """
 
     id: str
     version: int
@@ -42,6 +45,14 @@ class Rule:
     weight: int
     action: str
     message: Mapping[str, str]  # by language
+    owner: str = ""
+    expires_on: str = ""
+
+    def lives(self, facts: Mapping[str, Any]) -> bool:
+        """By the payment's own moment, which is stored: judged again later, the same rules fire."""
+        if not self.expires_on:
+            return True
+        return calendar_day(datetime.fromisoformat(facts["happened_at"])).isoformat() <= self.expires_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,6 +376,8 @@ def _rules(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
     named = variables(inputs, policy.rates, policy.named)
     context = cel.Context(variables=named)
     for rule in policy.rules:
+        if not rule.lives(inputs["facts"]):
+            continue
         try:
             fires = _program(rule.expression).execute(context)
         except Exception:  # noqa: BLE001 -- a rule that can not be evaluated is a question to a person, not an error

@@ -58,6 +58,8 @@ _LABELS = (
 )  # fmt: skip
 _LABELLED = ("customer", "card", "device", "address", "merchant")
 _TIME = ("hour", "weekday")
+_CHALLENGED = ("customer", "card", "device")
+_CHALLENGE_DAYS = 30
 
 
 def _names_of(kind: str) -> list[str]:
@@ -77,7 +79,13 @@ def _groups() -> dict[str, str]:
     named = dict.fromkeys(_AMOUNT, "amount") | dict.fromkeys(_TIME, "time")
     for kind in _COUNTED:
         named |= dict.fromkeys(_names_of(kind), kind)
+    for kind in _CHALLENGED:
+        named |= dict.fromkeys(_challenge_names(kind), "challenge")
     return named
+
+
+def _challenge_names(kind: str) -> tuple[str, str]:
+    return f"{kind}_challenges_passed_30d", f"{kind}_challenges_failed_30d"
 
 
 GROUPS: Mapping[str, str] = _groups()
@@ -109,6 +117,8 @@ def signals(now: int, event: Event, histories: Mapping[str, History]) -> Signals
             _velocity(found, kind, history, now)
             if kind in _LABELLED:
                 _labels(found, kind, history, now // DAY)
+            if kind in _CHALLENGED:
+                _challenges(found, kind, history, now // DAY)
     return found
 
 
@@ -181,7 +191,7 @@ def _labels(found: Signals, kind: str, history: History, today: int) -> None:
     place = 0
     for window in LABEL_WINDOWS:
         while place < len(ages) and ages[place][0] <= SETTLED_DAYS + window:
-            age, (count, _, bad, usual) = ages[place]
+            age, (count, _, bad, usual, _, _) = ages[place]
             settled += count if age > SETTLED_DAYS else bad
             frauds += bad
             plain += usual
@@ -196,6 +206,15 @@ def _labels(found: Signals, kind: str, history: History, today: int) -> None:
     found[f"{kind}_fraud_plain_last_days"], found[f"{kind}_fraud_plain_first_days"] = last_plain, first_plain
     found[f"{kind}_fraud_goods_since"] = None if last is None else float(_goods_since(ages, last))
     found[f"{kind}_fraud_streak"] = float(_streak(ages))
+
+
+def _challenges(found: Signals, kind: str, history: History, today: int) -> None:
+    """How challenges of the last days ended; no answer where nobody was asked."""
+    first_day = today - _CHALLENGE_DAYS
+    asked = [bucket for day, bucket in history.days.items() if first_day < day <= today and any(bucket[4:])]
+    passed, failed = _challenge_names(kind)
+    found[passed] = float(sum([bucket.passed for bucket in asked])) if asked else None
+    found[failed] = float(sum([bucket.failed for bucket in asked])) if asked else None
 
 
 def _run(ages: list[int]) -> tuple[float | None, float | None]:

@@ -128,9 +128,9 @@ class MovementRequest:
     captured when this capture was first asked for, in minor units.
 
     `reference` and `channel_reference` name the payment's attempt (ours, theirs; theirs is empty when no answer
-    came). `amount` is the sum to capture or refund. `movement_reference` names the refund (ref_…). `total` is the
-    sum first asked for. `start` is the first request as it was sent, for channels that ask by sending it again
-    under the same key (its replay can not charge twice).
+    came). `amount` is the sum to capture or refund. `movement_reference` names the refund (ref_…), `cause` says
+    "fraudulent", "duplicate" or nothing of it. `total` is the sum first asked for. `start` is the first request as it
+    was sent, for channels that ask by sending it again under the same key (its replay can not charge twice).
     """
 
     key: str
@@ -140,6 +140,7 @@ class MovementRequest:
     amount: Money | None = None
     movement_reference: str = ""
     reason: str = ""
+    cause: str = ""
     notify_url: str = ""
     start: StartRequest | None = None
     final: bool = True

@@ -1,6 +1,7 @@
 """The figures of the days, what has moved, and what was warned of."""
 
 from django.contrib.admin import site
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -25,7 +26,7 @@ def figures(request: HttpRequest) -> HttpResponse:
         "actions": [one.value for one in Action],
         "days": [(one, [(a.value, one.actions[a], one.permille(a)) for a in Action]) for one in days],
         "moved": daily.moved(now=now),
-        "alerts": Alert.objects.order_by("-id")[:20],
+        "alerts": Alert.objects.order_by(F("ended_at").desc(nulls_first=True), "-id")[:20],
         "recent": daily.RECENT,
         "reference": daily.REFERENCE,
     }
