@@ -19,7 +19,7 @@ import cel
 from ledger.money import UnknownCurrency, exponent
 from risk import readings, rings
 from risk.errors import InvalidRule
-from risk.features import Inputs, calendar_day, whole
+from risk.features import Inputs, is_after, whole
 from risk.limits import CURRENCY, Limit, exceeded
 from risk.states import SEVERITY, Action, ChallengeKind, Level, ListKind, Stage
 
@@ -47,12 +47,6 @@ class Rule:
     message: Mapping[str, str]  # by language
     owner: str = ""
     expires_on: str = ""
-
-    def lives(self, facts: Mapping[str, Any]) -> bool:
-        """By the payment's own moment, which is stored: judged again later, the same rules fire."""
-        if not self.expires_on:
-            return True
-        return calendar_day(datetime.fromisoformat(facts["happened_at"])).isoformat() <= self.expires_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,7 +370,7 @@ def _rules(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
     named = variables(inputs, policy.rates, policy.named)
     context = cel.Context(variables=named)
     for rule in policy.rules:
-        if not rule.lives(inputs["facts"]):
+        if rule.expires_on and is_after(inputs, rule.expires_on):
             continue
         try:
             fires = _program(rule.expression).execute(context)

@@ -68,11 +68,12 @@ def queue_refund(
         next_check_at=timezone.now(),
     )
     if barred:
-        # Nobody is there to be refused: what the provider will not return is on the list of work.
-        refund.fail(barred.code, str(barred))
-        refund.store()
-        outbox.publish(RefundFailed(**row.told(), refund=refund.public_id, code=refund.code))
-        return refund_view(refund)
+        return _for_a_person(row, refund, barred)
+    _begin(row, refund, waits)
+    return refund_view(refund)
+
+
+def _begin(row: Payment, refund: Refund, waits: bool) -> None:
     if waits:
         refund.await_approval()
         refund.store()
@@ -80,6 +81,13 @@ def queue_refund(
         note_refunded_fraud(refund=refund)
     event = RefundAwaitingApproval if waits else RefundRequested
     outbox.publish(event(**row.told(), refund=refund.public_id, requested=refund.amount))
+
+
+def _for_a_person(row: Payment, refund: Refund, barred: Refusal) -> RefundView:
+    """Nobody is there to be refused: what the provider will not return is on the list of work."""
+    refund.fail(barred.code, str(barred))
+    refund.store()
+    outbox.publish(RefundFailed(**row.told(), refund=refund.public_id, code=refund.code))
     return refund_view(refund)
 
 
