@@ -1,5 +1,6 @@
 """Whether a policy does what is expected of it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +48,7 @@ def _checked(document: PolicyDocument, row: Expectation) -> Checked:
     return Checked(
         id=row.public_id,
         label=row.label,
-        about=row.decision.public_id if row.decision else str(row.example),
+        about=row.decision.public_id if row.decision else json.dumps(row.example, ensure_ascii=False),
         must=row.must,
         value=row.value,
         met=answers[Must(row.must)],

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from risk import ages
 from risk.models import Policy, RiskModel
-from risk.pages.plots import HEIGHT, WIDTH, plots_of
+from risk.pages.plots import FRAME, plots_of
 from risk.pages.showing import require
 
 
@@ -30,8 +30,7 @@ def model_card(request: HttpRequest, model: str) -> HttpResponse:
         "later": row.card.get("later", {}),
         "influence": row.card.get("later", {}).get("influence", {}),
         "plots": plots_of(row.card),
-        "width": WIDTH,
-        "height": HEIGHT,
+        **FRAME,
         "age": ages.age_of(row, timezone.now()),
         "old_days": ages.OLD_DAYS,
         "policies": Policy.objects.filter(model__name=str(row)).order_by("-created_at")[:10],

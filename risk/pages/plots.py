@@ -5,9 +5,19 @@ from dataclasses import dataclass
 from math import log10
 from typing import Any
 
-WIDTH, HEIGHT = 320, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 10, 34
+WIDTH, HEIGHT = 300, 220
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 10, 36
 _ACROSS, _UP = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
+# What the template draws around the points.
+FRAME = {
+    "width": WIDTH,
+    "height": HEIGHT,
+    "left": _LEFT,
+    "right": WIDTH - _RIGHT,
+    "top": _TOP,
+    "foot": HEIGHT - _BOTTOM,
+    "middle": _LEFT + _ACROSS // 2,
+}
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -99,7 +109,7 @@ def _histogram(bins: Sequence[Mapping[str, int]]) -> Plot | None:
         return None
     most = max(_digits(max(one["honest"], one["fraud"])) for one in bins) or 1.0
     across = tuple((_x(one), f"{one:g}") for one in _TICKS)
-    up = tuple((_y(digits / most), f"{10**digits:,}") for digits in range(int(most) + 1))
+    up = tuple((_y(digits / most), f"{10**digits:,}" if digits else "0") for digits in range(int(most) + 1))
     width = _ACROSS / len(bins)
     bars = []
     for place, one in enumerate(bins):

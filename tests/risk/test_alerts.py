@@ -119,7 +119,7 @@ class TestAlerts:
         assert watch_jumps(now=NOW) == 0  # on the same day it goes on quietly
         assert still() == {("jump_hour", "accept"), ("jump_hour", "reject")} and Alert.objects.count() == 2
         page = person("risk manager").get("/console/risk/figures/").text
-        assert "jump_hour" in page and "open" in page
+        assert "unusual for this hour" in page and "open" in page
         hours(NOW, USUAL)
         watch_jumps(now=NOW)
         later = NOW + timedelta(days=7)
