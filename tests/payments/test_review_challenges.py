@@ -35,6 +35,7 @@ from risk.models import Outcome as Heard
 from risk.models import Proof
 from risk.selectors import case_of
 from risk.services.send_challenge_code import send_challenge_code
+from tests.ledger.books import tamper
 from tests.payments.conftest import CHINESE_VISA, Till
 from tests.payments.desk import movement, now, tell
 from tests.reconciliation.operators import person
@@ -239,6 +240,13 @@ def test_how_it_ended_teaches_the_next_decisions(till: Till, held: PaymentView) 
         (held.id, "email", True),
         (other.id, "email", False),
     ]
+
+
+def test_verify_names_a_case_whose_customer_was_never_asked(till: Till, held: PaymentView) -> None:
+    ask(held)
+    assert found_broken() == set()
+    tamper("UPDATE risk_riskcase SET state = 'CHALLENGED'; DELETE FROM risk_challenge")
+    assert "risk.challenged_cases_were_asked" in found_broken()
 
 
 @pytest.mark.parametrize("does", ["pass", "fail"])
