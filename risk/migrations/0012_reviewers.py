@@ -97,6 +97,8 @@ class Migration(migrations.Migration):
             name='state',
             field=django_fsm.FSMField(choices=[(risk.states.CaseState['OPEN'], risk.states.CaseState['OPEN']), (risk.states.CaseState['ASSIGNED'], risk.states.CaseState['ASSIGNED']), (risk.states.CaseState['ESCALATED'], risk.states.CaseState['ESCALATED']), (risk.states.CaseState['APPROVED'], risk.states.CaseState['APPROVED']), (risk.states.CaseState['REJECTED'], risk.states.CaseState['REJECTED']), (risk.states.CaseState['EXPIRED'], risk.states.CaseState['EXPIRED']), (risk.states.CaseState['CHALLENGED'], risk.states.CaseState['CHALLENGED'])], default=risk.states.CaseState['OPEN'], max_length=50, protected=True),
         ),
+        # What was told before alerts had an end was told for its day.
+        migrations.RunSQL('UPDATE risk_alert SET ended_at = raised_at', migrations.RunSQL.noop),
         migrations.AddIndex(
             model_name='alert',
             index=models.Index(condition=models.Q(('ended_at', None)), fields=['kind'], name='risk_alert_open'),
