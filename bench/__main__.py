@@ -3,7 +3,16 @@
 import subprocess
 import sys
 
-NAMES = ("click_to_books", "ledger_post", "outbox", "reconcile", "risk_decision", "risk_replay", "webhooks")
+NAMES = (
+    "click_to_books",
+    "ledger_post",
+    "outbox",
+    "reconcile",
+    "risk_decision",
+    "risk_http",
+    "risk_replay",
+    "webhooks",
+)
 
 
 def main() -> int:

@@ -1,10 +1,10 @@
-"""Past decisions for `risk_decision`: stored as the program stores them, by COPY."""
+"""Past decisions for `risk_decision`: rows as the program stores them, made by the database itself."""
 
 import json
 import os
 import random
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +12,49 @@ import psycopg
 
 CUSTOMERS, MERCHANTS, SKUS = 50_000, 200, 500
 PERIOD = timedelta(days=60)
-_COLUMNS = (
-    "id, stage, subject, happened_at, created_at, amount, currency, policy_id, inputs, outcome, reasons, explanation,"
-    " score, level, action, digest, latency_us, customer_key, card_key, device_key"
-)
+_KINDS = ("customer", "email", "card", "device", "ip", "network", "address", "merchant")
+
+# As `asked` draws them.
+_DRAWN = """
+CREATE TEMP TABLE drawn AS
+SELECT n, %(now)s - %(period)s * (1 - n / %(past)s::float) AS at, who AS customer, who AS email, who AS ip,
+       who AS network, who / 2 AS address, token AS card, token AS device,
+       least(floor(-ln(1 - random()) * 30), 200)::int AS merchant, 1000 + (-ln(1 - random()) * 20000)::int AS amount,
+       least(floor(-ln(1 - random()) * 40), 500)::int AS sku, least(floor(-ln(1 - random()) * 40), 500)::int AS sku2
+  FROM (SELECT n, who, CASE WHEN random() < 0.9 THEN who ELSE 50000 + (random() * 49999)::int END AS token
+          FROM (SELECT n, (random() * 49999)::int AS who FROM generate_series(0, %(past)s - 1) AS n) AS w) AS t
+"""
+_DECIDED = f"""
+INSERT INTO risk_decision (id, stage, subject, happened_at, created_at, amount, currency, policy_id, inputs, outcome,
+       reasons, explanation, score, level, action, digest, latency_us, customer_key, card_key, device_key)
+SELECT uuidv7(at - clock_timestamp()), 'payment', 'pay_' || n, at, at, amount, 'CNY', %(policy)s,
+       %(inputs)s::jsonb || jsonb_build_object(
+           'facts', %(inputs)s::jsonb -> 'facts' || jsonb_build_object('subject', 'pay_' || n, 'amount', amount,
+               'happened_at', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')),
+           'entities', jsonb_build_object({", ".join(f"'{kind}', {kind}.key" for kind in _KINDS)}),
+           'event', jsonb_build_object('ratio', 100, 'skus', jsonb_build_array(sku.key, sku2.key))),
+       %(outcome)s, %(reasons)s, '', 0, 'LOW', 'accept', repeat('0', 64), 1000, customer.key, card.key, device.key
+  FROM drawn
+  {" ".join(f"JOIN known {kind} ON {kind}.kind = '{kind}' AND {kind}.number = drawn.{kind}" for kind in _KINDS)}
+  JOIN known sku ON sku.kind = 'sku' AND sku.number = drawn.sku
+  JOIN known sku2 ON sku2.kind = 'sku' AND sku2.number = drawn.sku2
+ ORDER BY n
+"""
+_SEEN = """
+INSERT INTO risk_tie (id, customer_key, entity, entity_key, first_at, last_at)
+SELECT gen_random_uuid(), customer_key, entity, entity_key, min(happened_at), max(happened_at)
+  FROM risk_decision, jsonb_each_text(inputs -> 'entities') AS e(entity, entity_key)
+ WHERE entity IN ('card', 'device', 'phone', 'email', 'address', 'network')
+ GROUP BY customer_key, entity, entity_key
+ON CONFLICT DO NOTHING
+"""
+_TAKEN = """
+INSERT INTO risk_limituse (id, subject, customer_key, used_on, amount, channel, method, merchant_key, new_merchant)
+SELECT gen_random_uuid(), subject, customer_key, (happened_at AT TIME ZONE 'Asia/Shanghai')::date, amount,
+       'stripe', 'card', inputs -> 'entities' ->> 'merchant', false
+  FROM risk_decision WHERE digest = repeat('0', 64)
+ON CONFLICT DO NOTHING
+"""
 
 
 def asked(number: int, chance: random.Random, at: datetime) -> Any:
@@ -53,37 +92,43 @@ def asked(number: int, chance: random.Random, at: datetime) -> Any:
 
 
 def fill(past: int, template: dict[str, Any], policy: UUID, now: datetime) -> None:
-    """`past` decisions of the last 60 days, each with the signals of `template`."""
-    text = {name: json.dumps(template[name]) for name in ("outcome", "reasons", "explanation")}
-    with psycopg.connect(os.environ["DATABASE_URL"]) as connection, connection.cursor() as cursor:
-        with cursor.copy(f"COPY risk_decision ({_COLUMNS}) FROM STDIN") as copy:
-            for row in _rows(past, template["inputs"], policy, now, text):
+    """`past` decisions of the last 60 days, each with the signals of `template`; what they took, and their ties."""
+    values = {
+        "past": past,
+        "policy": policy,
+        "now": now,
+        "period": PERIOD,
+        **{name: json.dumps(template[name]) for name in ("inputs", "outcome", "reasons")},
+    }
+    with psycopg.connect(os.environ["DATABASE_URL"], cursor_factory=psycopg.ClientCursor) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT setseed(0.5); CREATE TEMP TABLE known (kind text, number int, key text)")
+        with cursor.copy("COPY known FROM STDIN") as copy:
+            for row in _keys():
                 copy.write_row(row)
+        cursor.execute("CREATE INDEX ON known (kind, number); ANALYZE known")
+        for statement in (_DRAWN, _DECIDED, _SEEN, _TAKEN):
+            cursor.execute(statement, values)
         connection.commit()
         connection.autocommit = True
-        cursor.execute("VACUUM ANALYZE risk_decision")
+        for table in ("risk_decision", "risk_tie", "risk_limituse"):
+            cursor.execute(f"VACUUM ANALYZE {table}")
 
 
-def _rows(
-    past: int, inputs: dict[str, Any], policy: UUID, now: datetime, text: dict[str, str]
-) -> Iterator[tuple[Any, ...]]:
-    from ledger.identifiers import first_key_of  # noqa: PLC0415 - needs settings
-    from risk import features  # noqa: PLC0415
-    from risk.features import Evidence  # noqa: PLC0415
-    from risk.models.lists import entity_secret  # noqa: PLC0415
+def _keys() -> Iterator[tuple[str, int, str]]:
+    """Everybody and everything that `asked` draws from, by number."""
+    from risk.models.lists import key_of  # noqa: PLC0415 - needs settings
 
-    secret, chance = entity_secret(), random.Random(1)
-    rest = {name: value for name, value in inputs.items() if name not in ("facts", "entities", "event")}
-    for number in range(past):
-        at = (now - PERIOD * (1 - number / past)).astimezone(UTC)
-        facts = asked(number, chance, at)
-        entities = features.entities(facts, secret=secret)
-        single = {kind: key for kind, key in entities if kind != "sku"}
-        told = {"ratio": 100, "skus": [key for kind, key in entities if kind == "sku"]}
-        kept = features.inputs_of(facts, Evidence(payments_last_minute={}), single) | rest | {"event": told}
-        key = UUID(int=first_key_of(at).int + chance.getrandbits(60))
-        yield (
-            *(key, "payment", facts.subject, at, at, facts.amount, "CNY", policy, json.dumps(kept)),
-            *(text["outcome"], text["reasons"], "", 0, "LOW", "accept", "0" * 64, 1000),
-            *(single["customer"], single["card"], single["device"]),
-        )
+    def keys(kind: str, count: int, value: str) -> Iterator[tuple[str, int, str]]:
+        for n in range(count):
+            yield kind, n, key_of(kind, value.format(n=n, low=n % 250, high=n // 250))
+
+    yield from keys("customer", CUSTOMERS, "cus_{n}")
+    yield from keys("email", CUSTOMERS, "mail-{n}")
+    yield from keys("card", 2 * CUSTOMERS, "card-{n}")
+    yield from keys("device", 2 * CUSTOMERS, "dev-{n}")
+    yield from keys("ip", CUSTOMERS, "203.{low}.{high}.7")
+    yield from keys("network", CUSTOMERS, "203.{low}.{high}.0/24")
+    yield from keys("address", CUSTOMERS // 2, "door-{n}")
+    yield from keys("merchant", MERCHANTS + 1, "m-{n}")
+    yield from keys("sku", SKUS + 1, "sku-{n}")

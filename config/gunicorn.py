@@ -1,6 +1,7 @@
 """The web server: processes for the cores, threads for the waiting on providers and the database."""
 
 import os
+from typing import Any
 
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "16"))
@@ -16,3 +17,13 @@ errorlog = "-"
 control_socket_disable = True
 limit_request_line = 4094
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+
+
+def post_worker_init(worker: Any) -> None:
+    """Before this process takes its first request; the application can only be imported by now."""
+    from django.db import connection  # noqa: PLC0415
+
+    from risk.services.get_ready import get_ready  # noqa: PLC0415
+
+    get_ready()
+    connection.close()  # it belongs to this thread, which serves nobody

@@ -2,19 +2,20 @@
 
 import json
 from calendar import monthrange
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import connection
-
+from ledger.wire import Row, Statement, exchange, exchange_while
 from risk import features, ties
 from risk.facts import PaymentFacts
 from risk.features import Evidence, ListHit
 from risk.models.lists import limit_lock
 from risk.states import LIVE_CASE, CaseState, EntityKind, Stage
+
+T = TypeVar("T")
 
 _WINDOW = timedelta(minutes=1)
 _MOST_COUNTED = 1000  # a count beyond this changes nothing, so it is not finished
@@ -36,60 +37,58 @@ _ATTEMPTS = """
         LIMIT %(most)s
     ) AS counted"""
 _SPENT = """
-    coalesce(sum(amount) FILTER (WHERE used_on = %(day)s), 0)::text,
-    coalesce(sum(amount), 0)::text,
-    coalesce(sum(amount) FILTER (WHERE used_on = %(day)s AND %(channel)s IN (channel, method)), 0)::text,
-    coalesce(sum(amount) FILTER (WHERE %(channel)s IN (channel, method)), 0)::text,
-    coalesce(sum(amount) FILTER (WHERE used_on = %(day)s AND %(method)s IN (channel, method)), 0)::text,
-    coalesce(sum(amount) FILTER (WHERE %(method)s IN (channel, method)), 0)::text,
-    count(DISTINCT merchant_key) FILTER (WHERE used_on = %(day)s AND new_merchant AND merchant_key <> %(merchant)s)"""
+    'day', coalesce(sum(amount) FILTER (WHERE used_on = %(day)s), 0),
+    'month', coalesce(sum(amount), 0),
+    'channel_day', coalesce(sum(amount) FILTER (WHERE used_on = %(day)s AND %(channel)s IN (channel, method)), 0),
+    'channel_month', coalesce(sum(amount) FILTER (WHERE %(channel)s IN (channel, method)), 0),
+    'method_day', coalesce(sum(amount) FILTER (WHERE used_on = %(day)s AND %(method)s IN (channel, method)), 0),
+    'method_month', coalesce(sum(amount) FILTER (WHERE %(method)s IN (channel, method)), 0),
+    'new_merchants', count(DISTINCT merchant_key) FILTER (
+        WHERE used_on = %(day)s AND new_merchant AND merchant_key <> %(merchant)s)"""
 # A statement of its own, so that the one after it sees what whoever held the lock has committed.
-LOCK = "SELECT pg_advisory_xact_lock(%(lock)s);"
+_LOCK = Statement("risk_lock", "SELECT pg_advisory_xact_lock(%(lock)s)")
+
+# Only column names of ours are put into the text; values are parameters.
+_GATHER = Statement(
+    "risk_gather",
+    f"""
+{ties.WITH}
+SELECT json_build_object(
+    'policy', (SELECT id FROM risk_policy WHERE state = 'ACTIVE'),
+    'roll_out', (SELECT json_build_array(policy_id, share) FROM risk_rollout WHERE state = 'RUNNING'),
+    'case', (SELECT id FROM risk_riskcase WHERE subject = %(subject)s AND kind = 'hold' AND state = ANY(%(live)s)),
+    'customer', ({_COUNT.format(column="customer_key", name="customer")}),
+    'card', ({_COUNT.format(column="card_key", name="card")}),
+    'device', ({_COUNT.format(column="device_key", name="device")}),
+    'lists', (SELECT coalesce(json_agg(
+                json_build_object('entry', id, 'kind', kind, 'entity', entity, 'reason', reason) ORDER BY id), '[]')
+       FROM risk_listentry
+      WHERE entity_key = ANY(%(entities)s) AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)),
+    'ring', {ties.RING},
+    'attempts', ({_ATTEMPTS}),
+    'paid_before', EXISTS (SELECT 1 FROM risk_limituse
+             WHERE customer_key = %(key_customer)s AND merchant_key = %(merchant)s AND merchant_key <> ''
+               AND used_on < %(day)s AND released_at IS NULL),
+    {_SPENT})
+  FROM risk_limituse
+ WHERE customer_key = %(key_customer)s AND used_on BETWEEN %(month)s AND %(month_end)s
+   AND released_at IS NULL AND subject <> %(subject)s
+""",  # noqa: S608
+)
 
 # Instead of histories: counts of before this payment, each over at most so many rows.
-_WIDER = ", ".join(
+_BEFORE = ", ".join(
     f"""'{name}_count_{window}', (
     SELECT count(*) FROM (
         SELECT 1 FROM risk_decision
         WHERE {name}_key = %(key_{name})s AND %(key_{name})s <> '' AND stage = 'payment'
-          AND happened_at > %(now)s - interval '{interval}' AND happened_at <= %(now)s
+          AND happened_at > %(now)s::timestamptz - interval '{interval}' AND happened_at <= %(now)s
         LIMIT %(most)s
     ) AS counted)"""  # noqa: S608
     for name in ("customer", "card", "device")
     for window, interval in (("1m", "1 minute"), ("1h", "1 hour"), ("1d", "1 day"))
 )
-
-
-# Only column names of ours are put into the text; values are parameters.
-def _gather(wider: str) -> str:
-    return f"""
-{ties.WITH}
-SELECT
-    (SELECT id FROM risk_policy WHERE state = 'ACTIVE'),
-    (SELECT json_build_array(policy_id, share)::text FROM risk_rollout WHERE state = 'RUNNING'),
-    (SELECT id FROM risk_riskcase WHERE subject = %(subject)s AND kind = 'hold' AND state = ANY(%(live)s)),
-    ({_COUNT.format(column="customer_key", name="customer")}),
-    ({_COUNT.format(column="card_key", name="card")}),
-    ({_COUNT.format(column="device_key", name="device")}),
-    (SELECT coalesce(json_agg(json_build_object('entry', id, 'kind', kind, 'entity', entity, 'reason', reason)
-                              ORDER BY id), '[]')::text
-       FROM risk_listentry
-      WHERE entity_key = ANY(%(entities)s) AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)),
-    {ties.RING},
-    json_build_object({wider})::text,
-    used.*,
-    ({_ATTEMPTS}),
-    EXISTS (SELECT 1 FROM risk_limituse
-             WHERE customer_key = %(key_customer)s AND merchant_key = %(merchant)s AND merchant_key <> ''
-               AND used_on < %(day)s AND released_at IS NULL)
-  FROM (SELECT {_SPENT}
-          FROM risk_limituse
-         WHERE customer_key = %(key_customer)s AND used_on BETWEEN %(month)s AND %(month_end)s
-           AND released_at IS NULL AND subject <> %(subject)s) AS used
-"""  # noqa: S608
-
-
-_GATHER, _GATHER_WIDER = _gather(""), _gather(_WIDER)
+_COUNTS = Statement("risk_counts", f"SELECT json_build_object({_BEFORE})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +99,6 @@ class Gathered:
     live_case_id: UUID | None
     evidence: Evidence
     new_merchant: bool  # the customer paid it on no earlier day
-    counts: Mapping[str, int]  # by the signal's name; of before this payment
 
 
 def gather(
@@ -108,39 +106,47 @@ def gather(
     entities: tuple[tuple[str, str], ...],
     keys: Mapping[str, str],
     *,
+    meanwhile: Callable[[], T],
     lock: bool = False,
-    wider: bool = False,
-) -> Gathered:
+) -> tuple[Gathered, T]:
     """The evidence about `facts`; `keys` names the customer's, card's and device's key ("" for none). One round trip.
 
-    With `lock` nobody else counts or uses the customer's limits until the transaction ends. With `wider` it counts
-    for longer, as histories would.
+    With `lock` nobody else counts or uses the customer's limits until the transaction ends. `meanwhile` is done
+    while the database works; what it returns is returned.
     """
     params = _params(facts, entities, keys)
-    statement = _GATHER_WIDER if wider else _GATHER
-    with connection.cursor() as cursor:
-        if lock:
-            cursor.execute(LOCK + statement, params | {"lock": limit_lock(keys["customer"])})
-            cursor.nextset()
-        else:
-            cursor.execute(statement, params)
-        active_id, roll_out, live_case_id, customer, card, device, lists, ring, counts, spent, *used = (
-            cursor.fetchone()
-        )
-    seen = {"customer": customer, "card": card, "device": device}
+    calls = [_LOCK({"lock": limit_lock(keys["customer"])})] if lock else []
+    rows, done = exchange_while([*calls, _GATHER(params)], meanwhile)
+    found = _told(rows[-1])
+    policy = UUID(found["policy"]) if found["policy"] else None
     return Gathered(
-        policy_id=_rolled_out(roll_out, keys["customer"]) or active_id,
-        live_case_id=live_case_id,
+        policy_id=_rolled_out(found["roll_out"], keys["customer"]) or policy,
+        live_case_id=UUID(found["case"]) if found["case"] else None,
         evidence=Evidence(
-            payments_last_minute={name: count + 1 for name, count in seen.items() if keys[name]},
-            spent_today=int(spent),
-            lists=tuple(ListHit(**hit) for hit in json.loads(lists)),
-            limits=_used(params, used) if features.text(facts.customer.reference) else None,
-            ring=ties.ring(json.loads(ring)),
+            payments_last_minute={name: found[name] + 1 for name in keys if keys[name]},
+            spent_today=found["day"],
+            lists=tuple(ListHit(**hit) for hit in found["lists"]),
+            limits=_used(params, found) if features.text(facts.customer.reference) else None,
+            ring=ties.ring(found["ring"]),
         ),
-        new_merchant=bool(params["merchant"]) and not used[-1],
-        counts={name: n for name, n in json.loads(counts).items() if keys[name.partition("_")[0]]},
-    )
+        new_merchant=bool(params["merchant"]) and not found["paid_before"],
+    ), done
+
+
+def counts(facts: PaymentFacts, keys: Mapping[str, str]) -> dict[str, int]:
+    """Counts of before this payment by the signal's name, of the keys that there are. One round trip."""
+    params = {"now": features.moment(facts.happened_at), "most": _MOST_COUNTED}
+    (row,) = exchange([_COUNTS(params | _named(keys))])
+    return {name: count for name, count in _told(row).items() if keys[name.partition("_")[0]]}
+
+
+def _told(row: Row | None) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((row or [None])[0] or "{}")
+    return told
+
+
+def _named(keys: Mapping[str, str]) -> dict[str, str]:
+    return {f"key_{name}": key for name, key in keys.items()}
 
 
 def _params(
@@ -163,30 +169,30 @@ def _params(
         "merchant": dict(entities).get(EntityKind.MERCHANT, ""),
         "most": _MOST_COUNTED,
         "entities": [key for _, key in entities],
-        **{f"key_{name}": key for name, key in keys.items()},
+        **_named(keys),
         **ties.params(keys["customer"], dict(entities), now),
     }
 
 
-def _used(params: Mapping[str, Any], row: Sequence[Any]) -> dict[str, Any]:
+def _used(params: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
     """What of the customer's limits is used up; attempts and new merchants include the one that is being asked."""
-    month, of_channel, month_of_channel, of_method, month_of_method, merchants, attempts, known = row
+    known = found["paid_before"] or not params["merchant"]
     spent = {
-        params["channel"]: {"day": int(of_channel), "month": int(month_of_channel)},
-        params["method"]: {"day": int(of_method), "month": int(month_of_method)},
+        params["channel"]: {"day": found["channel_day"], "month": found["channel_month"]},
+        params["method"]: {"day": found["method_day"], "month": found["method_month"]},
     }
     return {
-        "attempts": attempts + (params["stage"] == Stage.PAYMENT),
-        "spent_month": int(month),
-        "new_merchants": 0 if known or not params["merchant"] else merchants + 1,
+        "attempts": found["attempts"] + (params["stage"] == Stage.PAYMENT),
+        "spent_month": found["month"],
+        "new_merchants": 0 if known else found["new_merchants"] + 1,
         "channels": {name: sums for name, sums in spent.items() if name},
     }
 
 
-def _rolled_out(roll_out: str | None, customer_key: str) -> UUID | None:
+def _rolled_out(roll_out: list[Any] | None, customer_key: str) -> UUID | None:
     """Who can not be told from others is judged as everybody is."""
     if roll_out is None or not customer_key:
         return None
-    policy, share = json.loads(roll_out)
+    policy, share = roll_out
     policy_id = UUID(policy)
     return policy_id if features.bucket(policy_id, customer_key) < share else None

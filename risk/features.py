@@ -7,7 +7,7 @@ Personal values enter only as hashes (keyed for entities), the address of the ne
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from ipaddress import ip_address, ip_network
 from typing import Any, TypeAlias
@@ -50,7 +50,10 @@ class Evidence:
 
 def text(value: object, length: int = 128) -> str:
     """`value` as text that JSON, CEL and PostgreSQL all hold: printable, at most `length` characters."""
-    return "".join(c for c in str(value)[: 4 * length] if c.isprintable())[:length]
+    found = str(value)
+    if len(found) <= length and found.isprintable():
+        return found
+    return "".join(c for c in found[: 4 * length] if c.isprintable())[:length]
 
 
 def moment(value: datetime) -> datetime:
@@ -116,7 +119,7 @@ def bucket(policy_id: UUID, customer_key: str) -> int:
 
 def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str]) -> dict[str, Any]:
     """The decision's inputs; `known` are the entities' keys by kind."""
-    plain = _plain(asdict(facts))
+    plain = _plain(facts)
     plain["stage"] = str(stage(facts.stage))
     plain["skus"] = plain["skus"][:_MOST_SKUS]
     plain["device"]["ip"] = network(facts.device.ip)
@@ -145,6 +148,8 @@ def _plain(value: Any) -> Any:
     match value:
         case None | bool():
             return value
+        case str():
+            return text(value)
         case int():
             return whole(value)
         case datetime():
@@ -153,5 +158,7 @@ def _plain(value: Any) -> Any:
             return {name: _plain(inner) for name, inner in value.items()}
         case list() | tuple():
             return [_plain(inner) for inner in value]
+        case _ if is_dataclass(value):
+            return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
         case _:
             return text(value)

@@ -7,7 +7,7 @@ a rebuild writes the next one beside it and switches. Histories that nobody kept
 import logging
 import struct
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from uuid import UUID
@@ -19,12 +19,12 @@ from redis.commands.core import Script
 from redis.retry import Retry
 
 from risk.geography import Place
-from risk.history import DAY, DAYS, KEPT, RING, Bucket, Event, History
+from risk.history import DAY, DAY_BYTES, DAYS, MOST_PROOFS, RING, History
 from risk.observations import Observation
 from risk.signals import is_plain
 
 _log = logging.getLogger(__name__)
-POINTER = "histories:generation"
+POINTER = "histories:current"
 STALE_SECONDS = 300
 # Longer than what is told twice to be safe, with the longest pause between two catch-ups that is not a rebuild.
 SEEN_SECONDS = 3600
@@ -32,7 +32,13 @@ SEEN_SECONDS = 3600
 OVERLAP_SECONDS = 120
 _TTL_SECONDS = 65 * 86_400
 _REST_SECONDS = 1.0  # of every process after Redis did not answer in time
-_MEMBER = struct.Struct("<16xqqH5I")
+# Of a history two strings are kept. One is what was told of each payment, in the order of telling; now and then it is
+# cut to the newest. The other is a head (payments so far, the first one's time, when a customer was last where, -1 for
+# never) and a record for each day, as `Bucket.pack`. So reading is two GETs, and writing changes a few bytes.
+_PAYMENT = struct.Struct("<q16sqH5I")
+_SUMS = struct.Struct("<qqqhh")
+_LENGTHS = struct.Struct("<HH")
+_SLACK = 32  # payments more than are looked at, so that not every telling cuts
 
 _READ = """
 local generation = redis.call('GET', KEYS[1])
@@ -40,56 +46,89 @@ if not generation then return {} end
 local base = 'histories:' .. generation .. ':'
 local found = {redis.call('GET', base .. 'whole_at') or '0'}
 for i = 1, #ARGV do
-  found[#found + 1] = table.concat(redis.call('ZRANGE', base .. 'ring:' .. ARGV[i], 0, -1))
-  found[#found + 1] = table.concat(redis.call('HGETALL', base .. 'sums:' .. ARGV[i]), ' ')
+  local sums = redis.call('GET', base .. 'sums:' .. ARGV[i]) or ''
+  local ring = redis.call('GET', base .. 'ring:' .. ARGV[i]) or ''
+  found[#found + 1] = struct.pack('<HH', #sums, #ring) .. sums .. ring
 end
 return found
 """
-_WRITE = f"""
+_PLACES = f"""
+local HEAD, DAY = '<i8i8i8hh', '<i4i8i8i4i4i2i2'
+-- Where the record of a day begins; most are told on the newest.
+local function place_of(sums, day)
+  for place = #sums - {DAY_BYTES - 1}, {_SUMS.size + 1}, -{DAY_BYTES} do
+    if struct.unpack('<i4', sums, place) == day then return place end
+  end
+end
+"""
+_WRITE = f"""{_PLACES}
+local function without_oldest(sums)
+  local oldest, least = nil, nil
+  for place = {_SUMS.size + 1}, #sums, {DAY_BYTES} do
+    local day = struct.unpack('<i4', sums, place)
+    if not least or day < least then oldest, least = place, day end
+  end
+  return sums:sub(1, oldest - 1) .. sums:sub(oldest + {DAY_BYTES})
+end
+local function newest(ring)
+  local payments = {{}}
+  for place = 1, #ring, {_PAYMENT.size} do
+    payments[#payments + 1] = {{struct.unpack('<i8', ring, place), ring:sub(place, place + {_PAYMENT.size - 1}), place}}
+  end
+  table.sort(payments, function(a, b) return a[1] < b[1] or (a[1] == b[1] and a[3] < b[3]) end)
+  local kept = {{}}
+  for i = #payments - {RING - 1}, #payments do kept[#kept + 1] = payments[i][2] end
+  return table.concat(kept)
+end
 local generation = ARGV[1]
 if generation == '' then generation = redis.call('GET', KEYS[1]) end
 if not generation then return -1 end
 local base = 'histories:' .. generation .. ':'
-if not redis.call('SET', base .. 'seen:' .. ARGV[2], '1', 'NX', 'EX', ARGV[8]) then return 0 end
-local at, day = ARGV[4], ARGV[6]
+local lasting = tonumber(ARGV[8])
+if lasting > 0 and not redis.call('SET', base .. 'seen:' .. ARGV[2], '1', 'NX', 'EX', lasting) then return 0 end
+local at, amount, day = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local latitude, longitude = ARGV[7]:match('(.*):(.*)')
 for i = 9, #ARGV do
-  local ring, sums = base .. 'ring:' .. ARGV[i], base .. 'sums:' .. ARGV[i]
-  redis.call('ZADD', ring, at, ARGV[3])
-  redis.call('ZREMRANGEBYRANK', ring, 0, -{RING + 1})
-  local newest = redis.call('ZRANGE', ring, -1, -1, 'WITHSCORES')[2]
-  redis.call('ZREMRANGEBYSCORE', ring, '-inf', '(' .. string.format('%.0f', newest - {KEPT}))
-  redis.call('HINCRBY', sums, 'total', 1)
-  local first = redis.call('HGET', sums, 'first')
-  if not first or tonumber(at) < tonumber(first) then redis.call('HSET', sums, 'first', at) end
-  redis.call('HINCRBY', sums, 's' .. day, ARGV[5])
-  if redis.call('HINCRBY', sums, 'n' .. day, 1) == 1 and redis.call('HINCRBY', sums, 'days', 1) > {DAYS} then
-    local oldest = nil
-    for _, name in ipairs(redis.call('HKEYS', sums)) do
-      local number = tonumber(string.match(name, '^n(-?%d+)$'))
-      if number and (not oldest or number < oldest) then oldest = number end
-    end
-    redis.call('HDEL', sums, 'n' .. oldest, 's' .. oldest, 'f' .. oldest, 'p' .. oldest, 'c' .. oldest, 'x' .. oldest)
-    redis.call('HINCRBY', sums, 'days', -1)
+  local ring, key = base .. 'ring:' .. ARGV[i], base .. 'sums:' .. ARGV[i]
+  if redis.call('APPEND', ring, ARGV[3]) > {(RING + _SLACK) * _PAYMENT.size} then
+    redis.call('SET', ring, newest(redis.call('GET', ring)))
   end
-  if ARGV[7] ~= '' and string.sub(ARGV[i], 1, 9) == 'customer:' then
-    local place_at = tonumber(redis.call('HGET', sums, 'place_at') or '-1')
-    if tonumber(at) >= place_at then redis.call('HSET', sums, 'place_at', at, 'place', ARGV[7]) end
+  local sums = redis.call('GET', key) or struct.pack(HEAD, 0, at, -1, 0, 0)
+  local total, first, place_at, x, y = struct.unpack(HEAD, sums)
+  if latitude and at >= place_at and ARGV[i]:sub(1, 9) == 'customer:' then
+    place_at, x, y = at, tonumber(latitude), tonumber(longitude)
+  end
+  local head = struct.pack(HEAD, total + 1, math.min(first, at), place_at, x, y)
+  local place = place_of(sums, day)
+  if place then
+    local _, count, sum, frauds, plain, passed, failed = struct.unpack(DAY, sums, place)
+    local told = struct.pack(DAY, day, count + 1, sum + amount, frauds, plain, passed, failed)
+    redis.call('SETRANGE', key, 0, head)
+    redis.call('SETRANGE', key, place - 1, told)
+  else
+    sums = head .. sums:sub({_SUMS.size + 1}) .. struct.pack(DAY, day, 1, amount, 0, 0, 0, 0)
+    if #sums > {_SUMS.size + DAYS * DAY_BYTES} then sums = without_oldest(sums) end
+    redis.call('SET', key, sums)
   end
   redis.call('EXPIRE', ring, {_TTL_SECONDS})
-  redis.call('EXPIRE', sums, {_TTL_SECONDS})
+  redis.call('EXPIRE', key, {_TTL_SECONDS})
 end
 return 1
 """
-# A fraud, a fraud that turned out to be none, the end of a challenge: each once, as steps of two sums of the day.
-_OUTCOME = """
+# A fraud, a fraud that turned out to be none, the end of a challenge: each once.
+_OUTCOME = f"""{_PLACES}
 local base = 'histories:' .. ARGV[1] .. ':'
-if not redis.call('SET', base .. 'seen:' .. ARGV[2], '1', 'NX', 'EX', ARGV[4]) then return 0 end
+local lasting = tonumber(ARGV[8])
+if lasting > 0 and not redis.call('SET', base .. 'seen:' .. ARGV[2], '1', 'NX', 'EX', lasting) then return 0 end
 for i = 9, #ARGV do
-  local sums = base .. 'sums:' .. ARGV[i]
-  if redis.call('HEXISTS', sums, 'n' .. ARGV[3]) == 1 then
-    for name, step in pairs({[ARGV[5]] = ARGV[6], [ARGV[7]] = ARGV[8]}) do
-      if redis.call('HINCRBY', sums, name .. ARGV[3], step) < 0 then redis.call('HSET', sums, name .. ARGV[3], 0) end
-    end
+  local key = base .. 'sums:' .. ARGV[i]
+  local sums = redis.call('GET', key) or ''
+  local place = place_of(sums, tonumber(ARGV[3]))
+  if place then
+    local day, count, sum, frauds, plain, passed, failed = struct.unpack(DAY, sums, place)
+    frauds, plain = math.max(frauds + ARGV[4], 0), math.max(plain + ARGV[5], 0)
+    passed, failed = math.min(passed + ARGV[6], {MOST_PROOFS}), math.min(failed + ARGV[7], {MOST_PROOFS})
+    redis.call('SETRANGE', key, place - 1, struct.pack(DAY, day, count, sum, frauds, plain, passed, failed))
   end
 end
 return 1
@@ -104,8 +143,8 @@ class HistoriesLost(Exception):
 class Recalled:
     """What is remembered of each name, and where each customer's name was last."""
 
-    histories: Mapping[str, History]
-    places: Mapping[str, Place]
+    histories: dict[str, History]
+    places: dict[str, Place]
 
 
 class _Rest:
@@ -126,12 +165,12 @@ def recall(names: Iterable[str]) -> Recalled | None:
         return None
     if time.time() - float(whole_at) > STALE_SECONDS:
         return None
-    sums = [_pairs(raw) for raw in parts[1::2]]
-    read = zip(asked, parts[::2], sums, strict=True)
-    return Recalled(
-        histories={name: _history(ring, of_days) for name, ring, of_days in read},
-        places={name: place for name, of_days in zip(asked, sums, strict=True) if (place := _place(of_days))},
-    )
+    recalled = Recalled({}, {})
+    for name, raw in zip(asked, parts, strict=True):
+        recalled.histories[name], place = _history(raw)
+        if place:
+            recalled.places[name] = place
+    return recalled
 
 
 def note(observation: Observation) -> None:
@@ -160,19 +199,17 @@ def tell(observations: Sequence[Observation], *, generation: str) -> int:
 def tell_outcome(outcome: UUID, judged: Observation, *, undo: bool, generation: str) -> bool:
     """Tell a generation that what was `judged` is a fraud; whether that was new to it. Raises what Redis raises."""
     step = -1 if undo else 1
-    plain = step * is_plain(judged.event.ratio)
-    return _tell_later(outcome, judged, generation, ("f", step, "p", plain))
+    return _tell_later(outcome, judged, generation, (step, step * is_plain(judged.event.ratio), 0, 0))
 
 
 def tell_proof(proof: UUID, judged: Observation, *, passed: bool, generation: str) -> bool:
     """Tell a generation how a challenge about what was `judged` ended; whether that was new to it. Raises the same."""
-    return _tell_later(proof, judged, generation, ("c", int(passed), "x", int(not passed)))
+    return _tell_later(proof, judged, generation, (0, 0, int(passed), int(not passed)))
 
 
-def _tell_later(key: UUID, judged: Observation, generation: str, steps: tuple[str | int, ...]) -> bool:
-    day = judged.event.at // DAY
-    args: list[str | int] = [generation, str(key), day, _seen_for(key), *steps, *judged.names]
-    return bool(_scripts(_PATIENT_MS)[2](keys=[POINTER], args=args) == 1)
+def _tell_later(key: UUID, judged: Observation, generation: str, steps: tuple[int, int, int, int]) -> bool:
+    args: list[str | int] = [generation, str(key), judged.event.at // DAY, *steps, _seen_for(key)]
+    return bool(_scripts(_PATIENT_MS)[2](keys=[POINTER], args=[*args, *judged.names]) == 1)
 
 
 def current() -> str:
@@ -215,7 +252,8 @@ def switch(generation: str) -> None:
 
 def _args(generation: str, observation: Observation) -> list[str | bytes | int]:
     event, place = observation.event, observation.place
-    member = observation.id.bytes + event.pack()
+    packed = event.pack()
+    member = packed[:8] + observation.id.bytes + packed[8:]  # so that payments of one time have an order
     where = f"{place.latitude}:{place.longitude}" if place else ""
     seen = _seen_for(observation.id)
     day = event.at // DAY
@@ -226,38 +264,21 @@ def _args(generation: str, observation: Observation) -> list[str | bytes | int]:
 
 
 def _seen_for(key: UUID) -> int:
-    """Seconds for which it is known that this was told: what is older is never told twice."""
+    """Seconds for which it is known that this was told; 0 for what is so old that it is never told twice."""
     age = int(time.time() - (key.int >> 80) / 1000)
-    return max(1, SEEN_SECONDS - max(0, age))
+    return max(0, SEEN_SECONDS - max(0, age))
 
 
-def _pairs(raw: bytes) -> dict[str, str]:
-    flat = raw.decode().split()
-    return dict(zip(flat[::2], flat[1::2], strict=True))
-
-
-def _history(ring: bytes, sums: Mapping[str, str]) -> History:
-    days = {
-        int(name[1:]): Bucket(
-            int(count),
-            int(sums.get(f"s{name[1:]}", 0)),
-            int(sums.get(f"f{name[1:]}", 0)),
-            int(sums.get(f"p{name[1:]}", 0)),
-            int(sums.get(f"c{name[1:]}", 0)),
-            int(sums.get(f"x{name[1:]}", 0)),
-        )
-        for name, count in sums.items()
-        if name[0] == "n"
-    }
-    events = list(map(Event._make, _MEMBER.iter_unpack(ring)))
-    return History.of(events, days, first_at=int(sums.get("first", 0)), total=int(sums.get("total", 0)))
-
-
-def _place(sums: Mapping[str, str]) -> Place | None:
-    if "place" not in sums:
-        return None
-    latitude, _, longitude = sums["place"].partition(":")
-    return Place(int(sums["place_at"]), int(latitude), int(longitude))
+def _history(raw: bytes) -> tuple[History, Place | None]:
+    """What _READ tells of a name."""
+    sums, ring = _LENGTHS.unpack_from(raw)
+    if not sums or not ring:
+        return History(), None
+    total, first_at, place_at, latitude, longitude = _SUMS.unpack_from(raw, _LENGTHS.size)
+    days, end = raw[_LENGTHS.size + _SUMS.size : _LENGTHS.size + sums], _LENGTHS.size + sums
+    times, _, *others = zip(*sorted(_PAYMENT.iter_unpack(raw[end : end + ring])), strict=True)
+    place = Place(place_at, latitude, longitude) if place_at >= 0 else None
+    return History.of((times, *others), days, first_at=first_at, total=total), place
 
 
 def _rest(error: redis.RedisError) -> None:

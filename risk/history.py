@@ -7,8 +7,7 @@ replays the past tells it payments and outcomes in the order in which they becam
 import struct
 import zlib
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Mapping
-from operator import itemgetter
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
 
 RING = 128  # payments kept one by one
@@ -16,11 +15,13 @@ DAYS = 64  # days kept as sums
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000  # milliseconds
 KEPT = 60 * DAY
 LARGEST_RATIO = 65_535
+MOST_PROOFS = 32_767  # of a day
 MARKS = ("customer", "card", "device", "address", "merchant")
 
 _RECORD = struct.Struct("<qqH5I")
 _HEAD = struct.Struct("<BqqHH")
-_DAY = struct.Struct("<iqqiiii")
+_DAY = struct.Struct("<iqqiihh")
+DAY_BYTES = _DAY.size
 _FORMAT = 2
 
 
@@ -54,12 +55,17 @@ class Bucket(NamedTuple):
     A plain fraud is one of an amount that was usual for its customer: it says more about the place than the person.
     """
 
+    day: int
     payments: int = 0
     sum: int = 0
     frauds: int = 0
     plain: int = 0
     passed: int = 0
     failed: int = 0
+
+    def pack(self) -> bytes:
+        """Of fixed length."""
+        return _DAY.pack(*self)
 
 
 class NotAHistory(ValueError):
@@ -71,47 +77,75 @@ def mark(key: str) -> int:
     return (zlib.crc32(key.encode()) or 1) if key else 0
 
 
+class Spread:
+    """Amounts in their order, with their sum and the sum of their squares."""
+
+    __slots__ = ("ordered", "squares", "sum")
+
+    def __init__(self, amounts: Iterable[int]) -> None:
+        self.ordered = sorted(amounts)
+        self.sum = sum(self.ordered)
+        self.squares = sum([amount * amount for amount in self.ordered])
+
+    def add(self, amount: int) -> None:
+        insort(self.ordered, amount)
+        self.sum += amount
+        self.squares += amount * amount
+
+    def drop(self, amount: int) -> None:
+        del self.ordered[bisect_left(self.ordered, amount)]
+        self.sum -= amount
+        self.squares -= amount * amount
+
+
 class History:
     """The last payments one by one (at most 128, of 60 days) and sums by day (at most 64)."""
 
-    __slots__ = (
-        "amounts",
-        "days",
-        "events",
-        "first_at",
-        "ordered",
-        "ratios",
-        "squares",
-        "sum",
-        "times",
-        "total",
-    )
+    __slots__ = ("_spread", "columns", "days", "first_at", "total")
 
     def __init__(self) -> None:
         self.first_at = 0
         self.total = 0
-        self.times: list[int] = []
-        self.amounts: list[int] = []
-        self.ratios: list[int] = []
-        self.events: list[Event] = []
-        self.ordered: list[int] = []
-        self.sum = 0
-        self.squares = 0
+        # The payments' fields, each a list: what is asked is asked of one field of many payments.
+        self.columns: tuple[list[int], ...] = tuple([] for _ in Event._fields)
         self.days: dict[int, Bucket] = {}
+        self._spread: Spread | None = None
+
+    @property
+    def times(self) -> list[int]:
+        return self.columns[0]
+
+    @property
+    def amounts(self) -> list[int]:
+        return self.columns[1]
+
+    @property
+    def ratios(self) -> list[int]:
+        return self.columns[2]
+
+    @property
+    def events(self) -> list[Event]:
+        return list(map(Event, *self.columns))
+
+    @property
+    def spread(self) -> Spread:
+        """Of the amounts. Nobody asks for that of most histories, so it is made when it is asked for."""
+        if self._spread is None:
+            self._spread = Spread(self.amounts)
+        return self._spread
 
     def observe(self, event: Event) -> None:
         """Remember a payment; one that comes late is put where it belongs."""
-        at, amount = event.at, event.amount
         self.total += 1
-        if not self.first_at or at < self.first_at:
-            self.first_at = at
+        if not self.first_at or event.at < self.first_at:
+            self.first_at = event.at
         self._keep(event)
-        day = at // DAY
+        day = event.at // DAY
         bucket = self.days.get(day)
         if bucket is None:
-            self._new_day(day, Bucket(1, amount))
+            self._new_day(Bucket(day, 1, event.amount))
         else:
-            self.days[day] = Bucket(bucket[0] + 1, bucket[1] + amount, *bucket[2:])
+            self.days[day] = bucket._replace(payments=bucket[1] + 1, sum=bucket[2] + event.amount)
 
     def outcome(self, at: int, *, plain: bool, undo: bool = False) -> None:
         """The payment of `at` is known for a fraud now; `undo` when it turned out to be none after all.
@@ -130,7 +164,8 @@ class History:
         bucket = self.days.get(at // DAY)
         if bucket is not None:
             self.days[at // DAY] = bucket._replace(
-                passed=bucket.passed + passed, failed=bucket.failed + (not passed)
+                passed=min(bucket.passed + passed, MOST_PROOFS),
+                failed=min(bucket.failed + (not passed), MOST_PROOFS),
             )
 
     def since(self, at: int) -> int:
@@ -143,9 +178,9 @@ class History:
 
     def dump(self) -> bytes:
         """Compact and exact: `load(dump())` answers every question alike."""
-        parts = [_HEAD.pack(_FORMAT, self.first_at, self.total, len(self.events), len(self.days))]
-        parts += [_RECORD.pack(*event) for event in self.events]
-        parts += [_DAY.pack(day, *bucket) for day, bucket in sorted(self.days.items())]
+        parts = [_HEAD.pack(_FORMAT, self.first_at, self.total, len(self.times), len(self.days))]
+        parts += [event.pack() for event in self.events]
+        parts += [bucket.pack() for bucket in sorted(self.days.values())]
         return b"".join(parts)
 
     @classmethod
@@ -158,57 +193,43 @@ class History:
                 raise NotAHistory("the length or the format's number is wrong")
         except struct.error as error:
             raise NotAHistory(str(error)) from error
-        records = list(map(Event._make, _RECORD.iter_unpack(data[_HEAD.size : cut])))
-        buckets = {fields[0]: Bucket._make(fields[1:]) for fields in _DAY.iter_unpack(data[cut:])}
-        return cls.of(records, buckets, first_at=first_at, total=total)
+        columns = list(zip(*_RECORD.iter_unpack(data[_HEAD.size : cut]), strict=True))
+        return cls.of(columns, data[cut:], first_at=first_at, total=total)
 
     @classmethod
-    def of(cls, events: Iterable[Event], days: Mapping[int, Bucket], *, first_at: int, total: int) -> Self:
-        """A history from its parts, wherever they were kept."""
+    def of(cls, columns: Sequence[Sequence[int]], days: bytes, *, first_at: int, total: int) -> Self:
+        """A history from its parts, wherever they were kept.
+
+        `columns` are the fields of payments in the order of time (none of no payments), `days` packed buckets.
+        """
         history = cls()
-        kept = sorted(events, key=itemgetter(0))[-RING:]
-        oldest = kept[-1].at - KEPT if kept else 0
-        history.events = kept = [event for event in kept if event[0] >= oldest]
-        history.times = [event[0] for event in kept]
-        history.amounts = amounts = [event[1] for event in kept]
-        history.ratios = [event[2] for event in kept]
-        history.ordered = sorted(amounts)
-        history.sum = sum(amounts)
-        history.squares = sum([amount * amount for amount in amounts])
-        for day in sorted(days)[-DAYS:]:
-            history.days[day] = days[day]
+        if columns:
+            times = columns[0]
+            start = max(len(times) - RING, bisect_left(times, times[-1] - KEPT))
+            history.columns = tuple(list(column[start:]) for column in columns)
+        buckets = sorted(map(Bucket._make, _DAY.iter_unpack(days)))[-DAYS:]
+        history.days = {bucket[0]: bucket for bucket in buckets}
         history.first_at, history.total = first_at, total
         return history
 
     def _keep(self, event: Event) -> None:
-        at, amount = event.at, event.amount
-        times = self.times
-        if not times or at >= times[-1]:
-            times.append(at)
-            self.amounts.append(amount)
-            self.ratios.append(event.ratio)
-            self.events.append(event)
-        else:
-            place = bisect_right(times, at)
-            times.insert(place, at)
-            self.amounts.insert(place, amount)
-            self.ratios.insert(place, event.ratio)
-            self.events.insert(place, event)
-        insort(self.ordered, amount)
-        self.sum += amount
-        self.squares += amount * amount
+        at, times = event.at, self.times
+        place = bisect_right(times, at) if times and at < times[-1] else len(times)
+        for column, value in zip(self.columns, event, strict=True):
+            column.insert(place, value)
+        if self._spread is not None:
+            self._spread.add(event.amount)
         oldest = times[-1] - KEPT
         while len(times) > RING or times[0] < oldest:
             self._drop_first()
 
     def _drop_first(self) -> None:
-        amount = self.amounts.pop(0)
-        del self.times[0], self.ratios[0], self.events[0]
-        del self.ordered[bisect_left(self.ordered, amount)]
-        self.sum -= amount
-        self.squares -= amount * amount
+        if self._spread is not None:
+            self._spread.drop(self.amounts[0])
+        for column in self.columns:
+            del column[0]
 
-    def _new_day(self, day: int, bucket: Bucket) -> None:
-        self.days[day] = bucket
+    def _new_day(self, bucket: Bucket) -> None:
+        self.days[bucket.day] = bucket
         if len(self.days) > DAYS:
             del self.days[min(self.days)]

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import cel
@@ -19,6 +19,7 @@ import cel
 from ledger.money import UnknownCurrency, exponent
 from risk import readings, rings
 from risk.errors import InvalidRule
+from risk.expressions import Together, program
 from risk.features import Inputs, is_after, whole
 from risk.limits import CURRENCY, Limit, exceeded
 from risk.states import SEVERITY, Action, ChallengeKind, Level, ListKind, Stage
@@ -94,6 +95,11 @@ class PolicyDocument:
         """The signals and velocities that its rules read."""
         return named_in(*self.rules)
 
+    @cached_property
+    def together(self) -> Together:
+        """Its rules' expressions."""
+        return Together([rule.expression for rule in self.rules])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
@@ -139,18 +145,18 @@ def outcome(judgement: Judgement) -> dict[str, Any]:
 
 def digest(inputs: Inputs, result: Mapping[str, Any]) -> str:
     """The fingerprint of a decision: its inputs and its outcome."""
-    return hashlib.sha256(canonical({"inputs": inputs, "outcome": result})).hexdigest()
+    return digest_of(canonical(inputs), canonical(result))
 
 
-@lru_cache(maxsize=4096)
-def _program(expression: str) -> cel.Program:
-    return cel.compile(expression)
+def digest_of(inputs: bytes, result: bytes) -> str:
+    """The same of what is canonical already."""
+    return hashlib.sha256(b'{"inputs":%b,"outcome":%b}' % (inputs, result)).hexdigest()
 
 
 def check_rule(rule: Rule, inputs: Inputs, rates: Mapping[str, Decimal]) -> bool:
     """Whether `rule` fires on `inputs`. Raises `InvalidRule` unless it compiles and answers yes or no."""
     try:
-        answer = _program(rule.expression).execute(
+        answer = program(rule.expression).execute(
             cel.Context(variables=variables(inputs, rates, named_in(rule)))
         )
     except Exception as problem:  # the evaluator raises whatever its operators raise
@@ -368,14 +374,9 @@ def _late(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
 
 def _rules(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
     named = variables(inputs, policy.rates, policy.named)
-    context = cel.Context(variables=named)
-    for rule in policy.rules:
+    for rule, fires in zip(policy.rules, policy.together.answers(named), strict=True):
         if rule.expires_on and is_after(inputs, rule.expires_on):
             continue
-        try:
-            fires = _program(rule.expression).execute(context)
-        except Exception:  # noqa: BLE001 -- a rule that can not be evaluated is a question to a person, not an error
-            fires = None
         if fires is True:
             params = _params(rule, named)
             yield Ground(code=rule.id, source="rule", weight=rule.weight, action=rule.action, params=params)

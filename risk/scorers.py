@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-
 from risk.artefacts import Artefact, unseal
 from risk.errors import ModelNotFound
 from risk.examples import row_of
@@ -63,8 +61,7 @@ def champion(name: str) -> str:
 def ask(model: str, found: Signals) -> ModelAnswer:
     """What `model` says of a payment with the signals `found`. Raises as `loaded`."""
     known = loaded(model)
-    rows = np.asarray([row_of(known.scorer.names, found)], dtype=np.float32)
-    answer = known.scorer.answers(rows)[0]
+    answer = known.scorer.answer(row_of(known.scorer.names, found))
     groups = tuple(_thousandths(answer.groups))
     base = round(answer.base * 1000)
     return ModelAnswer(

@@ -3,12 +3,13 @@
 The same function answers online and in training. It reads only what the histories were told before the payment.
 """
 
-from bisect import bisect_left
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import sqrt
 from typing import TypeAlias
 
-from risk.history import DAY, HOUR, LARGEST_RATIO, MARKS, MINUTE, Bucket, Event, History
+from risk.history import DAY, HOUR, LARGEST_RATIO, MARKS, MINUTE, Event, History
 
 Signals: TypeAlias = dict[str, float | None]
 
@@ -58,7 +59,10 @@ _LABELS = (
 )  # fmt: skip
 _LABELLED = ("customer", "card", "device", "address", "merchant")
 _TIME = ("hour", "weekday")
-_CHALLENGED = ("customer", "card", "device")
+_CHALLENGED = {
+    kind: (f"{kind}_challenges_passed_30d", f"{kind}_challenges_failed_30d")
+    for kind in ("customer", "card", "device")
+}
 _CHALLENGE_DAYS = 30
 
 
@@ -79,24 +83,76 @@ def _groups() -> dict[str, str]:
     named = dict.fromkeys(_AMOUNT, "amount") | dict.fromkeys(_TIME, "time")
     for kind in _COUNTED:
         named |= dict.fromkeys(_names_of(kind), kind)
-    for kind in _CHALLENGED:
-        named |= dict.fromkeys(_challenge_names(kind), "challenge")
+    for names in _CHALLENGED.values():
+        named |= dict.fromkeys(names, "challenge")
     return named
-
-
-def _challenge_names(kind: str) -> tuple[str, str]:
-    return f"{kind}_challenges_passed_30d", f"{kind}_challenges_failed_30d"
 
 
 GROUPS: Mapping[str, str] = _groups()
 """Every signal's name, in a fixed order, and the group that its points are told under."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names of one kind's signals, put together once: that takes longer than most of the sums."""
+
+    age: str
+    gap: str
+    total: str
+    windows: tuple[tuple[int, str, str, str], ...]  # length, count, sum and mean ("" for none)
+    distinct: tuple[tuple[int, tuple[tuple[int, str], ...]], ...]  # length, field of the events
+    unusual: tuple[tuple[int, str, str, str], ...]  # length, count, largest, mean
+    labels: tuple[tuple[int, str, str, str], ...]  # days, count, rate, plain
+    plain_rate: str
+    fraud_last: str
+    fraud_first: str
+    plain_last: str
+    plain_first: str
+    goods_since: str
+    streak: str
+
+
+def _names(kind: str) -> _Names:
+    summed = {window: (f"{kind}_sum_{window}", f"{kind}_mean_{window}") for window in _SUMMED}
+    return _Names(
+        age=f"{kind}_age_days",
+        gap=f"{kind}_gap_minutes",
+        total=f"{kind}_total",
+        windows=tuple(
+            (WINDOWS[window], f"{kind}_count_{window}", *summed.get(window, ("", "")))
+            for window in _COUNTED[kind]
+        ),
+        distinct=tuple(
+            (WINDOWS[w], tuple((_PLACE[other], f"{kind}_distinct_{other}_{w}") for other in _DISTINCT[kind]))
+            for w in _DISTINCT_WINDOWS
+        ),
+        unusual=tuple(
+            (WINDOWS[w], *(f"{kind}_unusual_{what}_{w}" for what in ("count", "largest", "mean")))
+            for w in _UNUSUAL
+        ),
+        labels=tuple(
+            (days, *(f"{kind}_fraud_{what}_{days}d" for what in ("count", "rate", "plain")))
+            for days in LABEL_WINDOWS
+        ),
+        plain_rate=f"{kind}_fraud_plain_rate_28d",
+        fraud_last=f"{kind}_fraud_last_days",
+        fraud_first=f"{kind}_fraud_first_days",
+        plain_last=f"{kind}_fraud_plain_last_days",
+        plain_first=f"{kind}_fraud_plain_first_days",
+        goods_since=f"{kind}_fraud_goods_since",
+        streak=f"{kind}_fraud_streak",
+    )
+
+
+_NAMES = {kind: _names(kind) for kind in _COUNTED}
+
+
 def ratio_of(amount: int, customer: History | None) -> int:
     """`amount` in percent of the customer's median so far; 0 when there is none."""
-    if customer is None or not customer.ordered:
+    if customer is None or not customer.times:
         return 0
-    median = customer.ordered[len(customer.ordered) // 2]
+    ordered = customer.spread.ordered
+    median = ordered[len(ordered) // 2]
     return min(100 * amount // max(median, 1), LARGEST_RATIO)
 
 
@@ -116,7 +172,7 @@ def signals(now: int, event: Event, histories: Mapping[str, History]) -> Signals
         if kind in _COUNTED:
             _velocity(found, kind, history, now)
             if kind in _LABELLED:
-                _labels(found, kind, history, now // DAY)
+                _labels(found, _NAMES[kind], history, now // DAY)
             if kind in _CHALLENGED:
                 _challenges(found, kind, history, now // DAY)
     return found
@@ -124,12 +180,13 @@ def signals(now: int, event: Event, histories: Mapping[str, History]) -> Signals
 
 def _amount(found: Signals, amount: int, customer: History | None) -> None:
     found["amount"] = float(amount)
-    if customer is None or not customer.ordered:
+    if customer is None or not customer.times:
         found |= dict.fromkeys(_AMOUNT[1:], None)
         return
-    ordered, n = customer.ordered, len(customer.ordered)
-    mean = customer.sum / n
-    spread = sqrt(max(customer.squares / n - mean * mean, 0.0))
+    amounts = customer.spread
+    ordered, n = amounts.ordered, len(amounts.ordered)
+    mean = amounts.sum / n
+    spread = sqrt(max(amounts.squares / n - mean * mean, 0.0))
     median = ordered[n // 2]
     found["customer_amount_ratio_median"] = amount / max(median, 1)
     found["customer_amount_ratio_mean"] = amount / max(mean, 1.0)
@@ -144,103 +201,102 @@ def _amount(found: Signals, amount: int, customer: History | None) -> None:
 
 
 def _velocity(found: Signals, kind: str, history: History, now: int) -> None:
-    known = bool(history.times)
-    found[f"{kind}_age_days"] = (now - history.first_at) / DAY if history.first_at else None
-    found[f"{kind}_gap_minutes"] = (now - history.times[-1]) / MINUTE if known else None
-    found[f"{kind}_total"] = float(history.total)
-    for window in _COUNTED[kind]:
-        start = now - WINDOWS[window]
-        if history.covers(start) or WINDOWS[window] <= DAY:
-            place = history.since(start)
-            count, total = len(history.times) - place, sum(history.amounts[place:])
+    names, times, amounts = _NAMES[kind], history.times, history.amounts
+    found[names.age] = (now - history.first_at) / DAY if history.first_at else None
+    found[names.gap] = (now - times[-1]) / MINUTE if times else None
+    found[names.total] = float(history.total)
+    for length, count_name, sum_name, mean_name in names.windows:
+        start = now - length
+        if length <= DAY or history.covers(start):
+            place = bisect_left(times, start)
+            count, total = len(times) - place, sum(amounts[place:]) if sum_name else 0
         else:
             count, total = _by_days(history, start // DAY)
-        found[f"{kind}_count_{window}"] = float(count)
-        if window in _SUMMED:
-            found[f"{kind}_sum_{window}"] = float(total)
-            found[f"{kind}_mean_{window}"] = total / count if count else None
-    for window in _DISTINCT_WINDOWS:
-        recent = history.events[history.since(now - WINDOWS[window]) :]
-        columns = list(zip(*recent, strict=True))
-        for other in _DISTINCT[kind]:
-            parties = set(columns[_PLACE[other]]) if columns else set()
-            found[f"{kind}_distinct_{other}_{window}"] = float(len(parties - _NOBODY))
-    _unusual(found, kind, history, now)
+        found[count_name] = float(count)
+        if sum_name:
+            found[sum_name] = float(total)
+            found[mean_name] = total / count if count else None
+    for length, distinct in names.distinct:
+        place = bisect_left(times, now - length)
+        for other, name in distinct:
+            found[name] = float(len(set(history.columns[other][place:]) - _NOBODY))
+    for length, count_name, largest_name, mean_name in names.unusual:
+        _unusual(
+            found, history.ratios[bisect_left(times, now - length) :], count_name, largest_name, mean_name
+        )
 
 
 def _by_days(history: History, first_day: int) -> tuple[int, int]:
     kept = [bucket for day, bucket in history.days.items() if day > first_day]
-    return sum([bucket[0] for bucket in kept]), sum([bucket[1] for bucket in kept])
+    return sum([bucket[1] for bucket in kept]), sum([bucket[2] for bucket in kept])
 
 
-def _unusual(found: Signals, kind: str, history: History, now: int) -> None:
+def _unusual(found: Signals, ratios: list[int], count_name: str, largest_name: str, mean_name: str) -> None:
     """How far from usual for their customers the last payments were, labels or not."""
-    for window in _UNUSUAL:
-        ratios = [ratio for ratio in history.ratios[history.since(now - WINDOWS[window]) :] if ratio]
-        found[f"{kind}_unusual_count_{window}"] = float(
-            len([ratio for ratio in ratios if ratio >= UNUSUAL_RATIO])
-        )
-        found[f"{kind}_unusual_largest_{window}"] = float(max(ratios)) if ratios else None
-        found[f"{kind}_unusual_mean_{window}"] = sum(ratios) / len(ratios) if ratios else None
+    known = [ratio for ratio in ratios if ratio]
+    found[count_name] = float(len([ratio for ratio in known if ratio >= UNUSUAL_RATIO]))
+    found[largest_name] = float(max(known)) if known else None
+    found[mean_name] = sum(known) / len(known) if known else None
 
 
-def _labels(found: Signals, kind: str, history: History, today: int) -> None:
+def _labels(found: Signals, names: "_Names", history: History, today: int) -> None:
     """What is known of frauds. Ages are in days, by the day of the payment."""
-    ages = sorted([(today - day, bucket) for day, bucket in history.days.items() if day <= today])
-    settled = frauds = plain = 0
-    place = 0
-    for window in LABEL_WINDOWS:
-        while place < len(ages) and ages[place][0] <= SETTLED_DAYS + window:
-            age, (count, _, bad, usual, _, _) = ages[place]
-            settled += count if age > SETTLED_DAYS else bad
-            frauds += bad
-            plain += usual
-            place += 1
-        found[f"{kind}_fraud_count_{window}d"] = float(frauds)
-        found[f"{kind}_fraud_plain_{window}d"] = float(plain)
-        found[f"{kind}_fraud_rate_{window}d"] = frauds / settled if settled else None
-    found[f"{kind}_fraud_plain_rate_28d"] = plain / settled if settled else None
-    last, first = _run([age for age, bucket in ages if bucket[2]])
-    found[f"{kind}_fraud_last_days"], found[f"{kind}_fraud_first_days"] = last, first
-    last_plain, first_plain = _run([age for age, bucket in ages if bucket[3]])
-    found[f"{kind}_fraud_plain_last_days"], found[f"{kind}_fraud_plain_first_days"] = last_plain, first_plain
-    found[f"{kind}_fraud_goods_since"] = None if last is None else float(_goods_since(ages, last))
-    found[f"{kind}_fraud_streak"] = float(_streak(ages))
+    known = sorted([bucket for day, bucket in history.days.items() if day <= today], reverse=True)
+    days, payments, _, frauds, plain, _, _ = zip(*known, strict=True) if known else ((),) * 7
+    ages = [today - day for day in days]
+    settled_from = bisect_right(ages, SETTLED_DAYS)
+    young = sum(frauds[:settled_from])
+    settled = usual = 0
+    for window, count_name, rate_name, plain_name in names.labels:
+        until = bisect_right(ages, SETTLED_DAYS + window)
+        bad, usual = sum(frauds[:until]), sum(plain[:until])
+        settled = young + sum(payments[settled_from:until])
+        found[count_name], found[plain_name] = float(bad), float(usual)
+        found[rate_name] = bad / settled if settled else None
+    found[names.plain_rate] = usual / settled if settled else None
+    last, first = _run(ages, frauds)
+    found[names.fraud_last], found[names.fraud_first] = last, first
+    found[names.plain_last], found[names.plain_first] = _run(ages, plain)
+    goods = zip(ages[settled_from:], payments[settled_from:], frauds[settled_from:], strict=True)
+    found[names.goods_since] = None if last is None else float(_goods(goods, last))
+    found[names.streak] = float(_streak(payments[settled_from:], frauds[settled_from:]))
 
 
 def _challenges(found: Signals, kind: str, history: History, today: int) -> None:
     """How challenges of the last days ended; no answer where nobody was asked."""
-    first_day = today - _CHALLENGE_DAYS
-    asked = [bucket for day, bucket in history.days.items() if first_day < day <= today and any(bucket[4:])]
-    passed, failed = _challenge_names(kind)
+    first_day, (passed, failed) = today - _CHALLENGE_DAYS, _CHALLENGED[kind]
+    asked = [
+        bucket
+        for day, bucket in history.days.items()
+        if (bucket[5] or bucket[6]) and first_day < day <= today
+    ]
     found[passed] = float(sum([bucket.passed for bucket in asked])) if asked else None
     found[failed] = float(sum([bucket.failed for bucket in asked])) if asked else None
 
 
-def _run(ages: list[int]) -> tuple[float | None, float | None]:
+def _run(ages: list[int], frauds: Sequence[int]) -> tuple[float | None, float | None]:
     """The age of the last fraud, and of the first of the run that it belongs to."""
-    if not ages:
+    if not any(frauds):
         return None, None
-    first = ages[0]
-    for age in ages[1:]:
+    bad = [age for age, count in zip(ages, frauds, strict=True) if count]
+    first = bad[0]
+    for age in bad[1:]:
         if age - first > RUN_GAP_DAYS:
             break
         first = age
-    return float(ages[0]), float(first)
+    return float(bad[0]), float(first)
 
 
-def _goods_since(ages: list[tuple[int, Bucket]], last: float) -> int:
+def _goods(settled: Iterable[tuple[int, int, int]], last: float) -> int:
     """Settled payments that were no frauds, from the day after the last known fraud on."""
-    return sum([bucket[0] - bucket[2] for age, bucket in ages if SETTLED_DAYS < age < last])
+    return sum([count - bad for age, count, bad in settled if age < last])
 
 
-def _streak(ages: list[tuple[int, Bucket]]) -> int:
+def _streak(payments: Sequence[int], frauds: Sequence[int]) -> int:
     """Frauds on the last settled days on which there was nothing else."""
     streak = 0
-    for age, bucket in ages:
-        if age <= SETTLED_DAYS:
-            continue
-        if bucket[2] < bucket[0]:
+    for count, bad in zip(payments, frauds, strict=True):
+        if bad < count:
             break
-        streak += bucket[2]
+        streak += bad
     return streak

@@ -81,7 +81,7 @@ RING = f"""
     'frauds_far', (SELECT count(DISTINCT customer_key) FROM further WHERE fraud_at <= %(now)s AND {_FAR}),
     'vouched', (SELECT coalesce(json_agg(DISTINCT entity), '[]') FROM risk_tie
                  WHERE customer_key = %(me)s AND entity_key = ANY(%(tie_keys)s) AND vouched_at <= %(now)s)
-)::text)"""  # noqa: S608
+))"""  # noqa: S608
 
 _LINKS = f"""
 WITH {_MINE}, {_HOPS}

@@ -251,3 +251,28 @@ WEBHOOK_MESSAGES: dict[str, Any] = {
     ],
     "next_cursor": None,
 }
+ASSESSMENT_REQUEST: dict[str, Any] = {
+    "reference": "cart-4711",
+    "amount": _cny(800000),
+    "customer": {"reference": "cus_17", "email": _EMAIL, "paid_orders": 0},
+    "instrument": {"kind": "card", "country": "US", "brand": "visa", "fingerprint": "fp_5Yb1"},
+    "address": _ADDRESS,
+    "device": {"identifier": "d1f0c9", "ip": "203.0.113.77", "country": "CN"},
+    "skus": ["TEAPOT-01"],
+}
+ASSESSMENT: dict[str, Any] = {
+    "id": "dec_01k9h5a1b2c3d4e5f6g7h8j9kn",
+    "action": "accept",
+    "level": "MEDIUM",
+    "score": 60,
+    "reasons": [
+        {"code": "large_amount", "text": "The amount of CN¥8,000.00 is large.", "weight": 20},
+        {"code": "new_customer", "text": "The customer has not paid an order before.", "weight": 15},
+        {
+            "code": "card_country_differs",
+            "text": "The card's country (United States) is not the delivery country (China).",
+            "weight": 25,
+        },
+    ],
+    "policy": "starting@1",
+}

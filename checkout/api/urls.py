@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from checkout.api.views.assessments import AssessmentsView
 from checkout.api.views.captures import PaymentCaptureView, PaymentVoidView
 from checkout.api.views.catalogue import CatalogueView, PreviewView
 from checkout.api.views.challenges import ChallengeCodeView, ChallengeView
@@ -63,6 +64,7 @@ urlpatterns = [
     path("disputes/<str:dispute>/files/<str:kind>", DisputeFileView.as_view(), name="dispute-file"),
     path("disputes/<str:dispute>/submit", DisputeSubmitView.as_view(), name="dispute-submit"),
     path("disputes/<str:dispute>/accept", DisputeAcceptView.as_view(), name="dispute-accept"),
+    path("risk/assessments", AssessmentsView.as_view(), name="assessments"),
     path("webhook_endpoints", WebhookEndpointsView.as_view(), name="webhook-endpoints"),
     path("webhook_endpoints/<str:endpoint>", WebhookEndpointView.as_view(), name="webhook-endpoint"),
     path(

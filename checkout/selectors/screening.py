@@ -1,15 +1,17 @@
 """What risk is told about an order."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import phonenumbers
 
 from checkout.facts import Client
 from checkout.models import Order
 from checkout.selectors.customers import customer_history
-from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, PaymentFacts
+from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
 
 
 def facts_about(
@@ -37,6 +39,31 @@ def facts_about(
             ip=client.ip,
         ),
         skus=tuple(skus),
+    )
+
+
+def facts_told(told: Mapping[str, Any], *, now: datetime) -> PaymentFacts:
+    """An order that is not placed, from the body of a request; who is told of here is known to nobody else."""
+    customer, address = dict(told.get("customer", {})), told.get("address")
+    device, email = dict(told.get("device", {})), customer.pop("email", "")
+    place: dict[str, str] = asdict(address) if address else {}
+    return PaymentFacts(
+        stage="order",
+        subject=told["reference"],
+        amount=told["amount"].minor,
+        currency=told["amount"].currency,
+        happened_at=now,
+        customer=CustomerFacts(
+            email_hash=_hash(email.strip().lower()) if email else "",
+            phone_hash=_phone_hash(place.get("phone", ""), place.get("country", "")),
+            **customer,
+        ),
+        instrument=InstrumentFacts(**told.get("instrument", {})),
+        delivery=AddressFacts(country=place["country"], hash=_address_hash(place))
+        if place
+        else AddressFacts(),
+        device=DeviceFacts(ip_country=device.pop("country", ""), **device),
+        skus=tuple(told.get("skus", ())),
     )
 
 

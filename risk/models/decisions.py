@@ -1,11 +1,15 @@
 """What was decided, on what grounds: written once, never changed."""
 
+import json
+from functools import cache
+
 import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
 from ledger import identifiers
+from ledger.wire import Call, Statement
 from risk.models.policies import Policy
 from risk.states import Action, Level, Stage
 
@@ -71,3 +75,19 @@ class Decision(models.Model):
     @property
     def public_id(self) -> str:
         return identifiers.encode("dec", self.id)
+
+    def written(self, *, inputs: str) -> Call:
+        """The statement that writes this new row; `inputs` as JSON, which is long and was made for the digest."""
+        values = {field.column: getattr(self, field.attname) for field in self._meta.concrete_fields}
+        texts = {"inputs": inputs, "outcome": json.dumps(self.outcome), "reasons": json.dumps(self.reasons)}
+        return _insert()(values | texts)
+
+
+@cache
+def _insert() -> Statement:
+    columns = [field.column for field in Decision._meta.concrete_fields]
+    places = ", ".join(f"%({column})s" for column in columns)
+    return Statement(
+        "risk_decide",
+        f"INSERT INTO risk_decision ({', '.join(columns)}) VALUES ({places})",  # noqa: S608
+    )

@@ -1,6 +1,7 @@
 """What is known of single entities: lists that decide, and what customers have spent of their limits."""
 
 import hashlib
+from functools import cache
 from typing import Self
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from ledger import identifiers
+from ledger.wire import Call, Statement
 from risk.features import entity_key
 from risk.states import EntityKind, ListKind
 
@@ -81,26 +83,6 @@ def limit_lock(customer_key: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-class LimitUseQuerySet(models.QuerySet["LimitUse"]):
-    def take(self, use: "LimitUse") -> None:
-        """Count `use` once per subject, whatever was counted for it before. One statement."""
-        self.bulk_create(
-            [use],
-            update_conflicts=True,
-            unique_fields=["subject"],
-            update_fields=[
-                "customer_key",
-                "used_on",
-                "amount",
-                "released_at",
-                "channel",
-                "method",
-                "merchant_key",
-                "new_merchant",
-            ],
-        )
-
-
 class LimitUse(models.Model):
     """What a payment took of a customer's limits, in CNY minor units; given back when no money moved.
 
@@ -117,8 +99,6 @@ class LimitUse(models.Model):
     method = models.CharField(max_length=128, blank=True, db_default="")
     merchant_key = models.CharField(max_length=32, blank=True, db_default="")
     new_merchant = models.BooleanField(db_default=False)
-
-    objects = LimitUseQuerySet.as_manager()
 
     class Meta:
         indexes = [
@@ -137,3 +117,21 @@ class LimitUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} {self.amount}"
+
+    def taken(self) -> Call:
+        """The statement that counts this once per subject, whatever was counted for it before."""
+        return _take()({field.column: getattr(self, field.attname) for field in self._meta.concrete_fields})
+
+
+@cache
+def _take() -> Statement:
+    columns = [field.column for field in LimitUse._meta.concrete_fields]
+    places = ", ".join(f"%({column})s" for column in columns)
+    changed = ", ".join(
+        f"{column} = EXCLUDED.{column}" for column in columns if column not in ("id", "subject")
+    )
+    return Statement(
+        "risk_take_limit",
+        f"INSERT INTO risk_limituse ({', '.join(columns)}) VALUES ({places})"  # noqa: S608
+        f" ON CONFLICT (subject) DO UPDATE SET {changed}",
+    )

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from ledger import identifiers
+from ledger.wire import exchange
 from risk import (
     evidence,
     features,
@@ -50,7 +51,7 @@ def assess(*, facts: PaymentFacts) -> Verdict:
 
     Operation: needs an open transaction. Opens a case when a person must decide. Raises nothing for any facts.
     Locks the customer's limits (known customers, at the payment's stage only): call it with the payment locked,
-    before stock. Two round trips, and one more for each of: limits taken, case opened. Who was seen with
+    before stock. Two round trips, and one more for each of: no histories, case opened. Who was seen with
     what is kept after the commit.
     """
     assert connection.in_atomic_block, "assess() belongs to the transaction of the payment that it judges"
@@ -60,16 +61,20 @@ def assess(*, facts: PaymentFacts) -> Verdict:
     spends = _may_spend(facts)
     single = _single(entities)
     named = observations.names_of(single, tuple(key for kind, key in entities if kind == EntityKind.SKU))
-    recalled = histories.recall(chain.from_iterable(named.values()))
-    gathered = evidence.gather(facts, entities, keys, lock=spends, wider=recalled is None)
+    gathered, recalled = evidence.gather(
+        facts, entities, keys, lock=spends, meanwhile=lambda: histories.recall(chain(*named.values()))
+    )
+    counts = evidence.counts(facts, keys) if recalled is None else {}
     policy_id = gathered.policy_id or _starting_policy()
     policy = selectors.policy_document(policy_id)
     inputs = features.inputs_of(facts, gathered.evidence, single)
-    inputs |= _look_back(inputs, policy, named, recalled, gathered, started)
+    inputs |= _look_back(inputs, policy, named, recalled, counts, started)
     judgement = rules.judge(policy, inputs)
-    decision = _store(facts, policy_id, policy, inputs, judgement, keys, started)
-    if spends and facts.customer.verification_level in policy.limits and judgement.action != Action.REJECT:
-        _take_limit(decision, keys["customer"], judgement, gathered)
+    limited = (
+        spends and facts.customer.verification_level in policy.limits and judgement.action != Action.REJECT
+    )
+    use = _limit_use(inputs, keys["customer"], judgement, gathered, facts) if limited else None
+    decision = _store(facts, policy_id, policy, inputs, judgement, keys, started, use)
     _tell_histories(decision, policy)
     refused = judgement.action == Action.REJECT and any(one.source != "limit" for one in judgement.grounds)
     _keep_ties(keys["customer"], dict(entities), decision.happened_at, refused)
@@ -117,13 +122,13 @@ def _look_back(
     policy: PolicyDocument,
     named: Mapping[str, tuple[str, ...]],
     recalled: Recalled | None,
-    gathered: Gathered,
+    counts: Mapping[str, int],
     started: int,
 ) -> dict[str, Any]:
     if (perf_counter_ns() - started) // 1_000_000 > policy.thresholds.deadline_ms:
         return lookback.without_histories(named, {}, "deadline")
     if recalled is None:
-        return lookback.without_histories(named, gathered.counts, "velocity")
+        return lookback.without_histories(named, counts, "velocity")
     seen, found = lookback.look_back(inputs, policy.rates, named, recalled.histories, recalled.places)
     return seen | _ask_model(policy, found)
 
@@ -185,10 +190,13 @@ def _store(
     judgement: Judgement,
     keys: dict[str, str],
     started: int,
+    use: LimitUse | None,
 ) -> Decision:
+    """The decision, with what it takes of the customer's limits. One round trip."""
     outcome = rules.outcome(judgement)
     reasons = _reasons(policy, judgement)
-    return Decision.objects.create(
+    told = rules.canonical(inputs)
+    decision = Decision(
         stage=inputs["facts"]["stage"],
         subject=inputs["facts"]["subject"],
         happened_at=features.moment(facts.happened_at),
@@ -200,14 +208,16 @@ def _store(
         reasons=reasons,
         explanation=_explanation(policy, judgement, reasons),
         score=judgement.score,
-        level=judgement.level,
-        action=judgement.action,
-        digest=rules.digest(inputs, outcome),
+        level=str(judgement.level),
+        action=str(judgement.action),
+        digest=rules.digest_of(told, rules.canonical(outcome)),
         latency_us=(perf_counter_ns() - started) // 1000,
         customer_key=keys["customer"],
         card_key=keys["card"],
         device_key=keys["device"],
     )
+    exchange([decision.written(inputs=told.decode()), *([use.taken()] if use else [])])
+    return decision
 
 
 def _reasons(policy: PolicyDocument, judgement: Judgement) -> list[dict[str, Any]]:
@@ -226,21 +236,25 @@ def _explanation(policy: PolicyDocument, judgement: Judgement, reasons: list[dic
     )
 
 
-def _take_limit(decision: Decision, customer_key: str, judgement: Judgement, gathered: Gathered) -> None:
+def _limit_use(
+    inputs: Mapping[str, Any],
+    customer_key: str,
+    judgement: Judgement,
+    gathered: Gathered,
+    facts: PaymentFacts,
+) -> LimitUse | None:
     if judgement.amount_cny is None:
-        return
-    facts = decision.inputs["facts"]
-    LimitUse.objects.take(
-        LimitUse(
-            subject=decision.subject,
-            customer_key=customer_key,
-            used_on=features.calendar_day(decision.happened_at),
-            amount=judgement.amount_cny,
-            channel=facts["channel"],
-            method=facts["instrument"]["kind"],
-            merchant_key=decision.inputs["entities"].get(EntityKind.MERCHANT, ""),
-            new_merchant=gathered.new_merchant,
-        )
+        return None
+    asked = inputs["facts"]
+    return LimitUse(
+        subject=asked["subject"],
+        customer_key=customer_key,
+        used_on=features.calendar_day(facts.happened_at),
+        amount=judgement.amount_cny,
+        channel=asked["channel"],
+        method=asked["instrument"]["kind"],
+        merchant_key=inputs["entities"].get(EntityKind.MERCHANT, ""),
+        new_merchant=gathered.new_merchant,
     )
 
 

@@ -7,10 +7,10 @@ import psycopg
 import pytest
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 
-from ledger import selectors
+from ledger import selectors, wire
 from ledger.errors import Refusal
 from ledger.facts import Entry, PostedTransaction, Posting
-from ledger.models import Account, Transaction, drafts, wire
+from ledger.models import Account, Transaction, drafts
 from ledger.services.post_many import post_many
 from tests.ledger.books import captured, cny, journal, nothing_moves, run
 

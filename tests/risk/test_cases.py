@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from ledger.errors import Refusal
 from ledger.identifiers import decode
+from ledger.wire import Call, Statement
 from risk import evidence, invariants, selectors, starting
 from risk.errors import (
     CaseAlreadyDecided,
@@ -27,7 +28,6 @@ from risk.errors import (
 )
 from risk.facts import PaymentFacts, Verdict
 from risk.models import LimitUse, ListEntry, Policy, RiskCase, Tie
-from risk.models.lists import LimitUseQuerySet
 from risk.selectors import CaseView
 from risk.services.activate_policy import activate_policy
 from risk.services.add_list_entry import add_list_entry
@@ -270,14 +270,14 @@ def test_parallel_payments_can_not_exceed_a_limit_together(monkeypatch: pytest.M
 def test_without_the_lock_they_would(monkeypatch: pytest.MonkeyPatch) -> None:
     asked(facts())
     together = Barrier(4)
-    monkeypatch.setattr(evidence, "LOCK", "SELECT %(lock)s;")
-    take = LimitUseQuerySet.take
+    monkeypatch.setattr(evidence, "_LOCK", Statement("no_lock", "SELECT %(lock)s"))
+    taken = LimitUse.taken
 
-    def late(self: LimitUseQuerySet, use: LimitUse) -> None:
+    def late(self: LimitUse) -> Call:
         together.wait(10)  # all have counted before any has taken
-        take(self, use)
+        return taken(self)
 
-    monkeypatch.setattr(LimitUseQuerySet, "take", late)
+    monkeypatch.setattr(LimitUse, "taken", late)
     verdicts = at_once(*(lambda n=n: spend(n) for n in range(4)))
     assert [verdict.action for verdict in verdicts] == ["accept"] * 4
 

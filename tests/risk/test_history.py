@@ -54,17 +54,20 @@ def test_dump_and_load_answer_alike(events: list[Event]) -> None:
 
 @given(_EVENTS)
 def test_running_sums_are_those_of_the_ring(events: list[Event]) -> None:
-    history = told(*events)
+    history = told(*events[:100])
+    assert len(history.spread.ordered) == len(history.times)  # from now on it is kept up to date
+    for event in events[100:]:
+        history.observe(event)
     assert history.times == sorted(history.times)
     assert history.amounts == [event.amount for event in history.events]
-    assert history.ordered == sorted(history.amounts)
-    assert history.sum == sum(history.amounts)
-    assert history.squares == sum(amount * amount for amount in history.amounts)
+    assert history.spread.ordered == sorted(history.amounts)
+    assert history.spread.sum == sum(history.amounts)
+    assert history.spread.squares == sum(amount * amount for amount in history.amounts)
 
 
 def test_a_history_is_bounded() -> None:
     history = told(*every(HOUR, 100 * 24))
-    assert len(history.events) == RING
+    assert len(history.times) == RING
     assert len(history.days) == DAYS
     assert history.total == 2400
     assert len(history.dump()) < 8_000
@@ -178,7 +181,7 @@ def test_a_verdict_may_be_taken_back() -> None:
     merchant.outcome(START, plain=True)
     merchant.outcome(START, plain=True, undo=True)
     assert merchant.dump() == before
-    assert merchant.days[START // DAY] == Bucket(1, 10_000)
+    assert merchant.days[START // DAY] == Bucket(START // DAY, 1, 10_000)
 
 
 def test_an_outcome_of_a_forgotten_day_changes_nothing() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 
+from ledger.wire import Statement
 from risk import evidence, policies, selectors, starting
 from risk.errors import InvalidPolicy
 from risk.facts import PaymentFacts, Verdict
@@ -167,7 +168,8 @@ def _at_once(asked: list[PaymentFacts]) -> int:
 
 @pytest.fixture
 def without_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evidence, "LOCK", "SELECT pg_sleep(0.1 + 0 * %(lock)s);")
+    late = Statement("late", "SELECT pg_sleep(0.1 + 0 * %(lock)s::bigint)")
+    monkeypatch.setattr(evidence, "_LOCK", late)
 
 
 SPENDS = [

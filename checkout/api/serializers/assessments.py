@@ -1,0 +1,70 @@
+"""What a program tells of an order that it has not placed, and what risk says of it."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from checkout.api.serializers.answers import Answer
+from checkout.api.serializers.fields import StrictSerializer, Text, Word
+from checkout.api.serializers.requests import AddressRequest, MoneyRequest
+from checkout.facts import MAX_LINES, Address
+from ledger.money import Money
+from risk.states import Action, Level
+
+_MOST_ORDERS = 10**6
+
+
+class AssessedCustomerRequest(StrictSerializer):
+    reference = Text(max_length=64, required=False, help_text="Always the same for the same customer.")
+    email = Text(max_length=254, required=False)
+    paid_orders = serializers.IntegerField(min_value=0, max_value=_MOST_ORDERS, required=False)
+    registered_at = serializers.DateTimeField(required=False)
+    verification_level = serializers.IntegerField(min_value=0, max_value=3, required=False)
+
+
+class AssessedInstrumentRequest(StrictSerializer):
+    kind = Text(max_length=20, help_text="`card`, `alipay`, `wechat_pay`, …")
+    country = Word(r"\A[A-Z]{2}\Z", required=False, help_text="The issuer's, ISO 3166-1 alpha-2.")
+    fingerprint = Text(
+        max_length=128, required=False, help_text="The provider's word for the card, never a number."
+    )
+    brand = Text(max_length=20, required=False)
+
+
+class AssessedDeviceRequest(StrictSerializer):
+    identifier = Text(max_length=128, required=False)
+    ip = serializers.IPAddressField(required=False)
+    country = Word(r"\A[A-Z]{2}\Z", required=False, help_text="Of the network, ISO 3166-1 alpha-2.")
+    is_new = serializers.BooleanField(required=False, help_text="Never seen with this customer before.")
+    is_proxy = serializers.BooleanField(required=False)
+
+
+class AssessmentRequest(StrictSerializer):
+    reference = Text(max_length=64, help_text="Your name for what may become an order.")
+    amount = MoneyRequest()
+    customer = AssessedCustomerRequest(required=False)
+    instrument = AssessedInstrumentRequest(required=False)
+    address = AddressRequest(required=False, help_text="Of the delivery.")
+    device = AssessedDeviceRequest(required=False, help_text="The customer's, not your server.")
+    skus = serializers.ListField(child=Text(max_length=64), max_length=MAX_LINES, required=False)
+
+    def validate_amount(self, value: dict[str, Money]) -> Money:
+        return value["money"]
+
+    def validate_address(self, value: dict[str, str]) -> Address:
+        return Address(**value)
+
+
+class ReasonAnswer(Answer):
+    code = serializers.CharField(help_text="Of the rule, list, limit or model.")
+    text = serializers.CharField()
+    weight = serializers.IntegerField(help_text="What it adds to the score.")
+
+
+class AssessmentAnswer(Answer):
+    id = serializers.CharField(source="decision", help_text="dec_…")
+    action = serializers.ChoiceField(choices=[Action.ACCEPT.value, Action.REJECT.value])
+    level = serializers.ChoiceField(choices=[level.value for level in Level])
+    score = serializers.IntegerField(help_text="0 and up; the policy says what follows from which.")
+    reasons: Any = ReasonAnswer(many=True)
+    policy = serializers.CharField(help_text="Name and version.")

@@ -1,0 +1,184 @@
+"""Statements that are prepared once a session, sent over the open transaction in as few round trips as there can be.
+
+BEGIN travels with the first of them, and each is put together while the server works on the one before it. So this
+speaks to the driver's own connection, without Django's cursors; whoever listens to those (`execute_wrappers`, the log
+of queries) gets the statements by such a cursor instead.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
+
+import psycopg
+from django.db import connection, transaction
+from psycopg.abc import PQGen
+from psycopg.errors import error_from_result
+from psycopg.generators import fetch_many
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
+from psycopg.waiting import Ready, Wait
+
+T = TypeVar("T")
+Values: TypeAlias = Sequence[Any]
+Row: TypeAlias = list[str | None]  # as the server writes values
+Driver: TypeAlias = "psycopg.Connection[Any]"
+
+# What each connection has prepared. The server then reads and plans a statement once a session, and not every time.
+_prepared: WeakKeyDictionary[Driver, set[str]] = WeakKeyDictionary()
+_NAMED = re.compile(r"%\((\w+)\)s")
+
+
+class Statement:
+    """A statement with places like %(this)s; `name` tells it from every other in the program."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name, self.text = name, text
+        self.places = tuple(dict.fromkeys(_NAMED.findall(text)))
+        numbers = {place: f"${number}" for number, place in enumerate(self.places, start=1)}
+        self.numbered = _NAMED.sub(lambda found: numbers[found[1]], text)
+
+    def __call__(self, params: Mapping[str, Any]) -> "Call":
+        return Call(self, [params[place] for place in self.places])
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A statement with its values, in the order of its places. Lists are of texts."""
+
+    statement: Statement
+    values: Values
+
+
+def call(function: str, calls: Iterable[Values]) -> list[Row]:
+    """The row that a function of ours returns for each of the calls, in their order. Raises what a cursor would."""
+    return [row or [] for row in exchange(Call(_calling(function, len(values)), values) for values in calls)]
+
+
+@cache
+def _calling(function: str, arguments: int) -> Statement:
+    places = ", ".join(f"%(a{number})s" for number in range(arguments))
+    return Statement(function, f"SELECT * FROM {function}({places})")  # noqa: S608
+
+
+def exchange(calls: Iterable[Call]) -> list[Row | None]:
+    """The first row of each statement's answer, None where there is none. Raises what a cursor would."""
+    rows, _ = exchange_while(calls, lambda: None)
+    return rows
+
+
+def exchange_while(calls: Iterable[Call], work: Callable[[], T]) -> tuple[list[Row | None], T]:
+    """The same, and the result of `work`, done while the server works; it must not use this connection."""
+    driver: Driver = connection.connection
+    watched = connection.queries_logged or connection.execute_wrappers
+    if watched or driver.isolation_level or driver.read_only or driver.deferrable:
+        return [_sent_openly(call) for call in calls], work()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors, driver.lock:
+        try:
+            results, done = driver.wait(_Exchange(driver).of(calls, work))
+        finally:
+            if driver.pgconn.pipeline_status:
+                driver.close()  # in the middle of a conversation: nobody can go on from there
+        return [_row(result) for result in results], done
+
+
+def _sent_openly(call: Call) -> Row | None:
+    with connection.cursor() as cursor:
+        cursor.execute(call.statement.text, dict(zip(call.statement.places, call.values, strict=True)))
+        return _row(cursor.pgresult)
+
+
+def _row(result: PGresult) -> Row | None:
+    if not result.ntuples:
+        return None
+    values = (result.get_value(0, column) for column in range(result.nfields))
+    return [None if value is None else value.decode() for value in values]
+
+
+class _Exchange:
+    """One conversation with the server: everything is sent, then the answers are read."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._pgconn = driver.pgconn
+        self._known = _prepared.setdefault(driver, set())
+        self._may_prepare = driver.prepare_threshold is not None
+        self._sent: list[str] = []
+        self._preparing: set[str] = set()
+
+    def of(self, calls: Iterable[Call], work: Callable[[], T]) -> PQGen[tuple[list[PGresult], T]]:
+        pgconn, failure = self._pgconn, None
+        pgconn.enter_pipeline_mode()
+        if pgconn.transaction_status == TransactionStatus.IDLE:
+            pgconn.send_query_params(b"BEGIN", None)
+            self._sent.append("begin")
+        try:
+            for call in calls:
+                self._send(call.statement, [_encoded(value) for value in call.values])
+                yield from self._flushed()
+        except psycopg.DataError as error:
+            failure = error
+        pgconn.pipeline_sync()
+        yield from self._flushed()
+        done = work()
+        results = yield from self._answers()
+        pgconn.exit_pipeline_mode()
+        found = self._sound(results)
+        if failure:
+            transaction.set_rollback(True)  # what was sent before it must not stay
+            raise failure
+        return found, done
+
+    def _send(self, statement: Statement, values: list[bytes | None]) -> None:
+        name, text = statement.name.encode(), statement.numbered.encode()
+        if not self._may_prepare:
+            self._pgconn.send_query_params(text, values)
+        else:
+            if statement.name not in self._known | self._preparing:
+                self._pgconn.send_prepare(name, text)
+                self._sent.append(f"prepare {statement.name}")
+                self._preparing.add(statement.name)
+            self._pgconn.send_query_prepared(name, values)
+        self._sent.append("call")
+
+    def _flushed(self) -> PQGen[None]:
+        """Reads while it writes: a server that can not get rid of its answers takes no more calls."""
+        while self._pgconn.flush():
+            if (yield Wait.RW) & Ready.R:
+                self._pgconn.consume_input()
+
+    def _answers(self) -> PQGen[list[PGresult]]:
+        results = []
+        while (result := (yield from fetch_many(self._pgconn))[0]).status != ExecStatus.PIPELINE_SYNC:
+            results.append(result)
+        return results
+
+    def _sound(self, results: list[PGresult]) -> list[PGresult]:
+        """Those of the calls. Raises what the server refused; what came after that, it did not even try."""
+        for sent, result in zip(self._sent, results, strict=True):
+            if result.status == ExecStatus.FATAL_ERROR:
+                raise error_from_result(result)
+            if sent.startswith("prepare "):
+                self._known.add(sent.removeprefix("prepare "))
+        return [result for sent, result in zip(self._sent, results, strict=True) if sent == "call"]
+
+
+def _encoded(value: object) -> bytes | None:
+    if value is None:
+        return None
+    found = str(texts(value) if isinstance(value, list) else value).encode()
+    if b"\0" in found:
+        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+    return found
+
+
+def texts(values: Sequence[str]) -> str:
+    """An array of texts as the server reads it. (The driver's own way takes longer than the database does.)"""
+    if not values:
+        return "{}"
+    joined = '","'.join(values)
+    if "\\" in joined or joined.count('"') != 2 * (len(values) - 1):
+        joined = '","'.join(value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return '{"' + joined + '"}'
