@@ -11,7 +11,7 @@ from django.core import mail
 from django.db import transaction
 
 from ledger.identifiers import first_key_of
-from risk import ages, drift, starting
+from risk import ages, drift, scorers, starting
 from risk.models import Alert, Decision, HourFigures, Policy, RiskModel
 from risk.services.activate_policy import activate_policy
 from risk.services.assess import assess
@@ -33,6 +33,7 @@ def letters(settings: Any) -> None:
 
 @pytest.fixture
 def decided(transactional_db: None) -> None:
+    scorers.loaded.cache_clear()  # other tests had models of this name
     with transaction.atomic():
         assess(facts=facts())
 
