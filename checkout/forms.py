@@ -16,7 +16,7 @@ from checkout.pricing import REGIONS
 from checkout.selectors import OrderLeft
 from ledger.money import Money
 from payments.selectors import offered_methods
-from payments.states import PaymentMethod
+from payments.states import PaymentMethod, RefundCause
 from payments.vault import SavedMethodView
 
 _FIRST = "CN"
@@ -338,6 +338,7 @@ class OperatorRefundForm(forms.Form):
     amount = forms.DecimalField(required=False)
     restock = forms.BooleanField(required=False)
     reason = forms.CharField(max_length=300)
+    cause = forms.ChoiceField(required=False, choices=[("", ""), *((one, one) for one in RefundCause)])
 
     def __init__(self, *args: Any, left: OrderLeft, currency: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -31,6 +31,7 @@ class ShipmentState(StrEnum):
 class NotificationKind(StrEnum):
     ORDER_PAID = "order_paid"
     REST_CANCELLED = "rest_cancelled"
+    CONFIRM = "confirm"  # a reviewer wants the payment confirmed
 
 
 # The customer's money is secured: with us (or was, until a refund), or held until the goods are sent.

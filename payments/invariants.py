@@ -22,8 +22,9 @@ SELECT ledger_public_id('pay', payment.id), format('is %s with %s open attempts'
 FROM payments_payment payment
 LEFT JOIN payments_attempt attempt ON attempt.payment_id = payment.id AND attempt.kind = 'START'
     AND (attempt.state IN ('SENT', 'UNKNOWN') OR attempt.state = 'CREATED' AND payment.state <> 'IN_REVIEW')
-GROUP BY payment.id, payment.state
-HAVING (payment.state IN ('PROCESSING', 'REQUIRES_ACTION', 'UNKNOWN')) <> (count(attempt.id) = 1)
+GROUP BY payment.id, payment.state, payment.amount_authorized
+HAVING (payment.state IN ('PROCESSING', 'REQUIRES_ACTION', 'UNKNOWN') AND payment.amount_authorized = 0)
+        <> (count(attempt.id) = 1)
     OR count(attempt.id) > 1
 """
 _NOBODY_ENDS = """
@@ -43,7 +44,8 @@ SELECT ledger_public_id('pay', payment.id), format('waits for %s to be answered,
 FROM payments_payment payment
 WHERE challenge_pending AND (state <> 'REQUIRES_ACTION' OR challenge = '' OR NOT EXISTS (
     SELECT 1 FROM payments_attempt attempt
-    WHERE attempt.payment_id = payment.id AND attempt.kind = 'START' AND attempt.state = 'CREATED'))
+    WHERE attempt.payment_id = payment.id AND attempt.kind = 'START'
+        AND attempt.state = CASE WHEN payment.amount_authorized > 0 THEN 'SUCCEEDED' ELSE 'CREATED' END))
 """
 _ASKED_DIFFERENTLY = """
 SELECT ledger_public_id('pay', payment.id), format('is about %s %s, %s asks for %s %s', payment.amount,

@@ -99,6 +99,7 @@ class RefundView:
     state: str
     amount: Money
     reason: str
+    cause: str
     requested_by: str
     approved_by: str
     code: str
@@ -364,6 +365,7 @@ def refund_view(row: Refund) -> RefundView:
         state=row.state,
         amount=row.money,
         reason=row.reason,
+        cause=row.cause,
         requested_by=row.requested_by,
         approved_by=row.approved_by,
         code=row.code,

@@ -43,6 +43,14 @@ class RefundState(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+class RefundCause(StrEnum):
+    """In the words that card networks know."""
+
+    FRAUDULENT = "fraudulent"
+    DUPLICATE = "duplicate"
+    REQUESTED_BY_CUSTOMER = "requested_by_customer"
+
+
 class InboxState(StrEnum):
     RECEIVED = "RECEIVED"
     APPLIED = "APPLIED"

@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
@@ -257,6 +258,7 @@ class RiskModelAdmin(ReadOnly):
         "payments",
         "frauds",
         "later",
+        "plots",
         "created_at",
     )
     list_filter = ("state",)
@@ -273,6 +275,7 @@ class RiskModelAdmin(ReadOnly):
         "created_by",
         "created_at",
         "digest",
+        "plots",
         "card_shown",
     )
     fields = readonly_fields
@@ -301,6 +304,13 @@ class RiskModelAdmin(ReadOnly):
     @display(description=_("Average precision on later days"))
     def later(self, row: RiskModel) -> str:
         return str(row.card.get("later", {}).get("ap", "–"))
+
+    @display(description=_("Plots"))
+    def plots(self, row: RiskModel) -> SafeString:
+        where = reverse("risk-model", args=[str(row)])
+        return format_html(
+            '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', where, _("Card with plots")
+        )
 
     @display(description=_("Model card"))
     def card_shown(self, row: RiskModel) -> SafeString:

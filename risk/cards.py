@@ -11,6 +11,7 @@ from risk.history import DAY
 from risk.learning import Answer
 
 _BINS = 10
+_BARS = 20
 _FLAGGED = 0.001
 
 
@@ -27,6 +28,28 @@ def calibration(scores: Sequence[float], fraud: Sequence[int]) -> list[dict[str,
         }
         for part in bins
     ]
+
+
+def histogram(scores: Sequence[float], fraud: Sequence[int]) -> list[dict[str, int]]:
+    """Payments by twentieths of the probability that was said: how many honest ones, how many frauds."""
+    bins = [{"honest": 0, "fraud": 0} for _ in range(_BARS)]
+    for score, label in zip(scores, fraud, strict=True):
+        said = 1 / (1 + exp(-score))
+        bins[min(int(said * _BARS), _BARS - 1)]["fraud" if label else "honest"] += 1
+    return bins
+
+
+def by_week(scores: Sequence[float], fraud: Sequence[int], days: Sequence[int]) -> list[dict[str, Any]]:
+    """How it did week by week, from the first day on; the last may be short."""
+    weeks: list[dict[str, Any]] = []
+    first = min(days, default=0)
+    for week in sorted({(day - first) // 7 for day in days}):
+        rows = [row for row, day in enumerate(days) if (day - first) // 7 == week]
+        labels = [fraud[row] for row in rows]
+        figures = detection([scores[row] for row in rows], labels) if 0 < sum(labels) < len(labels) else {}
+        began = {"from": _date(first + 7 * week), "payments": len(rows), "frauds": sum(labels)}
+        weeks.append({**began, **figures})
+    return weeks
 
 
 def detection(scores: Sequence[float], fraud: Sequence[int]) -> dict[str, float]:

@@ -10,11 +10,12 @@ from django.utils import timezone
 from risk import ties
 from risk.models import CaseNote, RiskCase
 from risk.selectors import CaseView, case_key, case_view, decision_row
-from risk.states import CaseKind
+from risk.states import CaseKind, ChallengeKind
 from risk.ties import Link
 
 MOST_AT_ONCE = 50  # cases of one ring that are decided together
 _SINCE = timedelta(days=30)
+_BY_STRENGTH = (ChallengeKind.PASSKEY, ChallengeKind.SMS, ChallengeKind.EMAIL, ChallengeKind.CAPTCHA)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,12 @@ def notes_of(case: str) -> list[Note]:
     """The oldest first."""
     rows = CaseNote.objects.filter(case=case_key(case)).order_by("id")[:200]
     return [Note(author=row.author, text=row.text, created_at=row.created_at) for row in rows]
+
+
+def ways_to_ask(case: str) -> list[str]:
+    """The kinds of challenge that the customer of a waiting payment can answer, what proves most first."""
+    row = RiskCase.objects.filter(pk=case_key(case)).values_list("respondent", flat=True).first() or {}
+    return [str(kind) for kind in _BY_STRENGTH if kind in row.get("kinds", ())]
 
 
 def linked_with(decision: str) -> Linked:

@@ -9,11 +9,12 @@ from ledger.identifiers import MalformedIdentifier, decode
 from ledger.money import Money
 from risk import passkeys, puzzles
 from risk.errors import ChallengeNotFound
+from risk.features import network
 from risk.messengers import registry
 from risk.models import Challenge, Decision
 from risk.models.challenges import MOST_CODES
 from risk.models.lists import key_of
-from risk.states import BY_CODE, ChallengeKind, ChallengeState
+from risk.states import BY_CODE, ChallengeKind, ChallengeState, EntityKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,23 @@ class ChallengeView:
 def owner_key(owner: str) -> str:
     """What a challenge knows the session by that it belongs to."""
     return key_of("session", owner)
+
+
+def respondent(
+    *, owner: str, contacts: Mapping[str, str], address: str, kinds: Sequence[str]
+) -> dict[str, Any]:
+    """Who may answer a challenge that is opened later, from what the payment's beginning knew: hashes and masks only.
+
+    `address` is the network address that asked. Empty where there is nobody who could answer.
+    """
+    if not owner or not kinds:
+        return {}
+    return {
+        "owner": owner_key(owner),
+        "network": key_of(EntityKind.IP, network(address)) if network(address) else "",
+        "sent_to": {kind: masked(kind, to) for kind, to in contacts.items() if kind in kinds},
+        "kinds": list(kinds),
+    }
 
 
 def available(*, customer: str, owner: str, contacts: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The figures of the days: what was answered, how often wrongly, and which inputs have moved."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -9,11 +10,12 @@ from django.db import connection
 from ledger.identifiers import first_key_of
 from risk import drift
 from risk.features import calendar_day
-from risk.models import DayFigures
+from risk.models import DayFigures, HourFigures
 from risk.states import Action
 
 REFERENCE = 28  # days before the last week
 RECENT = 7
+WEEKS = 8  # of which an hour is compared with the same one
 
 _LABELS = """
 SELECT (d.happened_at AT TIME ZONE 'Asia/Shanghai')::date, c.state, count(*)
@@ -72,6 +74,26 @@ def moved(*, now: datetime) -> list[Moved]:
         for name, spread in recent.items()
     ]
     return sorted(found, key=lambda one: (-(one.index or 0), one.name))
+
+
+def hour_of(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def unusual_hour(now: datetime) -> Iterator[tuple[str, float, float]]:
+    """Action, usual share and share, of what jumped: in the hour that runs once it has enough, else the one before.
+
+    Each is compared with the same hour of the same weekday in the weeks before.
+    """
+    for hour in (hour_of(now), hour_of(now) - timedelta(hours=1)):
+        [*here] = HourFigures.objects.actions_of([hour])
+        if here and sum(here[0].values()) >= drift.HOUR:
+            weeks = HourFigures.objects.actions_of(hour - timedelta(weeks=n) for n in range(1, WEEKS + 1))
+            for action in Action:
+                shares = drift.unusual(weeks, here[0], action.value)
+                if shares is not None:
+                    yield action.value, *shares
+            return
 
 
 def windows(now: datetime) -> tuple[list[DayFigures], list[DayFigures]]:

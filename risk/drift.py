@@ -6,9 +6,10 @@ stability index compares two spreads: below 0.1 nothing moved, above 0.25 it has
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import frexp, isfinite, log
+from statistics import median
 from typing import Any
 
 from risk.rules import variables
@@ -18,6 +19,10 @@ _SAMPLE = 200  # fewer say nothing
 _PER_BIN = 40  # chance alone then stays below 0.05
 _MOST_BINS = 40
 _EMPTY = 0.0005  # the share that stands for a bin without any, so that the logarithm exists
+HOUR = 50  # decisions: fewer say nothing of an hour
+_WEEKS = 3
+_FAR = 0.05
+_LIKE_SIGMA = 1.4826  # what makes a median distance comparable with a standard deviation
 _WORD = re.compile(r"[\w .-]{0,24}\Z")
 
 
@@ -82,6 +87,26 @@ def summed(days: list[dict[str, dict[str, int]]]) -> dict[str, Counter[str]]:
         for name, spread in day.items():
             together.setdefault(name, Counter()).update(spread)
     return together
+
+
+def unusual(
+    weeks: Sequence[Mapping[str, int]], now: Mapping[str, int], action: str
+) -> tuple[float, float] | None:
+    """The share of an action in this hour of the past `weeks` (their median) and now, where that is out of the usual.
+
+    Five hundredths away at least, five times as far as these weeks lay from each other (by their median distance, so
+    that one odd week does not matter), and four times what chance would make of an hour of this size.
+    """
+    shares = [week.get(action, 0) / sum(week.values()) for week in weeks if sum(week.values()) >= HOUR]
+    after = sum(now.values())
+    if len(shares) < _WEEKS or after < HOUR:
+        return None
+    usual, share = median(shares), now.get(action, 0) / after
+    spread = _LIKE_SIGMA * median([abs(one - usual) for one in shares])
+    chance = (max(usual * (1 - usual), 1 / after) / after) ** 0.5
+    if abs(share - usual) < max(_FAR, 5 * spread, 4 * chance):
+        return None
+    return round(usual, 4), round(share, 4)
 
 
 def jumped(reference: Mapping[str, int], now: Mapping[str, int], action: str) -> tuple[float, float] | None:

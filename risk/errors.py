@@ -137,6 +137,26 @@ class InvalidListEntry(Refusal):
     code = "invalid_list_entry"
 
 
+class ExpectationNotFound(Refusal):
+    """There is no such expectation, or it was ended before."""
+
+    code = "expectation_not_found"
+    status = 404
+
+
+class InvalidExpectation(Refusal):
+    """It names no decision or payment to judge, or nothing that could be expected of it."""
+
+    code = "invalid_expectation"
+
+
+class ExpectationsNotMet(Refusal):
+    """The policy does not do what is expected of it, and nobody said why it may decide all the same."""
+
+    code = "expectations_not_met"
+    status = 409
+
+
 class ListEntryNotFound(Refusal):
     """There is no such list entry, or it was ended before."""
 

@@ -4,6 +4,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import nan
 
 from risk import baseline
@@ -35,7 +36,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._histories: dict[str, dict[int, History]] = {}
-        self._heard: deque[tuple[int, int, bool, tuple[History, ...]]] = deque()
+        self._heard: deque[tuple[int, Callable[[History], None], tuple[History, ...]]] = deque()
 
     def of(self, parties: Mapping[str, int]) -> dict[str, History]:
         found = {}
@@ -48,24 +49,28 @@ class Memory:
         return found
 
     def hear(self, now: int) -> None:
-        """Outcomes that are known by `now`."""
+        """Outcomes, of payments and of challenges, that are known by `now`."""
         while self._heard and self._heard[0][0] <= now:
-            _, at, plain, told = self._heard.popleft()
+            _, news, told = self._heard.popleft()
             for history in told:
-                history.outcome(at, plain=plain)
+                news(history)
 
     def tell(self, past: Past, event: Event, histories: Mapping[str, History]) -> None:
         told = tuple(histories.values())
         for history in told:
             history.observe(event)
         if past.fraud and past.known_at:
-            self._later((past.known_at, past.at, is_plain(event.ratio), told))
+            self._later(
+                past.known_at, partial(History.outcome, at=past.at, plain=is_plain(event.ratio)), told
+            )
+        for known_at, passed in past.proofs:
+            self._later(known_at, partial(History.proof, at=past.at, passed=passed), told)
 
-    def _later(self, heard: tuple[int, int, bool, tuple[History, ...]]) -> None:
+    def _later(self, at: int, news: Callable[[History], None], told: tuple[History, ...]) -> None:
         place = len(self._heard)
-        while place and self._heard[place - 1][0] > heard[0]:
+        while place and self._heard[place - 1][0] > at:
             place -= 1
-        self._heard.insert(place, heard)
+        self._heard.insert(place, (at, news, told))
 
 
 def event_of(past: Past, customer: History | None) -> Event:
@@ -98,7 +103,7 @@ def examples(
         memory.hear(past.at)
         histories = memory.of(past.parties)
         event = event_of(past, histories.get("customer"))
-        asked = wanted(past.day)
+        asked = past.last and wanted(past.day)
         if asked:
             made.add(past, row_of(made.names, signals(past.at, event, histories)))
         memory.tell(past, event, histories)

@@ -67,6 +67,11 @@ def calendar_day(value: datetime) -> date:
     return moment(value).astimezone(_CALENDAR).date()
 
 
+def is_after(inputs: Inputs, day: str) -> bool:
+    """Whether the payment came after this day ("2026-12-31") of the calendar: by its own moment, so that it replays."""
+    return calendar_day(datetime.fromisoformat(inputs["facts"]["happened_at"])).isoformat() > day
+
+
 def stage(value: str) -> Stage:
     """An unknown stage gets the full check."""
     return Stage.ORDER if value == Stage.ORDER else Stage.PAYMENT

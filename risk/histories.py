@@ -19,7 +19,7 @@ from redis.commands.core import Script
 from redis.retry import Retry
 
 from risk.geography import Place
-from risk.history import DAY, DAY_BYTES, DAYS, RING, History
+from risk.history import DAY, DAY_BYTES, DAYS, MOST_PROOFS, RING, History
 from risk.observations import Observation
 from risk.signals import is_plain
 
@@ -53,7 +53,7 @@ end
 return found
 """
 _PLACES = f"""
-local HEAD, DAY = '<i8i8i8hh', '<i4i8i8i4i4'
+local HEAD, DAY = '<i8i8i8hh', '<i4i8i8i4i4i2i2'
 -- Where the record of a day begins; most are told on the newest.
 local function place_of(sums, day)
   for place = #sums - {DAY_BYTES - 1}, {_SUMS.size + 1}, -{DAY_BYTES} do
@@ -101,11 +101,12 @@ for i = 9, #ARGV do
   local head = struct.pack(HEAD, total + 1, math.min(first, at), place_at, x, y)
   local place = place_of(sums, day)
   if place then
-    local _, count, sum, frauds, plain = struct.unpack(DAY, sums, place)
+    local _, count, sum, frauds, plain, passed, failed = struct.unpack(DAY, sums, place)
+    local told = struct.pack(DAY, day, count + 1, sum + amount, frauds, plain, passed, failed)
     redis.call('SETRANGE', key, 0, head)
-    redis.call('SETRANGE', key, place - 1, struct.pack(DAY, day, count + 1, sum + amount, frauds, plain))
+    redis.call('SETRANGE', key, place - 1, told)
   else
-    sums = head .. sums:sub({_SUMS.size + 1}) .. struct.pack(DAY, day, 1, amount, 0, 0)
+    sums = head .. sums:sub({_SUMS.size + 1}) .. struct.pack(DAY, day, 1, amount, 0, 0, 0, 0)
     if #sums > {_SUMS.size + DAYS * DAY_BYTES} then sums = without_oldest(sums) end
     redis.call('SET', key, sums)
   end
@@ -114,19 +115,20 @@ for i = 9, #ARGV do
 end
 return 1
 """
-# A fraud, or a fraud that turned out to be none: each once.
+# A fraud, a fraud that turned out to be none, the end of a challenge: each once.
 _OUTCOME = f"""{_PLACES}
 local base = 'histories:' .. ARGV[1] .. ':'
-local lasting = tonumber(ARGV[6])
+local lasting = tonumber(ARGV[8])
 if lasting > 0 and not redis.call('SET', base .. 'seen:' .. ARGV[2], '1', 'NX', 'EX', lasting) then return 0 end
-for i = 7, #ARGV do
+for i = 9, #ARGV do
   local key = base .. 'sums:' .. ARGV[i]
   local sums = redis.call('GET', key) or ''
   local place = place_of(sums, tonumber(ARGV[3]))
   if place then
-    local day, count, sum, frauds, plain = struct.unpack(DAY, sums, place)
+    local day, count, sum, frauds, plain, passed, failed = struct.unpack(DAY, sums, place)
     frauds, plain = math.max(frauds + ARGV[4], 0), math.max(plain + ARGV[5], 0)
-    redis.call('SETRANGE', key, place - 1, struct.pack(DAY, day, count, sum, frauds, plain))
+    passed, failed = math.min(passed + ARGV[6], {MOST_PROOFS}), math.min(failed + ARGV[7], {MOST_PROOFS})
+    redis.call('SETRANGE', key, place - 1, struct.pack(DAY, day, count, sum, frauds, plain, passed, failed))
   end
 end
 return 1
@@ -197,15 +199,16 @@ def tell(observations: Sequence[Observation], *, generation: str) -> int:
 def tell_outcome(outcome: UUID, judged: Observation, *, undo: bool, generation: str) -> bool:
     """Tell a generation that what was `judged` is a fraud; whether that was new to it. Raises what Redis raises."""
     step = -1 if undo else 1
-    plain = step * is_plain(judged.event.ratio)
-    args: list[str | int] = [
-        generation,
-        str(outcome),
-        judged.event.at // DAY,
-        step,
-        plain,
-        _seen_for(outcome),
-    ]
+    return _tell_later(outcome, judged, generation, (step, step * is_plain(judged.event.ratio), 0, 0))
+
+
+def tell_proof(proof: UUID, judged: Observation, *, passed: bool, generation: str) -> bool:
+    """Tell a generation how a challenge about what was `judged` ended; whether that was new to it. Raises the same."""
+    return _tell_later(proof, judged, generation, (0, 0, int(passed), int(not passed)))
+
+
+def _tell_later(key: UUID, judged: Observation, generation: str, steps: tuple[int, int, int, int]) -> bool:
+    args: list[str | int] = [generation, str(key), judged.event.at // DAY, *steps, _seen_for(key)]
     return bool(_scripts(_PATIENT_MS)[2](keys=[POINTER], args=[*args, *judged.names]) == 1)
 
 

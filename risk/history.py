@@ -15,13 +15,14 @@ DAYS = 64  # days kept as sums
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000  # milliseconds
 KEPT = 60 * DAY
 LARGEST_RATIO = 65_535
+MOST_PROOFS = 32_767  # of a day
 MARKS = ("customer", "card", "device", "address", "merchant")
 
 _RECORD = struct.Struct("<qqH5I")
 _HEAD = struct.Struct("<BqqHH")
-_DAY = struct.Struct("<iqqii")
+_DAY = struct.Struct("<iqqiihh")
 DAY_BYTES = _DAY.size
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Event(NamedTuple):
@@ -49,7 +50,7 @@ class Event(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """One day's payments, and how many of them are known for frauds by now.
+    """One day's payments, how many of them are known for frauds by now, and how challenges about them ended.
 
     A plain fraud is one of an amount that was usual for its customer: it says more about the place than the person.
     """
@@ -59,6 +60,8 @@ class Bucket(NamedTuple):
     sum: int = 0
     frauds: int = 0
     plain: int = 0
+    passed: int = 0
+    failed: int = 0
 
     def pack(self) -> bytes:
         """Of fixed length."""
@@ -142,7 +145,7 @@ class History:
         if bucket is None:
             self._new_day(Bucket(day, 1, event.amount))
         else:
-            self.days[day] = Bucket(day, bucket[1] + 1, bucket[2] + event.amount, bucket[3], bucket[4])
+            self.days[day] = bucket._replace(payments=bucket[1] + 1, sum=bucket[2] + event.amount)
 
     def outcome(self, at: int, *, plain: bool, undo: bool = False) -> None:
         """The payment of `at` is known for a fraud now; `undo` when it turned out to be none after all.
@@ -154,6 +157,15 @@ class History:
         if bucket is not None:
             self.days[day] = bucket._replace(
                 frauds=max(bucket.frauds + step, 0), plain=max(bucket.plain + step * plain, 0)
+            )
+
+    def proof(self, at: int, *, passed: bool) -> None:
+        """Somebody was asked to confirm the payment of `at`, and did or failed to. Called once per challenge."""
+        bucket = self.days.get(at // DAY)
+        if bucket is not None:
+            self.days[at // DAY] = bucket._replace(
+                passed=min(bucket.passed + passed, MOST_PROOFS),
+                failed=min(bucket.failed + (not passed), MOST_PROOFS),
             )
 
     def since(self, at: int) -> int:

@@ -11,10 +11,20 @@ from ledger.invariants import Finding
 from risk import rules
 from risk.artefacts import unseal
 from risk.errors import UnusableModel
-from risk.models import Challenge, Decision, Outcome, Policy, RiskCase, RiskModel, RollOut, ShadowOutcome
+from risk.models import (
+    Challenge,
+    Decision,
+    Outcome,
+    Policy,
+    Proof,
+    RiskCase,
+    RiskModel,
+    RollOut,
+    ShadowOutcome,
+)
 from risk.scorers import artefact_of
 from risk.selectors import policy_document, replay_row
-from risk.states import ChallengeState, PolicyState
+from risk.states import CaseState, ChallengeState, PolicyState
 
 _SAMPLE = 500  # newest decisions judged again; the others were when they were new
 _MODELS = 20  # newest versions; a model is some hundred kilobytes
@@ -44,6 +54,13 @@ SELECT c.id FROM risk_riskcase c JOIN risk_decision d ON d.id = c.decision_id
 """
 
 
+_NOT_ASKED = """
+SELECT c.id FROM risk_riskcase c
+ WHERE c.state = 'CHALLENGED' AND NOT EXISTS (SELECT 1 FROM risk_challenge h WHERE h.decision_id = c.decision_id)
+ ORDER BY c.id LIMIT 100
+"""
+
+
 def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     yield _one_active_policy()
     yield _decisions_replay()
@@ -55,6 +72,7 @@ def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     yield _roll_outs_are_of_shadows()
     yield _verdicts_reach_the_graph()
     yield _challenges_end_in_time()
+    yield _challenged_cases_were_asked()
 
 
 def _one_active_policy() -> tuple[str, int, list[Finding]]:
@@ -116,16 +134,27 @@ def _models_are_ours() -> tuple[str, int, list[Finding]]:
 
 def _outcomes_are_of_their_decisions() -> tuple[str, int, list[Finding]]:
     name = "risk.outcomes_are_of_their_decisions"
-    strays = Outcome.objects.exclude(
-        subject=F("decision__subject"), happened_at=F("decision__happened_at")
-    ).order_by("id")
-    found = [
-        Finding(
-            check=name, subject=row.subject, detail=f"{row.source} is noted on another payment's decision"
-        )
-        for row in strays[:100]
-    ]
-    return name, Outcome.objects.count(), found
+    looked, found = 0, list[Finding]()
+    for kept in (Outcome.objects.order_by("id"), Proof.objects.order_by("id")):
+        looked += kept.count()
+        strays = kept.exclude(subject=F("decision__subject"), happened_at=F("decision__happened_at"))
+        found += [
+            Finding(
+                check=name, subject=row.subject, detail=f"{row.source} is noted on another payment's decision"
+            )
+            for row in strays[:100]
+        ]
+    return name, looked, found
+
+
+def _challenged_cases_were_asked() -> tuple[str, int, list[Finding]]:
+    name = "risk.challenged_cases_were_asked"
+    with connection.cursor() as cursor:
+        cursor.execute(_NOT_ASKED)
+        silent = [RiskCase(id=row[0]).public_id for row in cursor.fetchall()]
+    detail = "handed to the customer, whom nobody asked"
+    looked = RiskCase.objects.filter(state=CaseState.CHALLENGED).count()
+    return name, looked, [Finding(check=name, subject=one, detail=detail) for one in silent]
 
 
 def _shadows_replay() -> tuple[str, int, list[Finding]]:

@@ -38,6 +38,18 @@ def average_precision(scores: Sequence[float], labels: Sequence[int]) -> float:
     return total / frauds if frauds else 0.0
 
 
+def curve(scores: Sequence[float], labels: Sequence[int], most: int = 40) -> list[tuple[float, float]]:
+    """Recall and precision from the strictest threshold to the laxest, at most so many of them, evenly by recall."""
+    frauds, caught, flagged = sum(labels), 0, 0
+    found: list[tuple[float, float]] = []
+    for _, bad, good in _steps(scores, labels):
+        caught += bad
+        flagged += bad + good
+        if bad and (not found or caught / frauds - found[-1][0] >= 1 / most or caught == frauds):
+            found.append((round(caught / frauds, 4), round(caught / flagged, 4)))
+    return found
+
+
 def threshold(scores: Sequence[float], labels: Sequence[int], share: float) -> float:
     """The score above which at most `share` of honest payments lie."""
     honest = sorted((score for score, label in zip(scores, labels, strict=True) if not label), reverse=True)

@@ -1,27 +1,36 @@
 """Judged payments and their outcomes as training is told them: the same parties that the decisions were made on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from uuid import UUID
 
-from risk.features import whole
 from risk.history import mark
-from risk.models import Decision, Outcome
+from risk.models import Decision, Outcome, Proof
+from risk.observations import event_of
 from risk.rules import in_cny
 from risk.selectors import policy_document
 from risk.states import Stage
 from risk.transactions import Past
 
 KINDS = ("customer", "card", "device", "address", "ip", "merchant")
+Proofs = Mapping[UUID, tuple[tuple[int, bool], ...]]
 
 
 def stored(*, since: datetime, until: datetime) -> list[Past]:
-    """The payments judged in between, in the order of time; a payment asked about twice counts once, as last judged.
+    """The tries to pay that were judged in between, in the order of time. A fraud that was taken back is none.
 
-    Two statements. A fraud that was taken back is none.
+    Every try counts, as it does online: ten cards tried for one order are ten tries of that device. What became of the
+    payment is the outcome of the last one. Three statements.
     """
+    tries, last = [], {}
+    for place, (subject, past) in enumerate(_asked(since, until, _proofs(since))):
+        tries.append(past._replace(last=False))
+        last[subject] = place
     verdicts = _verdicts(since)
-    last = dict(_asked(since, until, verdicts))
-    return sorted(last.values(), key=lambda past: past.at)
+    for subject, place in last.items():
+        fraud, known_at = verdicts.get(subject, (False, 0))
+        tries[place] = tries[place]._replace(last=True, fraud=int(fraud), known_at=known_at if fraud else 0)
+    return sorted(tries, key=lambda past: past.at)
 
 
 def _verdicts(since: datetime) -> dict[str, tuple[bool, int]]:
@@ -32,22 +41,27 @@ def _verdicts(since: datetime) -> dict[str, tuple[bool, int]]:
     }
 
 
-def _asked(
-    since: datetime, until: datetime, verdicts: dict[str, tuple[bool, int]]
-) -> Iterator[tuple[str, Past]]:
+def _proofs(since: datetime) -> Proofs:
+    found: dict[UUID, tuple[tuple[int, bool], ...]] = {}
+    rows = Proof.objects.filter(known_at__gte=since).order_by("id")
+    for decision, known_at, passed in rows.values_list("decision_id", "known_at", "passed").iterator():
+        found[decision] = (*found.get(decision, ()), (_ms(known_at), passed))
+    return found
+
+
+def _asked(since: datetime, until: datetime, proofs: Proofs) -> Iterator[tuple[str, Past]]:
     rows = (
         Decision.objects.filter(stage=Stage.PAYMENT, happened_at__gte=since, happened_at__lt=until)
         .order_by("id")
-        .values_list("subject", "happened_at", "amount", "currency", "inputs__entities", "policy_id")
+        .values_list("id", "subject", "happened_at", "amount", "currency", "inputs__entities", "policy_id")
     )
-    for subject, at, amount, currency, entities, policy_id in rows.iterator(chunk_size=2000):
+    for key, subject, at, amount, currency, entities, policy_id in rows.iterator(chunk_size=2000):
         counted = in_cny(amount, currency, policy_document(policy_id).rates)
-        fraud, known_at = verdicts.get(subject, (False, 0))
-        parties = {kind: mark(key) for kind, key in entities.items() if kind in KINDS}
-        if "customer" not in parties and entities.get("email"):
-            parties["customer"] = mark(entities["email"])
-        amount_cny = whole(amount if counted is None else counted)
-        yield subject, Past(_ms(at), amount_cny, parties, int(fraud), known_at if fraud else 0)
+        event = event_of(at, counted, 0, entities)
+        parties = {kind: mark(entity) for kind, entity in entities.items() if kind in KINDS}
+        if event.customer:
+            parties["customer"] = event.customer
+        yield subject, Past(event.at, event.amount, parties, proofs=proofs.get(key, ()))
 
 
 def _ms(moment: datetime) -> int:

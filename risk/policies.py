@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from ledger.money import UnknownCurrency, exponent
 from risk.errors import InvalidPolicy, InvalidRule
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
-from risk.features import Evidence, Inputs, inputs_of
+from risk.features import Evidence, Inputs, calendar_day, inputs_of
 from risk.limits import parse as parse_limits
 from risk.rules import (
     ANY_GROUND,
@@ -32,6 +32,7 @@ _MODEL = re.compile(r"[a-zA-Z0-9_-]{1,40}@[0-9]{1,8}\Z")
 _SHARES = {"sample_per_mille", "second_look_per_mille"}  # may be left out: nobody looks then
 _OPTIONAL = {"challenge"}  # beside the thresholds
 _RULE_FIELDS = {"id", "version", "expression", "weight", "action", "message"}
+_RULE_OPTIONS = {"owner", "expires_on"}
 
 
 @cache
@@ -104,16 +105,40 @@ def _rule(raw: Any, position: int) -> Rule:
     if not isinstance(raw, Mapping) or not _IDENTIFIER.match(str(raw.get("id", ""))):
         raise InvalidRule(f"Rule {position} needs an id in lower case.", param=f"rules[{position - 1}]")
     name = str(raw["id"])
-    if set(raw) != _RULE_FIELDS:
-        odd = ", ".join(sorted(set(raw) ^ _RULE_FIELDS))
+    if set(raw) - _RULE_OPTIONS != _RULE_FIELDS:
+        odd = ", ".join(sorted((set(raw) - _RULE_OPTIONS) ^ _RULE_FIELDS))
         raise InvalidRule(
             f"Rule {name} must have exactly id, version, … message; look at: {odd}.", param=name
         )
+    _options(name, raw)
     if not _is_int(raw["version"], 1, 10**6) or not _is_int(raw["weight"], -100, 100):
         raise InvalidRule(f"Rule {name} needs a version from 1 and a weight from -100 to 100.", param=name)
     if raw["action"] not in ("", *Action) or raw["action"] == Action.ACCEPT:
         raise InvalidRule(f'Rule {name}: the action is "", challenge, review or reject.', param=name)
     return Rule(**{**raw, "expression": _expression(name, raw), "message": _message(name, raw["message"])})
+
+
+def _options(name: str, raw: Mapping[str, Any]) -> None:
+    owner, expires_on = raw.get("owner", ""), raw.get("expires_on", "")
+    if not isinstance(owner, str) or len(owner) > 80:
+        raise InvalidRule(f"Rule {name}: the owner is a name of at most 80 characters.", param=name)
+    try:
+        valid = not expires_on or date.fromisoformat(expires_on).isoformat() == expires_on
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise InvalidRule(f"Rule {name}: expires_on is a day like 2026-12-31, or empty.", param=name)
+
+
+WARN_DAYS = 14
+
+
+def ending(rule: Mapping[str, Any], now: datetime) -> int | None:
+    """Days that a stored rule still judges after today, negative once it does no more; None where it has long."""
+    if not rule.get("expires_on"):
+        return None
+    left = (date.fromisoformat(rule["expires_on"]) - calendar_day(now)).days
+    return left if left <= WARN_DAYS else None
 
 
 def _expression(name: str, raw: Mapping[str, Any]) -> str:

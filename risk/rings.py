@@ -65,6 +65,14 @@ def inputs_of(ring: Ring) -> dict[str, Any]:
     }
 
 
+def inputs_read_as(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What would be stored where a rule reads `told`; of all others it reads nothing."""
+    shared = {name[5:]: count for name, count in told.items() if name.startswith("same_")}
+    vouched = sorted(name[8:] for name, yes in told.items() if name.startswith("vouched_") and yes)
+    figures = {name: told[name] for name in told if not name.startswith(("same_", "vouched_"))}
+    return {**inputs_of(Ring()), **figures, "shared": shared, "vouched": vouched}
+
+
 def variables(graph: Mapping[str, Any]) -> dict[str, Any]:
     """What a rule may name as `graph.…`; decisions from before the graph know nothing and read 0."""
     shared, vouched = graph.get("shared", {}), graph.get("vouched", [])

@@ -20,7 +20,7 @@ from ledger.money import UnknownCurrency, exponent
 from risk import readings, rings
 from risk.errors import InvalidRule
 from risk.expressions import Together, program
-from risk.features import Inputs, whole
+from risk.features import Inputs, is_after, whole
 from risk.limits import CURRENCY, Limit, exceeded
 from risk.states import SEVERITY, Action, ChallengeKind, Level, ListKind, Stage
 
@@ -35,7 +35,10 @@ _WINDOW = re.compile(r"\b(signal|velocity)\s*\.\s*([a-z0-9_]+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """`action` is the least that follows when the rule fires, whatever the score ("" for none)."""
+    """`action` is the least that follows when the rule fires, whatever the score ("" for none).
+
+    `expires_on` ("2026-12-31", "" for never) is the last day, by the merchant's calendar, whose payments it judges.
+    """
 
     id: str
     version: int
@@ -43,6 +46,8 @@ class Rule:
     weight: int
     action: str
     message: Mapping[str, str]  # by language
+    owner: str = ""
+    expires_on: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -370,6 +375,8 @@ def _late(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
 def _rules(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
     named = variables(inputs, policy.rates, policy.named)
     for rule, fires in zip(policy.rules, policy.together.answers(named), strict=True):
+        if rule.expires_on and is_after(inputs, rule.expires_on):
+            continue
         if fires is True:
             params = _params(rule, named)
             yield Ground(code=rule.id, source="rule", weight=rule.weight, action=rule.action, params=params)

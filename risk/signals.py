@@ -59,6 +59,11 @@ _LABELS = (
 )  # fmt: skip
 _LABELLED = ("customer", "card", "device", "address", "merchant")
 _TIME = ("hour", "weekday")
+_CHALLENGED = {
+    kind: (f"{kind}_challenges_passed_30d", f"{kind}_challenges_failed_30d")
+    for kind in ("customer", "card", "device")
+}
+_CHALLENGE_DAYS = 30
 
 
 def _names_of(kind: str) -> list[str]:
@@ -78,6 +83,8 @@ def _groups() -> dict[str, str]:
     named = dict.fromkeys(_AMOUNT, "amount") | dict.fromkeys(_TIME, "time")
     for kind in _COUNTED:
         named |= dict.fromkeys(_names_of(kind), kind)
+    for names in _CHALLENGED.values():
+        named |= dict.fromkeys(names, "challenge")
     return named
 
 
@@ -166,6 +173,8 @@ def signals(now: int, event: Event, histories: Mapping[str, History]) -> Signals
             _velocity(found, kind, history, now)
             if kind in _LABELLED:
                 _labels(found, _NAMES[kind], history, now // DAY)
+            if kind in _CHALLENGED:
+                _challenges(found, kind, history, now // DAY)
     return found
 
 
@@ -233,7 +242,7 @@ def _unusual(found: Signals, ratios: list[int], count_name: str, largest_name: s
 def _labels(found: Signals, names: "_Names", history: History, today: int) -> None:
     """What is known of frauds. Ages are in days, by the day of the payment."""
     known = sorted([bucket for day, bucket in history.days.items() if day <= today], reverse=True)
-    days, payments, _, frauds, plain = zip(*known, strict=True) if known else ((),) * 5
+    days, payments, _, frauds, plain, _, _ = zip(*known, strict=True) if known else ((),) * 7
     ages = [today - day for day in days]
     settled_from = bisect_right(ages, SETTLED_DAYS)
     young = sum(frauds[:settled_from])
@@ -251,6 +260,18 @@ def _labels(found: Signals, names: "_Names", history: History, today: int) -> No
     goods = zip(ages[settled_from:], payments[settled_from:], frauds[settled_from:], strict=True)
     found[names.goods_since] = None if last is None else float(_goods(goods, last))
     found[names.streak] = float(_streak(payments[settled_from:], frauds[settled_from:]))
+
+
+def _challenges(found: Signals, kind: str, history: History, today: int) -> None:
+    """How challenges of the last days ended; no answer where nobody was asked."""
+    first_day, (passed, failed) = today - _CHALLENGE_DAYS, _CHALLENGED[kind]
+    asked = [
+        bucket
+        for day, bucket in history.days.items()
+        if (bucket[5] or bucket[6]) and first_day < day <= today
+    ]
+    found[passed] = float(sum([bucket.passed for bucket in asked])) if asked else None
+    found[failed] = float(sum([bucket.failed for bucket in asked])) if asked else None
 
 
 def _run(ages: list[int], frauds: Sequence[int]) -> tuple[float | None, float | None]:

@@ -98,6 +98,14 @@ class OutcomeKind(StrEnum):
     MANUAL = "manual"
 
 
+class Must(StrEnum):
+    """What is expected of a policy's answer to one payment."""
+
+    ACTION = "action"  # it is this one
+    HIT = "hit"  # this rule fires
+    MISS = "miss"  # this rule does not
+
+
 class RollOutState(StrEnum):
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"  # a person ended it, or its policy decides for everybody
@@ -124,6 +132,7 @@ class CaseState(StrEnum):
     APPROVED = "APPROVED"
     REJECTED = "REJECTED"
     EXPIRED = "EXPIRED"
+    CHALLENGED = "CHALLENGED"  # the reviewer had the customer asked: the answer decides
 
 
 # A person may still decide.

@@ -18,13 +18,19 @@ LABEL_DELAY_DAYS = 7
 
 
 class Past(NamedTuple):
-    """A payment of the past: ms since 1970, CNY minor units, marks by kind of entity, what it turned out to be."""
+    """A try to pay of the past: ms since 1970, CNY minor units, marks by kind of entity, what it turned out to be.
+
+    Each try is told to the histories, as it is online: who tries cards is known by the tries. What became of the
+    payment belongs to its `last` try, and only that is learnt from.
+    """
 
     at: int
     amount: int
     parties: Mapping[str, int]
     fraud: int = 0
     known_at: int = 0  # when the fraud was heard of
+    last: bool = True
+    proofs: tuple[tuple[int, bool], ...] = ()  # when a challenge about it ended, and whether it was passed
 
     @property
     def day(self) -> int:

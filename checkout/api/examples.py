@@ -162,6 +162,7 @@ REFUND: dict[str, Any] = {
     "state": "SUCCEEDED",
     "amount": _cny(2500),
     "reason": "The lid was chipped.",
+    "cause": "",
     "failure_code": "",
     "failure_message": "",
     "arrives_in_days": [5, 10],

@@ -36,19 +36,22 @@ def refund_order(
     lines: Mapping[str, int] | None = None,
     shipping: bool = False,
     restock: bool | None = None,
+    cause: str = "",
 ) -> RefundView:
     """This will ask for a refund of an `amount`, of articles (`lines`: so many by SKU) and the `shipping`, or of all.
 
     `key` is the caller's name for this refund among the order's: the same `key` never refunds twice. `restock` puts the
-    articles up for sale again (None: when they never left the house). A customer's own wish waits for approval once
-    the goods are on their way or the time for it is over. Raises `OrderNotFound`, `OrderNotRefundable`,
-    `RefundPartsInvalid`, `LinesAlreadyRefunded` and all that `request_refund` raises. Opens its own transactions;
-    locks payment, then order; asks the provider between them.
+    articles up for sale again (None: when they never left the house). `cause` is a `RefundCause`, and the shop's to
+    say. A customer's own wish waits for approval once the goods are on their way or the time for it is over. Raises
+    `OrderNotFound`, `OrderNotRefundable`, `RefundPartsInvalid`, `LinesAlreadyRefunded` and all that `request_refund`
+    raises. Opens its own transactions; locks payment, then order; asks the provider between them.
     """
     wish = RefundWish(lines=lines or {}, shipping=shipping, amount=amount, restock=restock)
     row = find(order, viewer, WRITE_REFUNDS)
     if restock is not None and not viewer.may(WRITE_REFUNDS):
         raise RefundPartsInvalid("What is for sale again is for the shop to decide.", param="restock")
+    if cause and not viewer.may(WRITE_REFUNDS):
+        raise RefundPartsInvalid("Why it goes back is for the shop to say.", param="cause")
     if not row.paid_by:
         raise OrderNotRefundable("Nothing was paid for this order, so there is nothing to refund.")
     ask_first(payment=row.paid_by)
@@ -63,6 +66,7 @@ def refund_order(
             actor=viewer.actor,
             key=name,
             must_wait=_must_wait(row, viewer),
+            cause=cause,
         )
         _claim(Order.objects.locked().get(pk=row.pk), refund, wish)
     carry_out_refund(refund=refund.id)

@@ -58,6 +58,7 @@ def _asked(order: str, viewer: Viewer, form: OperatorRefundForm) -> RefundView:
         shipping=data["shipping"],
         restock=data["restock"],
         reason=data["reason"],
+        cause=data["cause"],
         key=data["key"],
     )
 

@@ -23,6 +23,7 @@ EVENT_HANDLERS: dict[str, list[str]] = {
 EVENT_SUBSCRIBERS: dict[str, list[str]] = {
     "order.paid": ["checkout.subscribers.confirm_by_mail"],
     "order.rest_cancelled": ["checkout.subscribers.tell_of_rest_by_mail"],
+    "payment.action_required": ["checkout.subscribers.tell_to_confirm"],
     "refund.requested": ["payments.subscribers.carry_out_refund"],
     "dispute.opened": ["payments.subscribers.prepare_evidence"],
     "webhook_endpoint.disabled": ["payments.subscribers.mail_about_disabled_endpoint"],

@@ -12,8 +12,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_http_methods, require_safe
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from ledger.errors import Refusal
 from ledger.money import Money
@@ -29,6 +30,7 @@ from payments.services.reject_refund import reject_refund
 from payments.services.request_refund import request_refund
 from payments.services.retry_refund import retry_refund
 from payments.services.settle_refund_by_hand import settle_refund_by_hand
+from payments.states import RefundCause
 
 VIEW, ASK, APPROVE = "payments.view_refund", "payments.request_refund", "payments.approve_refund"
 
@@ -142,6 +144,16 @@ class AskForm(forms.Form):
     key = forms.CharField(min_length=16, max_length=64, initial=lambda: uuid4().hex, widget=forms.HiddenInput)
     amount = forms.DecimalField(required=False, widget=UnfoldAdminTextInputWidget({"inputmode": "decimal"}))
     reason = forms.CharField(max_length=300, widget=UnfoldAdminTextInputWidget)
+    cause = forms.ChoiceField(
+        required=False,
+        choices=[
+            ("", _lazy("Nothing of these")),
+            (RefundCause.FRAUDULENT, _lazy("It was a fraud: the next decisions learn from it")),
+            (RefundCause.DUPLICATE, _lazy("It was paid twice")),
+            (RefundCause.REQUESTED_BY_CUSTOMER, _lazy("The customer asked for it")),
+        ],
+        widget=UnfoldAdminSelectWidget,
+    )
 
     def __init__(self, *args: Any, left: Money, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -185,6 +197,7 @@ def _asked(request: HttpRequest, payment: PaymentView, data: dict[str, Any]) -> 
         payment=payment.id,
         amount=data["amount"],
         reason=data["reason"],
+        cause=data["cause"],
         actor=_actor(request),
         key=f"{payment.id}:console:{data['key']}",
     )

@@ -19,6 +19,7 @@ from payments.admin.drawing import draw
 from payments.errors import PaymentNotFound
 from payments.models import Payment
 from payments.selectors import PaymentView
+from payments.services.challenge_review import challenge_review
 from payments.services.resolve_review import resolve_review
 from payments.services.resolve_ring import resolve_ring
 from risk import cases as casework
@@ -103,6 +104,7 @@ def case(request: HttpRequest, case: str) -> HttpResponse:
         "notes": [(note, names.get(note.author, note.author)) for note in notes],
         "blind": view.kind == CaseKind.SECOND and view.live,
         "challenged": challenges.seen_before(view.decision.id),
+        "ways": casework.ways_to_ask(view.id) if view.kind == CaseKind.HOLD and view.live else [],
         "assignee": names.get(view.assignee, view.assignee),
         "closed_by": names.get(view.closed_by, view.closed_by),
         "mine": view.assignee == _actor(request),
@@ -135,6 +137,7 @@ def _do(request: HttpRequest, case: CaseView) -> HttpResponse:
         "escalate": (CLAIM, _escalate),
         "approve": (DECIDE, _approve),
         "reject": (DECIDE, _reject),
+        "challenge": (DECIDE, _challenge),
         "list": (DECIDE, _list),
         "note": (VIEW, _note),
         "approve-ring": (DECIDE, _approve_ring),
@@ -184,6 +187,17 @@ def _reject(request: HttpRequest, case: CaseView, reason: str) -> str:
         case=case.id, approve=False, actor=_actor(request), reason=reason, senior=_senior(request)
     )
     return _("Rejected; the payment is %(state)s.") % {"state": payment.state}
+
+
+def _challenge(request: HttpRequest, case: CaseView, reason: str) -> str:
+    challenge_review(
+        case=case.id,
+        kind=request.POST.get("way", ""),
+        actor=_actor(request),
+        reason=reason,
+        senior=_senior(request),
+    )
+    return _("The customer is asked. The payment goes on or ends by itself; the money stays where it is.")
 
 
 def _approve_ring(request: HttpRequest, case: CaseView, reason: str) -> str:

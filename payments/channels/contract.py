@@ -126,11 +126,10 @@ class MovementRequest:
 
     `final` says of a capture that no other follows: what is held beyond it is let go. `captured_before` is what was
     captured when this capture was first asked for, in minor units.
-
     `reference` and `channel_reference` name the payment's attempt (ours, theirs; theirs is empty when no answer
-    came). `amount` is the sum to capture or refund. `movement_reference` names the refund (ref_…). `total` is the
-    sum first asked for. `start` is the first request as it was sent, for channels that ask by sending it again
-    under the same key (its replay can not charge twice).
+    came). `amount` is the sum to capture or refund. `movement_reference` names the refund (ref_…), `cause` why it is
+    given ("fraudulent"). `total` is the sum first asked for. `start` is the first request, for channels that ask by
+    sending it again under the same key (its replay can not charge twice).
     """
 
     key: str
@@ -140,6 +139,7 @@ class MovementRequest:
     amount: Money | None = None
     movement_reference: str = ""
     reason: str = ""
+    cause: str = ""
     notify_url: str = ""
     start: StartRequest | None = None
     final: bool = True

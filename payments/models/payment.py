@@ -258,9 +258,9 @@ class Payment(FSMModelMixin, models.Model):
     def process(self) -> None:
         """A channel is about to be asked."""
 
-    @transition(field=state, source=S.RISK_CHECKING, target=S.REQUIRES_ACTION)
+    @transition(field=state, source=[S.RISK_CHECKING, S.IN_REVIEW], target=S.REQUIRES_ACTION)
     def await_challenge(self, challenge: str, until: datetime) -> None:
-        """The customer answers us first; no channel was asked yet."""
+        """The customer answers us first: no channel was asked yet, or what a reviewer looked at is held still."""
         self.challenge, self.challenge_pending, self.expires_at = challenge, True, until
 
     @transition(field=state, source=S.REQUIRES_ACTION, target=S.PROCESSING, conditions=[_is_challenged])
@@ -277,6 +277,11 @@ class Payment(FSMModelMixin, models.Model):
     @transition(field=state, source=S.IN_REVIEW, target=S.AUTHORIZED)
     def release_from_review(self) -> None:
         """Approved with the money authorised: what is left is to capture."""
+
+    @transition(field=state, source=S.REQUIRES_ACTION, target=S.AUTHORIZED, conditions=[_is_challenged])
+    def pass_held_challenge(self) -> None:
+        """Answered with the money authorised: what is left is to capture."""
+        self.challenge_pending = False
 
     @transition(field=state, source=[S.PROCESSING, S.UNKNOWN], target=S.REQUIRES_ACTION)
     def require_action(self) -> None:

@@ -15,6 +15,7 @@ from ledger.identifiers import MalformedIdentifier, decode, encode, new_key
 from ledger.money import Money
 from payments.models import bells
 from payments.models.payment import Payment
+from payments.states import RefundCause
 from payments.states import RefundState as S
 
 UNDER_WAY = [S.REQUESTED, S.PROCESSING, S.UNKNOWN]
@@ -98,6 +99,13 @@ class Refund(FSMModelMixin, models.Model):
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField()
     reason = models.CharField(max_length=300)
+    cause = models.CharField(
+        max_length=24,
+        blank=True,
+        default="",
+        db_default="",
+        choices=[(cause, cause) for cause in RefundCause],
+    )
     requested_by = models.CharField(max_length=100)
     approved_by = models.CharField(max_length=100, blank=True, default="", db_default="")
     movement = models.PositiveSmallIntegerField(default=1, db_default=1)

@@ -13,6 +13,7 @@ from payments.services.apply_start import apply_start
 from payments.services.apply_void import apply_void
 from payments.services.end_without_money import end_without_money
 from payments.services.keep_instrument import keep_instrument
+from payments.services.note_bank_proof import note_bank_proof
 from payments.services.send_back import send_back
 from payments.states import AttemptKind, AttemptState, PaymentState
 
@@ -37,6 +38,7 @@ def apply_answer(*, attempt: Attempt, answer: Answer, source: str) -> list[Event
     answer = _with_what_came_before(attempt, answer)
     if attempt.is_open or (answer.outcome in _MONEY and answer.amount == attempt.money):
         attempt.note(answer)
+        note_bank_proof(attempt=attempt, answer=answer, payment=payment.public_id)
     apply = _BY_KIND[AttemptKind(attempt.kind)]
     events = apply(payment=payment, attempt=attempt, answer=answer, source=source)
     if payment.state in (PaymentState.FAILED, PaymentState.CANCELLED):

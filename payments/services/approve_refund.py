@@ -8,6 +8,7 @@ from payments.events import RefundRequested, RefundSucceeded
 from payments.models import Payment, Refund
 from payments.selectors import RefundView
 from payments.services.carry_out_refund import carry_out_refund
+from payments.services.note_refunded_fraud import note_refunded_fraud
 from payments.states import RefundState
 
 
@@ -35,6 +36,7 @@ def approve_refund(*, refund: str, actor: str, reason: str = "") -> RefundView:
             _settle(payment, row, actor)
         else:
             row.approve(actor)
+            note_refunded_fraud(refund=row)
             outbox.publish(
                 RefundRequested(**payment.told(), refund=row.public_id, requested=row.amount),
             )

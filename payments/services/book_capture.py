@@ -7,6 +7,7 @@ from payments.events import Event, PaymentCancelled, PaymentCaptured, PaymentRel
 from payments.models import Attempt, Payment
 from payments.services.end_without_money import end_without_money
 from payments.states import PaymentState
+from risk.services.end_challenge import end_challenge
 from risk.services.expire_case import expire_case
 from risk.services.retake_limit import retake_limit
 
@@ -71,6 +72,9 @@ def _leave_review(payment: Payment) -> None:
     if payment.review_pending:
         payment.review_pending = False
         expire_case(case=payment.case, reason="the money was taken first")
+    if payment.challenge_pending:
+        payment.challenge_pending = False
+        end_challenge(challenge=payment.challenge, reason="the money was taken first")
 
 
 def _counts(payment: Payment) -> bool:

@@ -23,7 +23,8 @@ def end_hold(*, payment: Payment, start: Attempt, answer: Answer, reason: str) -
             return []
         released = payment.let_rest_go()
         return [PaymentReleased(**payment.told(), released=released, reason=reason or "lapsed")]
-    waits = payment.state == PaymentState.IN_REVIEW or payment.capture_mode == CaptureMode.MANUAL
+    undecided = payment.state == PaymentState.IN_REVIEW or payment.challenge_pending
+    waits = undecided or payment.capture_mode == CaptureMode.MANUAL
     if reason or waits:
         return give_up(payment=payment, start=start, reason=reason or "lapsed")
     if start.state != AttemptState.SUCCEEDED:

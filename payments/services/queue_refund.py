@@ -17,6 +17,7 @@ from payments.events import RefundAwaitingApproval, RefundFailed, RefundRequeste
 from payments.models import Payment, Refund
 from payments.rules import refund_rules
 from payments.selectors import RefundView, refund_view
+from payments.services.note_refunded_fraud import note_refunded_fraud
 from payments.states import PaymentState, RefundState
 
 # Money for which there is no order goes back by itself, whatever its sum.
@@ -24,14 +25,22 @@ _NEEDS_NOBODY = "system"
 
 
 def queue_refund(
-    *, payment: str, amount: Money | None, reason: str, actor: str, key: str, must_wait: bool = False
+    *,
+    payment: str,
+    amount: Money | None,
+    reason: str,
+    actor: str,
+    key: str,
+    must_wait: bool = False,
+    cause: str = "",
 ) -> RefundView:
     """This will promise money back: count it against the payment and have it carried out after commit.
 
     An operation: needs an open transaction; locks the payment. `amount` None means all that is left. `key` is the
     caller's name for this refund: the same key with the same amount returns the first refund. It waits for a second
     person when it `must_wait`, or brings what nobody approved above `REFUND_APPROVAL_ABOVE`. What the "system" asks
-    for and the channel returns no more has FAILED, for a person. Raises
+    for and the channel returns no more has FAILED, for a person. `cause` is a `RefundCause` or empty: risk learns
+    from a refund as "fraudulent" once it is agreed to. Raises
     `PaymentNotRefundable`, `RefundExceedsCaptured`, `RefundKeyReused`, `RefundLimitReached`, `RefundWindowOver`.
     """
     assert connection.in_atomic_block, "queue_refund() is an operation"
@@ -54,20 +63,31 @@ def queue_refund(
         currency=wanted.currency,
         amount=wanted.minor,
         reason=reason[:300],
+        cause=cause,
         requested_by=actor,
         next_check_at=timezone.now(),
     )
     if barred:
-        # Nobody is there to be refused: what the provider will not return is on the list of work.
-        refund.fail(barred.code, str(barred))
-        refund.store()
-        outbox.publish(RefundFailed(**row.told(), refund=refund.public_id, code=refund.code))
-        return refund_view(refund)
+        return _for_a_person(row, refund, barred)
+    _begin(row, refund, waits)
+    return refund_view(refund)
+
+
+def _begin(row: Payment, refund: Refund, waits: bool) -> None:
     if waits:
         refund.await_approval()
         refund.store()
+    else:
+        note_refunded_fraud(refund=refund)
     event = RefundAwaitingApproval if waits else RefundRequested
     outbox.publish(event(**row.told(), refund=refund.public_id, requested=refund.amount))
+
+
+def _for_a_person(row: Payment, refund: Refund, barred: Refusal) -> RefundView:
+    """Nobody is there to be refused: what the provider will not return is on the list of work."""
+    refund.fail(barred.code, str(barred))
+    refund.store()
+    outbox.publish(RefundFailed(**row.told(), refund=refund.public_id, code=refund.code))
     return refund_view(refund)
 
 

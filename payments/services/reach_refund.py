@@ -16,5 +16,6 @@ def reach_refund(*, refund: Refund) -> tuple[Channel, MovementRequest]:
         amount=refund.money,
         movement_reference=refund.movement_key,
         reason=refund.reason,
+        cause=refund.cause,
         notify_url=registry.notify_url(start.channel),
     )

@@ -9,7 +9,9 @@ from payments.services.carry_out_refund import carry_out_refund
 from payments.services.queue_refund import queue_refund
 
 
-def request_refund(*, payment: str, amount: Money | None, reason: str, actor: str, key: str) -> RefundView:
+def request_refund(
+    *, payment: str, amount: Money | None, reason: str, actor: str, key: str, cause: str = ""
+) -> RefundView:
     """This will return money to the customer by the way it came, whole (`amount` None) or in part.
 
     Opens its own transactions; asks the channel between them. The refund comes back SUCCEEDED, FAILED, or still
@@ -20,6 +22,8 @@ def request_refund(*, payment: str, amount: Money | None, reason: str, actor: st
     ask_first(payment=found.id)
     with transaction.atomic(durable=True):
         attribute(actor=actor, reason=reason)
-        refund = queue_refund(payment=found.id, amount=amount, reason=reason, actor=actor, key=key)
+        refund = queue_refund(
+            payment=found.id, amount=amount, reason=reason, actor=actor, key=key, cause=cause
+        )
     carry_out_refund(refund=refund.id)
     return selectors.refund(refund.id)

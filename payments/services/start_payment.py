@@ -1,4 +1,6 @@
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import psycopg
 from django.db import IntegrityError, transaction
@@ -32,9 +34,10 @@ from payments.services.open_customer import open_customer
 from payments.services.send_attempt import send_attempt
 from payments.services.tell_code import tell_code
 from payments.states import AttemptKind, CaptureMode, PaymentMethod, PaymentState
-from risk.challenges import available
+from risk.challenges import available, respondent
 from risk.facts import InstrumentFacts, PaymentFacts, Verdict
 from risk.services.assess import assess
+from risk.services.note_respondent import note_respondent
 from risk.services.open_challenge import open_challenge
 from risk.states import ChallengeKind
 
@@ -123,9 +126,12 @@ def _goes_on(live: PaymentView, intent: PaymentIntent) -> bool:
     """Whether asking again means what is already going on."""
     same_wallet = live.method == intent.method and intent.method != PaymentMethod.CARD
     waiting = live.state in (PaymentState.PROCESSING, PaymentState.UNKNOWN, PaymentState.AUTHORIZED)
+    # A person had the customer asked: another card does not help out of it.
+    asked = live.state == PaymentState.REQUIRES_ACTION and live.held.minor > 0
     return (
         live.state == PaymentState.IN_REVIEW
         or waiting
+        or asked
         or (live.state == PaymentState.REQUIRES_ACTION and same_wallet)
     )
 
@@ -147,7 +153,8 @@ def _open(plan: _Plan) -> tuple[Payment, Attempt | None]:
         attribute(actor=intent.facts.customer.reference or "guest", reason="payment")
         payment = _payment_for(plan)
         # The customer's limit is locked before the order, as everywhere.
-        verdict = assess(facts=_facts(plan, payment))
+        facts = _facts(plan, payment)
+        verdict = assess(facts=facts)
         outbox.publish(PaymentStarted(**payment.told()))
         payment.check_risk(
             decision=verdict.decision,
@@ -158,6 +165,9 @@ def _open(plan: _Plan) -> tuple[Payment, Attempt | None]:
             instrument=_kept(plan.instrument),
         )
         payment.store()
+        if payment.review_pending:
+            asked = _respondent(intent, facts.challenges)
+            note_respondent(case=verdict.case, respondent=asked)
         return payment, _act_on(verdict, payment, plan)
 
 
@@ -192,16 +202,17 @@ def _by_the_bank(verdict: Verdict) -> bool:
 
 def _challenge(verdict: Verdict, payment: Payment, intent: PaymentIntent) -> None:
     """The customer proves to us who they are before any channel is asked."""
+    kinds = [kind for kind in verdict.challenges if kind != ChallengeKind.THREE_D_SECURE]
     challenge = open_challenge(
-        decision=verdict.decision,
-        owner=intent.session,
-        contacts=intent.contacts,
-        address=intent.client_ip,
-        latest=intent.expires_at,
+        decision=verdict.decision, respondent=_respondent(intent, kinds), latest=intent.expires_at
     )
     payment.await_challenge(challenge.id, challenge.expires_at)
     payment.store()
     outbox.publish(PaymentActionRequired(**payment.told(), expires_at=payment.expires_at.isoformat()))
+
+
+def _respondent(intent: PaymentIntent, kinds: Sequence[str]) -> dict[str, Any]:
+    return respondent(owner=intent.session, contacts=intent.contacts, address=intent.client_ip, kinds=kinds)
 
 
 def _payment_for(plan: _Plan) -> Payment:

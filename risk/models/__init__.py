@@ -3,9 +3,10 @@
 from risk.models.cases import RiskCase
 from risk.models.challenges import Challenge, ChallengeCode, Passkey
 from risk.models.decisions import Decision
-from risk.models.learned import Outcome, RiskModel
+from risk.models.expectations import Expectation
+from risk.models.learned import Outcome, Proof, RiskModel
 from risk.models.lists import LimitUse, ListEntry
-from risk.models.measured import Alert, BackTest, DayFigures, Reader, ShadowOutcome
+from risk.models.measured import Alert, BackTest, DayFigures, HourFigures, Reader, ShadowOutcome
 from risk.models.notes import CaseNote
 from risk.models.policies import Policy, PolicySwitch
 from risk.models.roll_outs import RollOut
@@ -19,12 +20,15 @@ __all__ = [
     "ChallengeCode",
     "DayFigures",
     "Decision",
+    "Expectation",
+    "HourFigures",
     "LimitUse",
     "ListEntry",
     "Outcome",
     "Passkey",
     "Policy",
     "PolicySwitch",
+    "Proof",
     "Reader",
     "RiskCase",
     "RiskModel",

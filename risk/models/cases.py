@@ -47,6 +47,11 @@ class RiskCase(FSMModelMixin, models.Model):
     closed_by = models.CharField(max_length=80, blank=True)
     closed_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=500, blank=True)
+    respondent = models.JSONField(
+        default=dict,
+        db_default={},
+        help_text="Who would answer a challenge, and how: keyed hashes and masked addresses; empty for nobody.",
+    )
 
     objects = RiskCaseQuerySet.as_manager()
 
@@ -79,7 +84,7 @@ class RiskCase(FSMModelMixin, models.Model):
         ]
         permissions = [
             ("claim_riskcase", "Can claim and escalate risk cases"),
-            ("decide_riskcase", "Can approve and reject risk cases"),
+            ("decide_riskcase", "Can approve, reject and challenge risk cases"),
             ("decide_escalated_riskcase", "Can decide risk cases that were escalated"),
         ]
         triggers = [StateAudit("case")]
@@ -107,6 +112,11 @@ class RiskCase(FSMModelMixin, models.Model):
 
     @transition(field=state, source=_LIVE, target=CaseState.REJECTED)
     def reject(self, *, actor: str, reason: str, at: datetime) -> None:
+        self._close(actor, reason, at)
+
+    @transition(field=state, source=_LIVE, target=CaseState.CHALLENGED)
+    def challenge(self, *, actor: str, reason: str, at: datetime) -> None:
+        """No verdict: the payment goes on or ends as the customer answers."""
         self._close(actor, reason, at)
 
     @transition(field=state, source=_LIVE, target=CaseState.EXPIRED)

@@ -1,5 +1,6 @@
 """What became of judged payments, and the models that learnt from it."""
 
+from datetime import datetime
 from typing import Self
 
 import pgtrigger
@@ -11,7 +12,7 @@ from django_fsm import FSMField, FSMModelMixin, transition
 from ledger import identifiers
 from ledger.audit import StateAudit
 from risk.models.decisions import Decision
-from risk.states import ModelState, OutcomeKind
+from risk.states import ChallengeKind, ModelState, OutcomeKind
 
 _CONTENT = ("name", "version", "text", "schema", "digest", "key", "signature", "card")
 _CHANGED = pgtrigger.Condition(
@@ -51,6 +52,34 @@ class Outcome(models.Model):
         return f"{self.subject} {'fraud' if self.fraud else 'honest'}"
 
 
+class Proof(models.Model):
+    """A challenge about a payment ended: whoever was asked proved to be the one, or failed to. It is no verdict."""
+
+    id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
+    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="proofs")
+    subject = models.CharField(max_length=128)
+    kind = models.CharField(max_length=14, choices=[(k, k) for k in ChallengeKind])
+    passed = models.BooleanField()
+    source = models.CharField(max_length=80, unique=True, help_text='Which challenge: "chl_…", "att_…".')
+    happened_at = models.DateTimeField(help_text="When the payment was judged.")
+    known_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["known_at"], name="risk_proof_known")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=[str(k) for k in ChallengeKind]), name="risk_proof_kind"
+            ),
+            models.CheckConstraint(
+                condition=Q(known_at__gte=F("happened_at")), name="risk_proof_known_after"
+            ),
+        ]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {'passed' if self.passed else 'failed'} {self.kind}"
+
+
 class RiskModelQuerySet(models.QuerySet["RiskModel"]):
     def locked(self) -> Self:
         return self.order_by("pk").select_for_update(of=("self",))
@@ -71,6 +100,7 @@ class RiskModel(FSMModelMixin, models.Model):
     card = models.JSONField(help_text="What it learnt from, how it did, and what it must not be used for.")
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.CharField(max_length=80)
+    crowned_at = models.DateTimeField(null=True, help_text="When it last became the champion.")
 
     objects = RiskModelQuerySet.as_manager()
 
@@ -100,8 +130,9 @@ class RiskModel(FSMModelMixin, models.Model):
         return identifiers.encode("mdl", self.id)
 
     @transition(field=state, source=[ModelState.CHALLENGER, ModelState.RETIRED], target=ModelState.CHAMPION)
-    def crown(self) -> None:
+    def crown(self, at: datetime) -> None:
         """The one that policies should name; the champion before is retired first, in the same transaction."""
+        self.crowned_at = at
 
     @transition(field=state, source=[ModelState.CHALLENGER, ModelState.CHAMPION], target=ModelState.RETIRED)
     def retire(self) -> None:

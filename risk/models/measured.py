@@ -1,5 +1,6 @@
 """What is measured of decisions: other policies' answers, back-tests, figures of days, alerts."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Self
 
@@ -172,17 +173,56 @@ class DayFigures(models.Model):
         self.save(update_fields=["actions", "inputs"])
 
 
+class HourFiguresQuerySet(models.QuerySet["HourFigures"]):
+    def of(self, hour: datetime) -> "HourFigures":
+        """The hour's, locked; made when there are none."""
+        self.bulk_create([self.model(began_at=hour)], ignore_conflicts=True)
+        return self.order_by("pk").select_for_update(of=("self",)).get(began_at=hour)
+
+    def actions_of(self, hours: Iterable[datetime]) -> list[dict[str, int]]:
+        return list(self.filter(began_at__in=list(hours)).values_list("actions", flat=True))
+
+
+class HourFigures(models.Model):
+    """One hour of decisions at the payment's stage: how many of each action."""
+
+    began_at = models.DateTimeField(primary_key=True)
+    actions = models.JSONField(default=dict)
+
+    objects = HourFiguresQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        verbose_name_plural = "hour figures"
+
+    def __str__(self) -> str:
+        return self.began_at.isoformat()
+
+    def add(self, counted: Mapping[str, int]) -> None:
+        for action, count in counted.items():
+            self.actions[action] = self.actions.get(action, 0) + count
+        self.save(update_fields=["actions"])
+
+
 class AlertQuerySet(models.QuerySet["Alert"]):
-    def raise_once(self, kind: str, subject: str, day: Any, detail: dict[str, Any]) -> bool:
-        """Whether nobody was told of it on this day: one caller is told so."""
+    def locked(self) -> Self:
+        return self.order_by("pk").select_for_update(of=("self",))
+
+    def open(self) -> Self:
+        return self.filter(ended_at=None)
+
+    def raise_once(
+        self, kind: str, subject: str, day: Any, detail: dict[str, Any], *, ended_at: datetime | None = None
+    ) -> bool:
+        """Whether nobody was told of it on this day: one caller is told so. An event has `ended_at` at once."""
         key = {"kind": kind, "subject": subject, "raised_on": day}
-        made = self.model(**key, detail=detail)
+        made = self.model(**key, detail=detail, ended_at=ended_at)
         self.bulk_create([made], ignore_conflicts=True)
         return self.filter(pk=made.pk).exists()
 
 
 class Alert(models.Model):
-    """Something of risk jumped: told once a day."""
+    """Something of risk is not as it should be, from `raised_at` until `ended_at`: told once, at most once a day."""
 
     id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
     kind = models.CharField(max_length=40)
@@ -190,14 +230,21 @@ class Alert(models.Model):
     raised_on = models.DateField()
     detail = models.JSONField(default=dict)
     raised_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
 
     objects = AlertQuerySet.as_manager()
 
     class Meta:
         default_permissions = ()
+        indexes = [models.Index(fields=["kind"], condition=Q(ended_at=None), name="risk_alert_open")]
         constraints = [
             models.UniqueConstraint(fields=["raised_on", "kind", "subject"], name="risk_alert_once_a_day")
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject}"
+
+    def last_until(self, at: datetime | None) -> None:
+        """It ended then, or goes on after all."""
+        self.ended_at = at
+        self.save(update_fields=["ended_at"])

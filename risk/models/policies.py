@@ -126,6 +126,13 @@ class PolicySwitch(models.Model):
     returned = models.BooleanField(default=False)
     actor = models.CharField(max_length=80)
     reason = models.CharField(max_length=500)
+    waived = models.CharField(
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Why, although something expected fails.",
+    )
     happened_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

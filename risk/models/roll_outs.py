@@ -41,6 +41,7 @@ class RollOut(FSMModelMixin, models.Model):
     ended_at = models.DateTimeField(null=True)
     ended_by = models.CharField(max_length=80, blank=True)
     reason = models.CharField(max_length=500, blank=True)
+    waived = models.CharField(max_length=500, blank=True, default="", db_default="")
 
     objects = RollOutQuerySet.as_manager()
 

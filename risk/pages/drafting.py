@@ -22,6 +22,7 @@ from unfold.widgets import (
 
 from ledger.errors import Refusal
 from risk import policies, trials
+from risk.expectations import Checked, checked
 from risk.models import Policy
 from risk.pages.showing import DRAFT, actor, matrix, moves, percent, require
 from risk.rules import PolicyDocument, Thresholds
@@ -52,6 +53,17 @@ class RuleForm(forms.Form):
     )
     zh = forms.CharField(
         max_length=300, label=gettext_lazy("Reason, Chinese"), widget=UnfoldAdminTextInputWidget
+    )
+    owner = forms.CharField(
+        required=False,
+        max_length=80,
+        label=gettext_lazy("Owner (empty: you)"),
+        widget=UnfoldAdminTextInputWidget,
+    )
+    expires_on = forms.DateField(
+        required=False,
+        label=gettext_lazy("Last day (empty: none)"),
+        widget=UnfoldAdminTextInputWidget({"type": "date"}),
     )
 
 
@@ -118,10 +130,12 @@ def draft(request: HttpRequest) -> HttpResponse:
     for form in rules.forms:
         form.fields["DELETE"].widget = UnfoldBooleanSwitchWidget()
         form.fields["DELETE"].label = _("Leave out")
-    tried = None
+    tried, expected = None, list[Checked]()
     if posted and head.is_valid() and rules.is_valid():
-        document = _document(head, rules, base)
+        document = _document(head, rules, base, request.user.get_username())
         tried = _tried(document, head, rules)
+        if tried is not None:
+            expected = checked(policies.parse(**document), document["name"])
         if (
             tried is not None
             and request.POST.get("do") == "save"
@@ -140,6 +154,8 @@ def draft(request: HttpRequest) -> HttpResponse:
         "fired": _fired(tried),
         "matrix": matrix(tried.figures) if tried else [],
         "moves": moves(tried.figures) if tried else [],
+        "expected": expected,
+        "unmet": [one for one in expected if not one.met],
     }
     wrong = bool(posted) and tried is None
     return render(request, "risk/draft.html", context, status=422 if wrong else 200)
@@ -165,13 +181,15 @@ def _rules_of(base: Policy | None) -> list[dict[str, Any]]:
     return [{**rule, "en": rule["message"]["en"], "zh": rule["message"]["zh"]} for rule in rules]
 
 
-def _document(head: DocumentForm, rules: BaseFormSet[RuleForm], base: Policy | None) -> dict[str, Any]:
+def _document(
+    head: DocumentForm, rules: BaseFormSet[RuleForm], base: Policy | None, person: str
+) -> dict[str, Any]:
     before = {rule["id"]: rule for rule in (base.rules if base else [])}
     kept = [form.cleaned_data for form in rules.forms if form.cleaned_data.get("id")]
     given = head.cleaned_data
     return {
         "name": given["name"],
-        "rules": [_rule(one, before.get(one["id"])) for one in kept if not one.get("DELETE")],
+        "rules": [_rule(one, before.get(one["id"]), person) for one in kept if not one.get("DELETE")],
         "thresholds": head.thresholds(),
         "limits": given["limits"],
         "rates": given["rates"],
@@ -179,8 +197,8 @@ def _document(head: DocumentForm, rules: BaseFormSet[RuleForm], base: Policy | N
     }
 
 
-def _rule(given: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A rule that says something else than before is another version of it."""
+def _rule(given: Mapping[str, Any], before: Mapping[str, Any] | None, person: str) -> dict[str, Any]:
+    """A rule that says something else than before is another version of it; another owner says nothing else."""
     said = {
         "id": given["id"],
         "expression": given["expression"],
@@ -188,9 +206,12 @@ def _rule(given: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[st
         "action": given["action"],
         "message": {"en": given["en"], "zh": given["zh"]},
     }
+    if given["expires_on"]:
+        said["expires_on"] = given["expires_on"].isoformat()
     version = before["version"] if before else 1
-    changed = before is not None and {**said, "version": version} != before
-    return {**said, "version": version + changed}
+    known = {name: value for name, value in (before or {}).items() if name not in ("version", "owner")}
+    changed = before is not None and said != known
+    return {**said, "version": version + changed, "owner": given["owner"].strip() or person}
 
 
 def _tried(document: dict[str, Any], head: DocumentForm, rules: BaseFormSet[RuleForm]) -> trials.Trial | None:

@@ -1,6 +1,7 @@
 """The figures of the days, what has moved, and what was warned of."""
 
 from django.contrib.admin import site
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -13,11 +14,25 @@ from risk.pages.showing import require
 from risk.states import Action
 
 
+def _words() -> dict[str, str]:
+    """What each kind of warning says."""
+    return {
+        "jump": _("The share of an answer jumped today"),
+        "jump_hour": _("The share of an answer is unusual for this hour"),
+        "drift": _("What is decided about has moved"),
+        "roll_out_stopped": _("A roll-out spent its budget"),
+        "model_unusable": _("The model can not be asked: rules decide alone"),
+        "model_old": _("The model learnt long ago"),
+        "rule_ending": _("A rule ends"),
+    }
+
+
 @site.admin_view
 @require_safe
 def figures(request: HttpRequest) -> HttpResponse:
     require(request, "risk.view_decision")
-    now = timezone.now()
+    now, words = timezone.now(), _words()
+    alerts = Alert.objects.order_by(F("ended_at").desc(nulls_first=True), "-id")[:20]
     days = daily.days(now=now)
     context = {
         **site.each_context(request),
@@ -25,7 +40,7 @@ def figures(request: HttpRequest) -> HttpResponse:
         "actions": [one.value for one in Action],
         "days": [(one, [(a.value, one.actions[a], one.permille(a)) for a in Action]) for one in days],
         "moved": daily.moved(now=now),
-        "alerts": Alert.objects.order_by("-id")[:20],
+        "alerts": [(one, words.get(one.kind, one.kind)) for one in alerts],
         "recent": daily.RECENT,
         "reference": daily.REFERENCE,
     }

@@ -1,30 +1,37 @@
 """Policies: which decides, which judges along, what each would have done; switched on by a second person."""
 
+import json
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import site
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ledger.errors import Refusal
 from ledger.identifiers import MalformedIdentifier, decode
 from risk import trials
-from risk.errors import PolicyNotFound
+from risk.errors import InvalidExpectation, PolicyNotFound
+from risk.expectations import checked
 from risk.models import BackTest, Policy, PolicySwitch, RollOut
 from risk.pages.showing import DRAFT, SWITCH, VIEW, actor, matrix, moves, names, percent, require, sides
-from risk.selectors import policy_before, policy_named
+from risk.policies import ending
+from risk.selectors import parse_policy, policy_before, policy_named
 from risk.services.activate_policy import activate_policy
 from risk.services.ask_back_test import ask_back_test
+from risk.services.end_expectation import end_expectation
 from risk.services.end_roll_out import end_roll_out
+from risk.services.keep_expectation import keep_expectation
 from risk.services.retire_policy import retire_policy
 from risk.services.return_policy import return_policy
 from risk.services.shadow_policy import shadow_policy
 from risk.services.start_roll_out import start_roll_out
-from risk.states import BackTestState, PolicyState
+from risk.states import BackTestState, Must, PolicyState
 from risk.tasks import back_test_soon
 
 _SHOWN = 50
@@ -49,6 +56,7 @@ def policies(request: HttpRequest) -> HttpResponse:
         "roll_out": roll_out,
         "share": _percent(roll_out.share) if roll_out else "",
         "before": policy_before(),
+        "ending": _ending(listed),
         "people": names([*(row.created_by for row in listed), *(row.actor for row in switches)]),
         "may_draft": request.user.has_perm(DRAFT),
         "may_switch": request.user.has_perm(SWITCH),
@@ -66,6 +74,7 @@ def policy(request: HttpRequest, policy: str) -> HttpResponse:
         raise Http404(str(problem)) from problem
     if request.method == "POST":
         return _act(request, policy, _ACTIONS) or redirect("risk-policy", policy=policy)
+    expected = checked(parse_policy(row), row.name)
     along = trials.shadow_figures(policy, days=_SHADOW_DAYS)
     roll_out = row.roll_outs.order_by("-started_at").first()
     context = {
@@ -73,6 +82,11 @@ def policy(request: HttpRequest, policy: str) -> HttpResponse:
         "title": str(row),
         "policy": row,
         "people": names([row.created_by, row.activated_by]),
+        "rules": [(rule, ending(rule, timezone.now())) for rule in row.rules],
+        "expected": expected,
+        "unmet": sum(not one.met for one in expected),
+        "may_end": request.user.has_perm(DRAFT),
+        "musts": list(Must),
         "along": along,
         "agreed": percent(along["agreement"]),
         "along_matrix": matrix(along),
@@ -110,6 +124,13 @@ def back_test(request: HttpRequest, back_test: str) -> HttpResponse:
     return render(request, "risk/back_test.html", context)
 
 
+def _ending(listed: list[Policy]) -> list[tuple[str, int]]:
+    """The rules of what decides now that end soon, or have ended."""
+    rules: list[dict[str, Any]] = next((row.rules for row in listed if row.state == PolicyState.ACTIVE), [])
+    found = [(rule["id"], ending(rule, timezone.now())) for rule in rules]
+    return sorted(((rule, days) for rule, days in found if days is not None), key=lambda one: one[1])
+
+
 Doing = Callable[[HttpRequest, str, str], HttpResponse | None]
 
 
@@ -127,7 +148,22 @@ def _act(request: HttpRequest, policy: str, table: dict[str, tuple[str, Doing]])
 
 
 def _activate(request: HttpRequest, policy: str, reason: str) -> None:
-    activate_policy(policy=policy, actor=actor(request), reason=reason)
+    waived = request.POST.get("waived", "")
+    activate_policy(policy=policy, actor=actor(request), reason=reason, waived=waived)
+
+
+def _expect(request: HttpRequest, policy: str, reason: str) -> None:
+    given = {name: request.POST.get(name, "").strip() for name in ("decision", "must", "value")}
+    try:
+        example = json.loads(request.POST.get("example", "").strip() or "null")
+    except ValueError as wrong:
+        raise InvalidExpectation(_("The example is no JSON."), param="example") from wrong
+    name = policy.rpartition("@")[0]
+    keep_expectation(policy=name, label=reason, actor=actor(request), example=example, **given)
+
+
+def _unexpect(request: HttpRequest, policy: str, reason: str) -> None:
+    end_expectation(expectation=request.POST.get("expectation", ""), actor=actor(request), reason=reason)
 
 
 def _shadow(request: HttpRequest, policy: str, reason: str) -> None:
@@ -154,6 +190,7 @@ def _roll_out(request: HttpRequest, policy: str, reason: str) -> None:
         budget=int(budget) if budget.isdecimal() and len(budget) < 9 else 0,
         actor=actor(request),
         reason=reason,
+        waived=request.POST.get("waived", ""),
     )
 
 
@@ -176,6 +213,8 @@ _ACTIONS: dict[str, tuple[str, Doing]] = {
     "roll_out": (SWITCH, _roll_out),
     "end": (SWITCH, _end),
     "back_test": (DRAFT, _back_test),
+    "expect": (DRAFT, _expect),
+    "unexpect": (DRAFT, _unexpect),
 }
 
 

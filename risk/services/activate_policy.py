@@ -7,15 +7,17 @@ from ledger import audit
 from risk.errors import PolicyNotFound, ReasonMissing, SecondPersonNeeded
 from risk.models import Policy
 from risk.selectors import parse_policy
+from risk.services.require_expectations import require_expectations
 from risk.services.switch_policy import switch_policy
 from risk.states import PolicyState
 
 
-def activate_policy(*, policy: str, actor: str, reason: str) -> str:
+def activate_policy(*, policy: str, actor: str, reason: str, waived: str = "") -> str:
     """This will make `policy` ("name@version") decide from the next question on, and return the one that it replaces.
 
     Use case; locks both policies and a roll-out, which ends. A retired policy may return the same way. Activating the
-    active one changes nothing. Raises `PolicyNotFound`, `ReasonMissing`, `SecondPersonNeeded` for whoever drafted it,
+    active one changes nothing. `waived` says why it may decide although it does not do all that is expected of it.
+    Raises `PolicyNotFound`, `ReasonMissing`, `SecondPersonNeeded` for whoever drafted it, `ExpectationsNotMet`,
     `InvalidRule`, `InvalidPolicy`.
     """
     with transaction.atomic(durable=True):
@@ -33,7 +35,8 @@ def activate_policy(*, policy: str, actor: str, reason: str) -> str:
             raise SecondPersonNeeded("You drafted this policy yourself: a second person has to switch it on.")
         parse_policy(chosen)  # a draft may have been written by hand
         audit.attribute(actor=actor, reason=reason)
-        switch_policy(chosen=chosen, active=active, actor=actor, reason=reason)
+        kept = require_expectations(policy=chosen, waived=waived)
+        switch_policy(chosen=chosen, active=active, actor=actor, reason=reason, waived=kept)
     return str(active or "")
 
 

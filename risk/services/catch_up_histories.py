@@ -7,6 +7,7 @@ from risk import histories
 from risk.histories import OVERLAP_SECONDS, SEEN_SECONDS, HistoriesLost
 from risk.services.tell_histories import tell_histories
 from risk.services.tell_outcomes import tell_outcomes
+from risk.services.tell_proofs import tell_proofs
 
 
 def catch_up_histories() -> int:
@@ -24,5 +25,6 @@ def catch_up_histories() -> int:
     moment = datetime.fromtimestamp(since, UTC)
     told = tell_histories(since=moment, generation=generation)
     tell_outcomes(since=moment, generation=generation)
+    tell_proofs(since=moment, generation=generation)
     histories.set_whole_at(generation, now)
     return told

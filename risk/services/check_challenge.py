@@ -9,6 +9,7 @@ from django.utils import timezone
 from risk import challenges, passkeys, puzzles
 from risk.errors import ChallengeNotYours, ChallengeOver
 from risk.models import Challenge, ChallengeCode
+from risk.services.note_proof import note_proof
 from risk.states import BY_CODE, ChallengeKind, ChallengeState
 
 
@@ -46,6 +47,14 @@ def check_challenge(
         if row.answers_left == 0:
             row.fail(now)
     row.store()
+    if row.state != ChallengeState.OPEN:
+        note_proof(
+            subject=row.subject,
+            kind=ChallengeKind(row.kind),
+            passed=row.state == ChallengeState.PASSED,
+            source=row.public_id,
+            known_at=now,
+        )
     return Trial(
         passed=row.state == ChallengeState.PASSED,
         over=row.state == ChallengeState.FAILED,

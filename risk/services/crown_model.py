@@ -1,6 +1,7 @@
 """Make a model the champion of its name."""
 
 from django.db import transaction
+from django.utils import timezone
 
 from ledger import audit
 from risk.artefacts import unseal
@@ -29,6 +30,6 @@ def crown_model(*, model: str, actor: str, reason: str) -> str:
             if row.state == ModelState.CHAMPION:
                 row.retire()
                 row.save(update_fields=["state"])
-        chosen.crown()
-        chosen.save(update_fields=["state"])
+        chosen.crown(timezone.now())
+        chosen.save(update_fields=["state", "crowned_at"])
     return str(chosen)

@@ -6,15 +6,14 @@ from django.db import connection
 from django.utils import timezone
 
 from ledger import audit
-from risk.errors import CaseAlreadyDecided, CaseClaimedByAnother, CaseExpired, CaseNotFound
 from risk.models import RiskCase
-from risk.selectors import CaseView, case_key, case_view, policy_document
-from risk.services.may_decide import may_decide
+from risk.selectors import CaseView, case_view, policy_document
+from risk.services.decidable_case import decidable_case
 from risk.services.note_outcome import note_outcome
 from risk.services.open_look import open_look
 from risk.services.spread_verdict import spread_verdict
 from risk.stakes import drawn
-from risk.states import CaseKind, CaseState, OutcomeKind
+from risk.states import CaseKind, OutcomeKind
 
 
 def decide_case(*, case: str, approve: bool, actor: str, reason: str, senior: bool = False) -> CaseView:
@@ -25,21 +24,8 @@ def decide_case(*, case: str, approve: bool, actor: str, reason: str, senior: bo
     `CaseNotFound`, `CaseAlreadyDecided`, `CaseClaimedByAnother`, `CaseExpired`, `CaseNeedsSenior`, `CaseIsOwn`.
     """
     assert connection.in_atomic_block, "decide_case() belongs to the transaction that moves the payment"
-    row = RiskCase.objects.locked().filter(pk=case_key(case)).first()
-    if row is None:
-        raise CaseNotFound("There is no such case.", param="case")
     now = timezone.now()
-    if row.state in (CaseState.APPROVED, CaseState.REJECTED):
-        raise CaseAlreadyDecided(
-            f"{row.closed_by} decided this case before: {row.state}.", decided_by=row.closed_by
-        )
-    if row.state == CaseState.EXPIRED or row.decide_by <= now:
-        raise CaseExpired("Nobody decided in time, so the payment is given up. The customer may pay again.")
-    if row.assignee and row.assignee != actor:
-        raise CaseClaimedByAnother(
-            f"{row.assignee} took this case; take the next one.", assignee=row.assignee
-        )
-    may_decide(case=row, actor=actor, senior=senior)
+    row = decidable_case(case=case, actor=actor, senior=senior, at=now)
     audit.attribute(actor=actor, reason=reason)
     if approve:
         row.approve(actor=actor, reason=reason, at=now)

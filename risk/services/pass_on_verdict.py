@@ -9,6 +9,7 @@ from django.utils import timezone
 from risk import histories
 from risk.histories import HistoriesLost
 from risk.services.tell_outcomes import tell_outcomes
+from risk.services.tell_proofs import tell_proofs
 
 _log = logging.getLogger(__name__)
 # What was heard of earlier, the catch-up has told.
@@ -21,6 +22,8 @@ def pass_on_verdict(*, subject: str) -> None:
     Without Redis it tells nothing: the next catch-up does.
     """
     try:
-        tell_outcomes(since=timezone.now() - _RECENT, generation=histories.current(), subject=subject)
+        generation, since = histories.current(), timezone.now() - _RECENT
+        tell_outcomes(since=since, generation=generation, subject=subject)
+        tell_proofs(since=since, generation=generation, subject=subject)
     except (redis.RedisError, HistoriesLost) as error:
         _log.warning("A verdict is told to the histories later (%s).", type(error).__name__)

@@ -10,6 +10,7 @@ from risk.history import KEPT
 from risk.services.catch_up_histories import catch_up_histories
 from risk.services.tell_histories import tell_histories
 from risk.services.tell_outcomes import tell_outcomes
+from risk.services.tell_proofs import tell_proofs
 
 
 def rebuild_histories() -> int:
@@ -25,6 +26,7 @@ def rebuild_histories() -> int:
         since = datetime.fromtimestamp(began - KEPT / 1000 - OVERLAP_SECONDS, UTC)
         told = tell_histories(since=since, generation=generation)
         tell_outcomes(since=since, generation=generation)
+        tell_proofs(since=since, generation=generation)
         histories.set_whole_at(generation, began)
         histories.switch(generation)
         return told + catch_up_histories()

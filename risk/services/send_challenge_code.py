@@ -36,14 +36,14 @@ MOST_TO_ADDRESS, MOST_FOR_CUSTOMER, MOST_FROM_NETWORK = 6, 10, 60
 
 
 def send_challenge_code(
-    *, challenge: str, owner: str, kind: str, contacts: Mapping[str, str], language: str = "en"
+    *, challenge: str, owner: str | None, kind: str, contacts: Mapping[str, str], language: str = "en"
 ) -> ChallengeView:
     """This will send a new code for an open challenge by `kind`; it takes the place of every code before it.
 
     Opens its own transactions: (1) the code is stored, sealed, as SENT; (2) the messenger is called with nothing
     open; (3) its answer is applied. No clear answer leaves the code UNKNOWN, and good if it arrives. Wrong answers
-    stay counted. Raises `ChallengeNotFound`, `ChallengeOver`, `ChallengeNotYours`, `ChallengeKindUnavailable`,
-    `CodeLimitReached`.
+    stay counted. `owner` is the session that asks for it, None when we do ourselves. Raises `ChallengeNotFound`,
+    `ChallengeOver`, `ChallengeNotYours`, `ChallengeKindUnavailable`, `CodeLimitReached`.
     """
     assert not connection.in_atomic_block, "no messenger is called inside a transaction"
     to = contacts.get(kind, "")
@@ -60,8 +60,8 @@ def send_challenge_code(
     return challenges.challenge(challenge)
 
 
-def _require_sendable(row: Challenge, owner: str, kind: str, to: str) -> None:
-    if row.owner_key != challenges.owner_key(owner):
+def _require_sendable(row: Challenge, owner: str | None, kind: str, to: str) -> None:
+    if owner is not None and row.owner_key != challenges.owner_key(owner):
         raise ChallengeNotYours("Go on in the browser in which you began to pay.")
     if row.state != ChallengeState.OPEN or row.expires_at <= timezone.now():
         raise ChallengeOver("This payment does not wait for a code any more.")

@@ -10,15 +10,17 @@ from risk.errors import (
 )
 from risk.models import Policy, RollOut
 from risk.selectors import parse_policy, policy_named
+from risk.services.require_expectations import require_expectations
 from risk.states import PolicyState
 
 
-def start_roll_out(*, policy: str, share: int, budget: int, actor: str, reason: str) -> str:
+def start_roll_out(*, policy: str, share: int, budget: int, actor: str, reason: str, waived: str = "") -> str:
     """This will have `policy` ("name@version") decide for a share of the customers, and return the roll-out's id.
 
     `share` in hundredths of a per cent; `budget` is how many false positives end it. The policy judges along for the
-    others. Use case; locks the policy. Raises `PolicyNotFound`, `ReasonMissing`, `InvalidRollOut`,
-    `SecondPersonNeeded`, `PolicyNotSwitchable`, `RollOutRunning`, `InvalidRule`, `InvalidPolicy`.
+    others. `waived` says why it may although it does not do all that is expected of it. Use case; locks the policy.
+    Raises `PolicyNotFound`, `ReasonMissing`, `InvalidRollOut`, `SecondPersonNeeded`, `PolicyNotSwitchable`,
+    `ExpectationsNotMet`, `RollOutRunning`, `InvalidRule`, `InvalidPolicy`.
     """
     if not reason.strip():
         raise ReasonMissing("Say why: the reason is kept in the audit journal.", param="reason")
@@ -37,10 +39,13 @@ def start_roll_out(*, policy: str, share: int, budget: int, actor: str, reason: 
                 raise PolicyNotSwitchable(f"{policy} decides for everybody already.", param="policy")
             parse_policy(row)
             audit.attribute(actor=actor, reason=reason)
+            kept = require_expectations(policy=row, waived=waived)
             if row.state != PolicyState.SHADOW:
                 row.shadow()
                 row.store()
-            made = RollOut.objects.create(policy=row, share=share, budget=budget, started_by=actor)
+            made = RollOut.objects.create(
+                policy=row, share=share, budget=budget, started_by=actor, waived=kept
+            )
     except IntegrityError as twice:
         raise RollOutRunning("Another policy decides for a share; end that first.", param="policy") from twice
     return made.public_id

@@ -5,7 +5,13 @@ from risk.models import Policy, PolicySwitch, RollOut
 
 
 def switch_policy(
-    *, chosen: Policy, active: Policy | None, actor: str, reason: str, returned: bool = False
+    *,
+    chosen: Policy,
+    active: Policy | None,
+    actor: str,
+    reason: str,
+    returned: bool = False,
+    waived: str = "",
 ) -> None:
     """This will have `chosen` decide instead of `active` and note the way back; a roll-out ends with it.
 
@@ -21,5 +27,10 @@ def switch_policy(
     chosen.activate(actor="" if returned else actor)
     chosen.store()
     PolicySwitch.objects.create(
-        policy=chosen, replaced=active, returned=returned, actor=actor, reason=reason.strip()[:500]
+        policy=chosen,
+        replaced=active,
+        returned=returned,
+        actor=actor,
+        reason=reason.strip()[:500],
+        waived=waived,
     )

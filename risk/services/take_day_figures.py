@@ -1,10 +1,11 @@
+from collections import Counter
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from django.db import transaction
 
-from risk import drift, features, stored
-from risk.models import DayFigures, Policy, Reader
+from risk import daily, drift, features, stored
+from risk.models import DayFigures, HourFigures, Policy, Reader
 from risk.selectors import policy_document
 from risk.states import PolicyState
 
@@ -14,7 +15,7 @@ _FIRST = timedelta(days=40)  # older days are no reference any more
 
 
 def take_day_figures(*, now: datetime) -> int:
-    """This will count what was decided since it last did into the figures of its day, and return how many decisions.
+    """This will count what was decided since it last did into its day's and hour's figures, and return how many.
 
     Each decision counts once: a chunk and how far it reaches are one transaction, which locks the reader, then the
     days. Decisions of the last two minutes wait, because one of before may still appear among them.
@@ -43,6 +44,8 @@ def _take_some(now: datetime) -> int:
                 figures.actions[row.action] = figures.actions.get(row.action, 0) + 1
                 drift.add(figures.inputs, drift.spread_of(row.inputs, rates))
             figures.store()
+        for hour, of_hour in groupby(rows, key=lambda row: daily.hour_of(stored.made_at(row.id))):
+            HourFigures.objects.of(hour).add(Counter(row.action for row in of_hour))
         if rows:
             reader.advance(rows[-1].id)
     return len(rows)

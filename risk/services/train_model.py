@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from ledger import audit
-from risk import artefacts, cards
+from risk import artefacts, cards, measures
 from risk.errors import TooFewOutcomes
 from risk.examples import Examples, examples
 from risk.learning import Scorer, signals_of, train
@@ -67,6 +67,8 @@ def _learnt(pasts: Sequence[Past], days: int) -> Examples:
     last = (pasts[-1].day if pasts else 0) - LABEL_DELAY_DAYS
     wanted = range(last - days + 1, last + 1)
     kinds = [kind for kind in KINDS if any(kind in past.parties for past in pasts)]
+    if any(past.proofs for past in pasts):
+        kinds.append("challenge")
     return examples(pasts, wanted=wanted.__contains__, kinds=kinds)
 
 
@@ -101,5 +103,8 @@ def _judge_later(learnt: Examples) -> dict[str, Any]:
         "payments": len(later),
         "frauds": sum(fraud),
         "calibration": cards.calibration(scores, fraud),
+        "curve": measures.curve(scores, fraud),
+        "histogram": cards.histogram(scores, fraud),
+        "weeks": cards.by_week(scores, fraud, [learnt.day[row] for row in later]),
         "influence": cards.influence(scorer.answers(values[later[:_EXPLAINED]])),
     }

@@ -1,36 +1,48 @@
+"""Watch for what is out of the usual."""
+
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-import structlog
-from django.db import transaction
-
-from risk import daily, drift
+from risk import ages, daily, drift
 from risk.features import calendar_day
-from risk.models import Alert
+from risk.services.settle_alerts import settle_alerts
+from risk.services.tell_of_alerts import tell_of_alerts
 from risk.states import Action
 
-log = structlog.get_logger(__name__)
+_KINDS = ("jump", "jump_hour", "drift", "model_unusable", "model_old", "rule_ending")
+
+Found = Iterator[tuple[str, str, dict[str, Any]]]
 
 
 def watch_jumps(*, now: datetime) -> int:
-    """This will warn where today's share of an action jumped, or an input drifted, once a day each.
+    """This will warn where an action's share jumped or an input drifted, where the model that decides is broken or old,
+    and where a rule ends soon; each until it is so no more.
 
-    Today is compared with the weeks of the reference, the last week's inputs with theirs; too few say nothing.
-    Use case. Returns how many warnings it gave.
+    An hour is compared with the same one of the past weeks, today and the last week with the weeks of the reference;
+    too few say nothing. Use case; mails outside any transaction. Returns how many warnings it gave.
     """
-    today, given = calendar_day(now), 0
-    for kind, subject, detail in (*_jumped(now), *_drifted(now)):
-        with transaction.atomic(durable=True):
-            new = Alert.objects.raise_once(kind, subject, today, detail)
-        if new:
-            log.warning("risk.alert", kind=kind, subject=subject, **detail)
-            given += 1
-    return given
+    wrong = {(kind, subject): detail for kind, subject, detail in _wrong(now)}
+    told = settle_alerts(kinds=_KINDS, wrong=wrong, now=now)
+    tell_of_alerts(alerts=told)
+    return len(told)
 
 
-def _jumped(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _wrong(now: datetime) -> Found:
+    yield from _jumped(now)
+    yield from _drifted(now)
+    for action, usual, share in daily.unusual_hour(now):
+        yield "jump_hour", action, {"usual": usual, "now": share}
+    for model, problem in ages.broken_models():
+        yield "model_unusable", model, {"problem": problem}
+    for model, days in ages.old_models(now):
+        yield "model_old", model, {"days": days}
+    for rule, left in ages.ending_rules(now):
+        yield "rule_ending", rule, {"days": left}
+
+
+def _jumped(now: datetime) -> Found:
     reference, recent = daily.windows(now)
     before: Counter[str] = Counter()
     for row in reference:
@@ -42,7 +54,7 @@ def _jumped(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield "jump", action.value, {"before": shares[0], "today": shares[1]}
 
 
-def _drifted(now: datetime) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _drifted(now: datetime) -> Found:
     for one in daily.moved(now=now):
         if one.alarming:
             yield "drift", one.name, {"index": one.index}

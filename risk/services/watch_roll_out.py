@@ -47,7 +47,8 @@ def watch_roll_out() -> bool:
         row.stop(reason=reason, at=now)
         row.store()
         detail = {"policy": str(row.policy), "false_positives": cost, "budget": row.budget}
-        Alert.objects.raise_once("roll_out_stopped", row.public_id, calendar_day(now), detail)
+        day = calendar_day(now)
+        Alert.objects.raise_once("roll_out_stopped", row.public_id, day, detail, ended_at=now)
     log.error("risk.roll_out_stopped", roll_out=row.public_id, **detail)
     return True
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from payments.models import Refund
+from risk.models import Outcome
 from tests.api import provider
 from tests.api.conftest import Caller, moved, program
 
@@ -37,6 +38,8 @@ def test_an_order_is_refunded_by_article_and_listed(guest: Caller) -> None:
         ({"shipping": True}, 409, "lines_already_refunded"),
         ({"shipping": True, "amount": {"amount": 1, "currency": "CNY"}}, 422, "refund_parts_invalid"),
         ({"restock": True}, 422, "refund_parts_invalid"),
+        ({"cause": "fraudulent"}, 422, "refund_parts_invalid"),
+        ({"cause": "bad_luck"}, 400, "invalid"),
         ({"amount": {"amount": 10_001, "currency": "CNY"}}, 422, "refund_exceeds_captured"),
     ],
 )
@@ -48,6 +51,14 @@ def test_refusals_move_nothing(guest: Caller, body: dict[str, Any], status: int,
     answer = owner.post(f"orders/{placed.body['id']}/refunds", {"reason": "Why not", **body})
     assert (answer.status, answer.code) == (status, code), answer.raw
     assert moved() == before
+
+
+def test_a_program_says_that_it_was_a_fraud(merchant: Caller) -> None:
+    paid = merchant.pay(merchant.order()).body
+    refund = merchant.post(f"payments/{paid['id']}/refunds", {"reason": "Stolen", "cause": "fraudulent"})
+    assert (refund.status, refund.body["cause"]) == (201, "fraudulent")
+    [heard] = Outcome.objects.all()
+    assert (heard.subject, heard.fraud, heard.kind) == (paid["id"], True, "refund")
 
 
 def test_another_program_approves(merchant: Caller, settings: Any) -> None:

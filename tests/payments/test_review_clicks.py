@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
@@ -16,9 +17,11 @@ from ledger.selectors import audit_trail, transactions_of
 from payments import selectors
 from payments.models import Attempt, Payment
 from payments.selectors import PaymentView
+from payments.services.challenge_review import challenge_review
 from payments.services.resolve_review import resolve_review
+from payments.services.start_payment import start_payment
 from payments.tasks import expire_due_reviews
-from risk.models import RiskCase
+from risk.models import Challenge, RiskCase
 from risk.models.cases import RiskCaseQuerySet
 from risk.selectors import case_of
 from tests.payments.conftest import CHINESE_VISA, Till
@@ -33,7 +36,9 @@ def held(till: Till) -> PaymentView:
 
 
 def hold(till: Till, fen: int = 500_000, card: str = CHINESE_VISA) -> PaymentView:
-    payment = till.pay("card", fen=fen, to="US", instrument=till.card(card))
+    intent = till.intent(fen=fen, to="US", instrument=till.card(card))
+    asked = replace(intent, session="session-1", contacts={"email": "lilei@example.com"})
+    payment = start_payment(intent=asked)
     assert payment.state == "IN_REVIEW"
     return payment
 
@@ -52,7 +57,8 @@ def click_together(case: str, verdicts: list[str]) -> list[int]:
             client = Client()
             client.cookies = reviewers[number % len(reviewers)].cookies
             together.wait(30)
-            return client.post(page(case), {"do": verdicts[number], "reason": "seen"}).status_code
+            pressed = {"do": verdicts[number], "reason": "seen", "way": "captcha"}
+            return client.post(page(case), pressed).status_code
         finally:
             connections.close_all()
 
@@ -66,19 +72,25 @@ def kinds(payment: PaymentView) -> Counter[str]:
     )
 
 
-@pytest.mark.parametrize("verdicts", [["approve"], ["reject"], ["approve", "reject"]], ids="-".join)
+@pytest.mark.parametrize(
+    "verdicts",
+    [["approve"], ["reject"], ["challenge"], ["approve", "reject"], ["challenge", "approve", "reject"]],
+    ids="-".join,
+)
 def test_fifty_clicks_move_the_money_once(till: Till, held: PaymentView, verdicts: list[str]) -> None:
-    answers = click_together(held.case, verdicts * (CLICKS // len(verdicts)))
+    answers = click_together(held.case, (verdicts * CLICKS)[:CLICKS])
 
     assert set(answers) == {302}
     case, after = case_of(held.case), selectors.payment(held.id)
+    moved: dict[str, dict[str, int]] = {"APPROVED": {"CAPTURE": 1}, "REJECTED": {"VOID": 1}, "CHALLENGED": {}}
+    assert kinds(held) == {"START": 1, **moved[case.state]}
     approved = case.state == "APPROVED"
-    assert approved or case.state == "REJECTED"
-    assert kinds(held) == ({"START": 1, "CAPTURE": 1} if approved else {"START": 1, "VOID": 1})
     assert len(transactions_of(held.reference)) == (1 if approved else 0)
-    assert after.state == ("SUCCEEDED" if approved else "CANCELLED")
+    ends = {"APPROVED": "SUCCEEDED", "REJECTED": "CANCELLED", "CHALLENGED": "REQUIRES_ACTION"}
+    assert after.state == ends[case.state]
     assert till.at_provider(held)["captured"] == (500_000 if approved else 0)
-    closings = [entry for entry in audit_trail(held.case) if entry.after in ("APPROVED", "REJECTED")]
+    assert Challenge.objects.count() == (1 if case.state == "CHALLENGED" else 0)
+    closings = [entry for entry in audit_trail(held.case) if entry.after in moved]
     assert len(closings) == 1 and closings[0].actor == case.closed_by and closings[0].reason == "seen"
 
 
@@ -86,23 +98,26 @@ def test_without_the_lock_several_verdicts_count(
     till: Till, held: PaymentView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The race itself, on the case alone: everybody has read it as open."""
-    together = Barrier(4)
+    together = Barrier(5)
     monkeypatch.setattr(RiskCaseQuerySet, "locked", lambda self, **_: self.order_by("pk"))
-    monkeypatch.setattr("risk.services.decide_case.may_decide", lambda **_: together.wait(10))
+    monkeypatch.setattr("risk.services.decidable_case.may_decide", lambda **_: together.wait(10))
     monkeypatch.setattr("payments.models.payment.PaymentQuerySet.locked", lambda self: self.order_by("pk"))
     monkeypatch.setattr("payments.services.resolve_review._move", lambda payment, approve: None)
 
     def decide(number: int) -> str:
         try:
-            resolve_review(case=held.case, approve=number % 2 == 0, actor=f"user:{number}", reason="race")
+            if number == 4:
+                challenge_review(case=held.case, kind="captcha", actor="user:4", reason="race")
+            else:
+                resolve_review(case=held.case, approve=number % 2 == 0, actor=f"user:{number}", reason="race")
             return "decided"
         except Refusal as refusal:
             return refusal.code
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(decide, range(4))) == ["decided"] * 4
+    with ThreadPoolExecutor(5) as pool:
+        assert list(pool.map(decide, range(5))) == ["decided"] * 5
 
 
 def test_a_ring_is_rejected_with_one_reason_and_each_money_once(till: Till) -> None:

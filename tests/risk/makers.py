@@ -45,19 +45,22 @@ def facts(
 
 def challenge_everybody(*kinds: str) -> None:
     """From now on a policy decides that asks each customer for the first of `kinds` that they have."""
+    _everybody("challenge", challenge={"*": list(kinds)})
+
+
+def review_everybody() -> None:
+    """From now on a policy decides that has a person look at each payment."""
+    _everybody("review")
+
+
+def _everybody(action: str, **beside: Any) -> None:
     Policy.objects.filter(state="ACTIVE").update(state="RETIRED")
-    always = {
-        **starting.RULES[0],
-        "id": "always",
-        "expression": "true",
-        "weight": 0,
-        "action": "challenge",
-    }
+    always = {**starting.RULES[0], "id": "always", "expression": "true", "weight": 0, "action": action}
     Policy.objects.create(
         name="tests",
         version=Policy.objects.count() + 1,
         rules=[always],
-        thresholds={**starting.THRESHOLDS, "challenge": {"*": list(kinds)}},
+        thresholds={**starting.THRESHOLDS, **beside},
         limits={},
         rates=starting.RATES,
         state="ACTIVE",

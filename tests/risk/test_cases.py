@@ -348,6 +348,7 @@ def test_invariants_hold_and_name_what_breaks_them(active: str, case: str) -> No
         "risk.roll_outs_are_of_shadows": 0,
         "risk.verdicts_reach_the_graph": 0,
         "risk.challenges_end_in_time": 0,
+        "risk.challenged_cases_were_asked": 0,
     }
     RiskCase.objects.update(decide_by=timezone.now() - timedelta(minutes=11))
     assert broken()["risk.cases_end_in_time"] == 1

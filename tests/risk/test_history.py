@@ -197,4 +197,4 @@ def test_every_signal_has_a_name_and_a_group() -> None:
     now = START + 41 * DAY
     assert set(signals(now, Event(now, 1), histories)) == set(GROUPS)
     assert set(signals(now, Event(now, 1), {kind: History() for kind in kinds})) == set(GROUPS)
-    assert set(GROUPS.values()) == {"amount", "time", *kinds}
+    assert set(GROUPS.values()) == {"amount", "time", "challenge", *kinds}

@@ -134,7 +134,8 @@ def test_training_is_told_of_judged_payments_with_their_last_verdict() -> None:
     noted("pay_2", source="dsp_2")
     noted("pay_2", fraud=False, source="dsp_2")
     pasts = stored(since=NOON - timedelta(days=1), until=NOON + timedelta(days=1))
-    assert [(past.amount, past.fraud) for past in pasts] == [(12_345, 1), (700, 0)]
+    seen = [(past.amount, past.fraud, past.last) for past in pasts]
+    assert seen == [(12_345, 0, False), (12_345, 1, True), (700, 0, True)]
     assert set(pasts[0].parties) == {"customer", "card", "device", "ip", "address"}
-    assert pasts[0].known_at > pasts[0].at
-    assert pasts[0].parties == pasts[1].parties
+    assert pasts[1].known_at > pasts[1].at
+    assert pasts[1].parties == pasts[2].parties

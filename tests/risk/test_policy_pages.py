@@ -96,7 +96,11 @@ def test_only_what_changed_is_another_version_of_its_rule() -> None:
     assert drafted(person("risk analyst")) == "starting@2"
     row = Policy.objects.get(version=2)
     first = Policy.objects.get(version=1)
-    assert row.rules[:8] == first.rules and row.thresholds == first.thresholds and row.limits == first.limits
+    assert [{**rule, "owner": ""} for rule in row.rules[:8]] == [
+        {**rule, "owner": ""} for rule in first.rules
+    ]
+    assert {rule["owner"] for rule in row.rules} == {"riskanalyst"}
+    assert row.thresholds == first.thresholds and row.limits == first.limits
     assert (row.rules[8]["id"], row.rules[8]["version"], row.note) == ("everything", 1, "All above nothing")
 
 

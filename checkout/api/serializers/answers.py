@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from checkout.states import OrderState, ShipmentState
 from payments.channels.contract import ActionKind, Advice
-from payments.states import CaptureMode, PaymentMethod, PaymentState, RefundState
+from payments.states import CaptureMode, PaymentMethod, PaymentState, RefundCause, RefundState
 
 
 class Answer(serializers.Serializer[Any]):
@@ -214,6 +214,9 @@ class RefundAnswer(Answer):
     state = serializers.ChoiceField(choices=[state.value for state in RefundState])
     amount = MoneyAnswer()
     reason = serializers.CharField()
+    cause = serializers.ChoiceField(
+        choices=["", *[cause.value for cause in RefundCause]], help_text="Empty where none was given."
+    )
     failure_code = serializers.CharField(source="code", help_text="Empty unless FAILED.")
     failure_message = serializers.CharField(source="message")
     arrives_in_days = serializers.SerializerMethodField(

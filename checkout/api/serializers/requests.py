@@ -10,7 +10,7 @@ from checkout.api.serializers.fields import StrictSerializer, Text, WholeNumber,
 from checkout.errors import QuantityInvalid
 from checkout.facts import MAX_LINES, MAX_QUANTITY, Address, Item, merge
 from ledger.money import Money, UnknownCurrency
-from payments.states import PaymentMethod
+from payments.states import PaymentMethod, RefundCause
 
 _LARGEST_AMOUNT = 10**15  # minor units: far above any sale, far below the column's bound
 _PAYMENT = r"\Apay_[0-9a-z]{26}\Z"
@@ -123,6 +123,11 @@ class ReasonRequest(StrictSerializer):
 class PaymentRefundRequest(StrictSerializer):
     amount = MoneyRequest(required=False, help_text="Left out: all that is left to refund.")
     reason = Text(max_length=300)
+    cause = serializers.ChoiceField(
+        choices=[cause.value for cause in RefundCause],
+        required=False,
+        help_text="`fraudulent` teaches risk. With an API key only.",
+    )
 
     def validate_amount(self, value: dict[str, Money]) -> Money:
         return value["money"]

@@ -80,6 +80,7 @@ class _AsksForRefund(IdempotentMixin, ApiView):
             shipping=data.get("shipping", False),
             restock=data.get("restock"),
             reason=data["reason"],
+            cause=data.get("cause", ""),
             key=business_key(request),
         )
         response = self.answer(RefundAnswer, refund, status=201)

@@ -214,8 +214,9 @@ class StripeChannel(Disputes, Vault, Statements):
             "amount": amount,
             "metadata": {"reference": request.movement_reference, "payment_reference": request.reference},
         }
-        if request.reason in _REFUND_REASONS:
-            params["reason"] = request.reason
+        told = request.cause or request.reason
+        if told in _REFUND_REASONS:
+            params["reason"] = told
         return self._refund(lambda: self._api.refunds.create(params, _keyed(request)), Sending.REPEATED)
 
     def query_refund(self, request: MovementRequest) -> Answer:

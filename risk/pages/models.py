@@ -1,0 +1,38 @@
+"""A model's card: what it learnt from, how it did, how old it is, and which policies ask it."""
+
+from django.contrib.admin import site
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from risk import ages
+from risk.models import Policy, RiskModel
+from risk.pages.plots import FRAME, plots_of
+from risk.pages.showing import require
+
+
+@site.admin_view
+@require_safe
+def model_card(request: HttpRequest, model: str) -> HttpResponse:
+    """`model` is "name@version"."""
+    require(request, "risk.view_riskmodel")
+    name, _, version = model.partition("@")
+    number = int(version) if version.isdecimal() and len(version) < 9 else 0
+    row = RiskModel.objects.filter(name=name, version=number).defer("text").first()
+    if row is None:
+        raise Http404("There is no such model.")
+    context = {
+        **site.each_context(request),
+        "title": str(row),
+        "model": row,
+        "card": row.card,
+        "later": row.card.get("later", {}),
+        "influence": row.card.get("later", {}).get("influence", {}),
+        "plots": plots_of(row.card),
+        **FRAME,
+        "age": ages.age_of(row, timezone.now()),
+        "old_days": ages.OLD_DAYS,
+        "policies": Policy.objects.filter(model__name=str(row)).order_by("-created_at")[:10],
+    }
+    return render(request, "risk/model.html", context)
