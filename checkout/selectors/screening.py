@@ -1,14 +1,12 @@
 """What risk is told about an order."""
 
-import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-
-import phonenumbers
 
 from checkout.facts import Client
 from checkout.models import Order
 from checkout.selectors.customers import customer_history
+from risk import naming
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, PaymentFacts
 
 
@@ -25,12 +23,12 @@ def facts_about(
         happened_at=now,
         customer=CustomerFacts(
             reference=f"cus_{order.user_id}" if order.user_id is not None else "",
-            email_hash=_hash(order.email),
-            phone_hash=_phone_hash(order.address.get("phone", ""), order.country),
+            email_hash=naming.email_name(order.email),
+            phone_hash=naming.phone_name(order.address.get("phone", ""), order.country),
             paid_orders=history.paid_orders,
             registered_at=history.registered_at,
         ),
-        delivery=AddressFacts(country=order.country, hash=_address_hash(order.address)),
+        delivery=AddressFacts(country=order.country, hash=_address_name(order.address)),
         device=DeviceFacts(
             identifier=client.device_id,
             is_new=bool(client.device_id) and history.paid_orders > 0 and not history.device_seen,
@@ -40,20 +38,14 @@ def facts_about(
     )
 
 
-def _address_hash(address: dict[str, str]) -> str:
-    """The same for the same door, whoever the parcel is for and however it is spaced and capitalised."""
-    place = (address[part] for part in ("country", "postal_code", "city", "line1"))
-    return _hash("|".join("".join(part.casefold().split()) for part in place))
+def account_facts(user_id: int) -> CustomerFacts:
+    """What of an account decides how much it may pay."""
+    history = customer_history(user_id=user_id, email="", device_id="")
+    return CustomerFacts(
+        reference=f"cus_{user_id}", paid_orders=history.paid_orders, registered_at=history.registered_at
+    )
 
 
-def _phone_hash(phone: str, country: str) -> str:
-    """The same for the same number, however it is written; empty for what is none."""
-    try:
-        number = phonenumbers.parse(phone, country)
-    except phonenumbers.NumberParseException:
-        return ""
-    return _hash(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _address_name(address: dict[str, str]) -> str:
+    parts = {part: address[part] for part in ("country", "postal_code", "city", "line1")}
+    return naming.address_name(**parts)

@@ -1,10 +1,11 @@
 """Risk's tables. Nobody outside this app opens them."""
 
+from risk.models.advice import Advice
 from risk.models.cases import RiskCase
 from risk.models.challenges import Challenge, ChallengeCode, Passkey
 from risk.models.decisions import Decision
 from risk.models.learned import Outcome, RiskModel
-from risk.models.lists import LimitUse, ListEntry
+from risk.models.lists import LimitUse, ListEntry, ListImport
 from risk.models.measured import Alert, BackTest, DayFigures, Reader, ShadowOutcome
 from risk.models.notes import CaseNote
 from risk.models.policies import Policy, PolicySwitch
@@ -12,6 +13,7 @@ from risk.models.roll_outs import RollOut
 from risk.models.ties import Tie
 
 __all__ = [
+    "Advice",
     "Alert",
     "BackTest",
     "CaseNote",
@@ -21,6 +23,7 @@ __all__ = [
     "Decision",
     "LimitUse",
     "ListEntry",
+    "ListImport",
     "Outcome",
     "Passkey",
     "Policy",

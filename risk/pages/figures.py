@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from risk import daily
+from risk import advised, daily
 from risk.models import Alert
 from risk.pages.showing import require
 from risk.states import Action
@@ -26,6 +26,7 @@ def figures(request: HttpRequest) -> HttpResponse:
         "days": [(one, [(a.value, one.actions[a], one.permille(a)) for a in Action]) for one in days],
         "moved": daily.moved(now=now),
         "alerts": Alert.objects.order_by("-id")[:20],
+        "advice": advised.outcomes(),
         "recent": daily.RECENT,
         "reference": daily.REFERENCE,
     }
