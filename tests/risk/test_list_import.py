@@ -120,6 +120,8 @@ def test_a_dry_run_says_what_would_be_and_writes_nothing() -> None:
     assert bring(SANCTIONS, checked=seen.digest).added == 4
 
 
+MANY = 20_000
+
 GOOD = ("black", "card", "fp_9", "stolen", "bank", "")
 
 
@@ -155,14 +157,13 @@ WRONG: dict[str, tuple[bytes, int, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_a_file_with_anything_wrong_is_refused_whole(name: str) -> None:
-    content, line, column, what = WRONG[name]
-    with pytest.raises(ListFileRefused) as refused:
-        bring(content)
-    (problem,) = refused.value.context["problems"]
-    assert (problem["line"], problem["column"]) == (line, column) and what in problem["what"]
-    assert f"line {line}" in str(refused.value)
+def test_a_file_with_anything_wrong_is_refused_whole() -> None:
+    for name, (content, line, column, what) in WRONG.items():
+        with pytest.raises(ListFileRefused) as refused:
+            bring(content)
+        (problem,) = refused.value.context["problems"]
+        assert (problem["line"], problem["column"]) == (line, column) and what in problem["what"], name
+        assert f"line {line}" in str(refused.value), name
     assert not ListEntry.objects.exists() and not ListImport.objects.exists()
 
 
@@ -180,19 +181,17 @@ def test_every_wrong_line_is_counted_and_the_first_are_told() -> None:
     assert len(refused.value.context["problems"]) == 20
 
 
-def test_a_hundred_thousand_entries_take_seconds_and_few_statements() -> None:
-    rows = [("black", "card", f"fp_{number}", "leaked", "bank", "") for number in range(100_000)]
+def test_many_entries_take_few_statements() -> None:
+    rows = [("black", "card", f"fp_{number}", "leaked", "bank", "") for number in range(MANY)]
     content = file(*rows)
     with CaptureQueriesContext(connection) as statements:
         began = perf_counter()
         done = bring(content)
         took = perf_counter() - began
-    assert done.added == 100_000 == ListEntry.objects.count() and len(statements) < 20
-    assert took < 20, took  # some three seconds where nobody else works
+    assert done.added == MANY == ListEntry.objects.count() and len(statements) < 20
+    assert took < MANY / 1000, took  # a tenth of that where nobody else works
     with transaction.atomic():
-        fp = facts(subject="pay_1")
-        assert assess(facts=fp).action == "reject"  # fp_1
-    ListEntry.objects.all().delete()
+        assert assess(facts=facts()).action == "reject"  # fp_1
 
 
 def test_the_command_says_what_it_did_or_what_is_wrong(tmp_path: Path, capsys: Any) -> None:
@@ -245,7 +244,7 @@ def test_a_case_says_which_entry_was_met() -> None:
         )
     )
     with transaction.atomic():
-        case = assess(facts=facts(500_000, to="US")).case
+        case = assess(facts=facts(100_000, to="US")).case
     (hit,) = selectors.hits_of(selectors.case_of(case).decision.id)
     assert (hit.kind, hit.entity, hit.reason, hit.source) == ("grey", "device", "farm", "desk 7")
     assert hit.expires_at is not None and hit.expires_at > timezone.now() + timedelta(days=1)
