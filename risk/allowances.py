@@ -54,7 +54,7 @@ def shortages(
     """By method, the limit that a payment of `amount` would exceed most; methods that will do are left out.
 
     `besides` are payments ("pay_…") whose own use does not count, because this one takes their place. Guests have no
-    limits. At most two statements.
+    limits. At most three statements.
     """
     if not customer.reference:
         return {}
@@ -98,12 +98,12 @@ def _spent(key: str, named: list[str], now: datetime, besides: tuple[str, ...]) 
 
 
 def _short(limit: Limit, wanted: int, spent: Mapping[str, _Spent], method: str) -> Shortage | None:
-    """The one with the least left decides what is said."""
+    """What stands in the way of every method is said first, then where least is left."""
     general = Ceiling(payment=limit.payment, day=limit.day, month=limit.month)
     found = [*_of(general, wanted, spent[""], everywhere=True)]
     if method in limit.channels:
         found += _of(limit.channels[method], wanted, spent[method], everywhere=False)
-    return min(found, key=lambda one: (one.left.minor, not one.everywhere), default=None)
+    return min(found, key=lambda one: (not one.everywhere, one.left.minor), default=None)
 
 
 def _of(most: Ceiling, wanted: int, spent: _Spent, *, everywhere: bool) -> Iterable[Shortage]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from django.utils.translation import get_language
+from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext as _
 
 from ledger.money import Money
@@ -25,9 +25,7 @@ def explained(short: Shortage) -> str:
 
 def _everywhere(short: Mapping[str, Shortage], offered: Collection[str]) -> Shortage | None:
     """What stands in the way of every method: it is said once."""
-    if not offered or not all(name in short and short[name].everywhere for name in offered):
-        return None
-    return next(short[name] for name in sorted(offered))
+    return next((short[name] for name in sorted(offered) if name in short and short[name].everywhere), None)
 
 
 def _why(short: Shortage) -> str:
@@ -56,4 +54,4 @@ def _what_to_do(short: Shortage) -> str:
 
 
 def _money(amount: Money) -> str:
-    return amount.formatted(get_language() or "en")
+    return amount.formatted(to_locale(get_language() or "en"))

@@ -69,7 +69,7 @@ def test_a_file_decides_from_the_next_question_on_and_nothing_overrules_fatal() 
         verdict = assess(facts=replace(facts(subject="pay_2"), customer=eve))
     assert (verdict.action, [one.code for one in verdict.reasons]) == ("reject", ["list_fatal"])
     (entry,) = AuditEntry.objects.filter(action="listentry.import")
-    assert (entry.object_id, entry.after["digest"]) == (done.id, done.digest)
+    assert entry.after is not None and (entry.object_id, entry.after["digest"]) == (done.id, done.digest)
     assert entry.after["lists"]["black"] == [2, 0, 0]
 
 
@@ -261,7 +261,7 @@ def test_the_export_is_safe_to_open_and_noted() -> None:
     ended = ListEntry.objects.get(kind="grey")
     end_list_entry(entry=ended.public_id, actor="user:1", reason="over")
     answer = person("ana", "risk.view_listentry").get(reverse("risk-export-list"))
-    text = b"".join(answer).decode("utf-8-sig")  # type: ignore[call-overload]
+    text = b"".join(answer).decode("utf-8-sig")
     head, row = csv.reader(io.StringIO(text))
     assert head[0] == "list" and row[3:5] == ["'=cmd|' /C calc'!A1", "'@bank"] and len(row) == len(head)
     assert AuditEntry.objects.filter(action="listentry.export").count() == 1
