@@ -20,7 +20,8 @@ def known(short: Mapping[str, Shortage], offered: Collection[str]) -> dict[str, 
 
 
 def explained(short: Shortage) -> str:
-    return f"{_why(short)} {_what_to_do(short)}"
+    between = "" if (get_language() or "en").startswith("zh") else " "
+    return f"{_why(short)}{between}{_what_to_do(short)}"
 
 
 def _everywhere(short: Mapping[str, Shortage], offered: Collection[str]) -> Shortage | None:

@@ -49,7 +49,8 @@ def import_file(request: HttpRequest) -> HttpResponse:
         try:
             done = _take(request)
         except ListFileRefused as refusal:
-            return _page(request, context | {"refusal": refusal, "problems": refusal.context.get("problems")})
+            wrong = {name: refusal.context.get(name) for name in ("problems", "count")}
+            return _page(request, context | {"refusal": refusal, **wrong})
         if done.id and not done.before:
             messages.success(
                 request,

@@ -140,7 +140,7 @@ def test_the_page_says_it_at_the_method_in_both_languages(limited: Bank, signed_
     assert "You can pay up to CN¥50.00 at once this way. Choose another way to pay." in page
     assert page.count(" disabled") == 1 and 'data-testid="limit"' not in page
     chinese = signed_in.get("/checkout/", headers={"accept-language": "zh-hans"}).text
-    assert "单笔最多可付 ¥50.00" in chinese
+    assert "此方式单笔最多可付 ¥50.00。请选择其他支付方式。" in chinese
     refused = check_out(signed_in, method="wechat_pay")
     assert refused.status_code == 422 and "Choose another way to pay" in refused.text
     assert not Order.objects.exists()

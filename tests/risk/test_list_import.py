@@ -221,6 +221,7 @@ def test_a_person_checks_a_file_and_imports_the_very_same() -> None:
     assert "Import a file" in manager.get("/console/risk/listentry/").content.decode()
     refused = upload(manager, but(list="red"), do="check")
     assert refused.status_code == 422 and "line 3" in refused.content.decode()
+    assert "because of one line" in refused.content.decode()
     checked = upload(manager, SANCTIONS, do="check")
     assert "Nothing has been written yet" in checked.content.decode() and not ListEntry.objects.exists()
     digest = checked.context["done"].digest
