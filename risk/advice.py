@@ -58,7 +58,8 @@ Begin with a factor of rank 1 and go on by rank; at most 6 statements, one a fac
 from the factor, and values from the inputs, exactly. Cite at least one input that the factor rests on.
 "says" is one sentence in plain English and one in Simplified Chinese, at most 240 characters each: what the inputs \
 mean together for fraud. Amounts are in minor units (fen, cents); -1 is not known. Write no digits and no number \
-words: where a value belongs, put the name of a cited input in braces, such as {customer.paid_orders}. Give no advice and no verdict, and do not say what should be done."""
+words: where a value belongs, put the name of a cited input in braces, such as {customer.paid_orders}. \
+Give no advice and no verdict, and do not say what should be done."""
 
 
 class Unfounded(Exception):

@@ -41,11 +41,7 @@ def pay_order(
     """
     row = find(order, viewer, WRITE_ORDERS)
     now = timezone.now()
-    if row.state != OrderState.PENDING_PAYMENT:
-        raise OrderNotPayable("This order is not waiting for payment.")
-    if row.expires_at <= now:
-        raise OrderNotPayable("The time to pay is over; order again.")
-    require_room(shortages_of_order(row, [method], now).get(method))
+    _require_payable(row, method, now)
     lines = list(row.lines.order_by("code"))
     facts = facts_about(row, skus=[line.code for line in lines], client=client, stage="payment", now=now)
     return start_payment(
@@ -71,6 +67,14 @@ def pay_order(
             capture_mode=CaptureMode.MANUAL if settings.CAPTURE_ON_SHIPMENT else CaptureMode.AUTOMATIC,
         )
     )
+
+
+def _require_payable(row: Order, method: str, now: datetime) -> None:
+    if row.state != OrderState.PENDING_PAYMENT:
+        raise OrderNotPayable("This order is not waiting for payment.")
+    if row.expires_at <= now:
+        raise OrderNotPayable("The time to pay is over; order again.")
+    require_room(shortages_of_order(row, [method], now).get(method))
 
 
 def _time_to_pay(row: Order, method: str, now: datetime) -> datetime:

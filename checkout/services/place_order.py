@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import NoReturn
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -83,11 +84,15 @@ def place_order(
         _require_unused(terms.id, collision)
         raise
     if order.state == OrderState.REJECTED:
-        # A limit is the customer's to know; what else speaks against an order is not.
-        short = shortages_of(user_id=viewer.user_id, amount=order.owed, methods=[_ANY], now=now)
-        require_room(short.get(_ANY))
-        raise OrderRejected("We cannot accept this order. Please contact us.", order=order.public_id)
+        _refuse(order, now)
     return PlacedOrder(order=view_of(order, lines, payments=()), access_token=token)
+
+
+def _refuse(order: Order, now: datetime) -> NoReturn:
+    """A limit is the customer's to know; what else speaks against an order is not."""
+    short = shortages_of(user_id=order.user_id, amount=order.owed, methods=[_ANY], now=now)
+    require_room(short.get(_ANY))
+    raise OrderRejected("We cannot accept this order. Please contact us.", order=order.public_id)
 
 
 def _place(order: Order, cart: PricedCart, client: Client, now: datetime) -> list[OrderLine]:
