@@ -90,6 +90,13 @@ class PurchaseLimitExceeded(Refusal):
     status = 409
 
 
+class CustomerLimitReached(Refusal):
+    """More than the customer's account may pay at once, today or this month; nothing was charged."""
+
+    code = "customer_limit_reached"
+    status = 403
+
+
 class OrderRejected(Refusal):
     """Risk refused the order before any stock or money moved; `context["order"]` names it."""
 

@@ -1,7 +1,7 @@
 """What customers fill in. A form says which field is wrong and what to do; the services decide all else."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -103,9 +103,19 @@ class PayForm(PageForm):
     instrument = forms.CharField(max_length=200, required=False, validators=[no_card_number])
     keep = forms.BooleanField(required=False)
 
-    def __init__(self, *args: Any, saved: Sequence[SavedMethodView] = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        saved: Sequence[SavedMethodView] = (),
+        short: Mapping[str, str] | None = None,
+        blocked: str = "",
+        **kwargs: Any,
+    ) -> None:
+        """`short` says by method why the customer's limits leave no room for this payment, `blocked` of all at once."""
         super().__init__(*args, **kwargs)
         self.saved = saved
+        self.short = short or {}
+        self.blocked = blocked
         method: Any = self.fields["method"]
         method.choices = [*method.choices, *((card.id, card.masked) for card in saved)]
 
@@ -119,6 +129,8 @@ class PayForm(PageForm):
         data["saved_method"] = chosen if chosen in {card.id for card in self.saved} else ""
         if data["saved_method"]:
             data["method"] = PaymentMethod.CARD
+        if data.get("method") in self.short:
+            self.add_error("method", self.short[data["method"]])
         elif chosen == PaymentMethod.CARD and not data.get("instrument"):
             self.add_error("method", _("Enter the card details again, or choose another method."))
         data["keep"] = bool(data.get("keep")) and chosen == PaymentMethod.CARD

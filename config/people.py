@@ -34,6 +34,7 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "risk.claim_riskcase",
             "risk.decide_riskcase",
             "risk.crown_riskmodel",
+            "risk.add_listentry",
             "risk.draft_policy",
             "risk.switch_policy",
             "risk.decide_escalated_riskcase",

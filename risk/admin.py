@@ -6,7 +6,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -17,7 +18,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from ledger.admin import ReadOnlyAdmin, ThroughService
 from ledger.errors import Refusal
-from risk import challenges, selectors, wording
+from risk import challenges, naming, selectors, wording
 from risk.models import Decision, ListEntry, Policy, RiskCase, RiskModel
 from risk.services.add_list_entry import add_list_entry
 from risk.services.crown_model import crown_model
@@ -166,7 +167,8 @@ class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
         max_length=128,
         widget=UnfoldAdminTextInputWidget,
         help_text=_(
-            "As risk is told it: cus_…, a card's fingerprint, a device's id, an IP address. Kept as a hash only."
+            "An e-mail address, a phone with +, cus_…, a card's fingerprint, a device's id, an IP address."
+            " Kept as a hash only."
         ),
     )
 
@@ -195,6 +197,18 @@ class ListEntryAdmin(ThroughService):
     list_filter = ("kind", "entity")
     ordering = ("-id",)
     actions = ("end",)
+    actions_list = ("bring", "take")
+
+    @action(description=_("Import a file"), url_path="bring", permissions=["bring"])
+    def bring(self, request: HttpRequest) -> HttpResponse:
+        return redirect("risk-import-list")
+
+    @action(description=_("Export"), url_path="take", permissions=["view"])
+    def take(self, request: HttpRequest) -> HttpResponse:
+        return redirect("risk-export-list")
+
+    def has_bring_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("risk.add_listentry"))
 
     @display(description=_("List"), label=_LISTS)
     def kind_badge(self, row: ListEntry) -> str:
@@ -207,7 +221,8 @@ class ListEntryAdmin(ThroughService):
         return bool(request.user.has_perm("risk.add_listentry"))
 
     def call(self, obj: ListEntry, given: dict[str, Any], actor: str) -> str:
-        name = add_list_entry(**given, actor=actor)
+        value = naming.told(given["entity"], given["value"])
+        name = add_list_entry(**{**given, "value": value}, actor=actor)
         return str(_("%(name)s decides from the next question on.") % {"name": name})
 
     @action(description=_("End the chosen entries"), permissions=["end"])

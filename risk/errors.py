@@ -157,6 +157,12 @@ class ExpectationsNotMet(Refusal):
     status = 409
 
 
+class ListFileRefused(Refusal):
+    """A file of list entries in which something is wrong; nothing of it was taken."""
+
+    code = "list_file_refused"
+
+
 class ListEntryNotFound(Refusal):
     """There is no such list entry, or it was ended before."""
 

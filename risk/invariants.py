@@ -8,10 +8,13 @@ from django.db.models import F
 from django.utils import timezone
 
 from ledger.invariants import Finding
-from risk import rules
+from risk import masking, rules
+from risk.advice import Unfounded, restored
+from risk.advice import check as check_advice
 from risk.artefacts import unseal
 from risk.errors import UnusableModel
 from risk.models import (
+    Advice,
     Challenge,
     Decision,
     Outcome,
@@ -24,7 +27,7 @@ from risk.models import (
 )
 from risk.scorers import artefact_of
 from risk.selectors import policy_document, replay_row
-from risk.states import CaseState, ChallengeState, PolicyState
+from risk.states import AdviceState, CaseState, ChallengeState, PolicyState
 
 _SAMPLE = 500  # newest decisions judged again; the others were when they were new
 _MODELS = 20  # newest versions; a model is some hundred kilobytes
@@ -73,6 +76,7 @@ def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     yield _verdicts_reach_the_graph()
     yield _challenges_end_in_time()
     yield _challenged_cases_were_asked()
+    yield _advice_is_founded()
 
 
 def _one_active_policy() -> tuple[str, int, list[Finding]]:
@@ -200,3 +204,20 @@ def _challenges_end_in_time() -> tuple[str, int, list[Finding]]:
         for row in late
     ]
     return name, live.count(), found
+
+
+def _advice_is_founded() -> tuple[str, int, list[Finding]]:
+    name = "risk.advice_is_founded"
+    looked, found = 0, []
+    written = Advice.objects.filter(state=str(AdviceState.WRITTEN)).select_related("decision").order_by("-id")
+    for row in written[:_SAMPLE].iterator(chunk_size=100):
+        looked += 1
+        one = row.decision
+        try:
+            check_advice(
+                restored(row.statements),
+                masking.mask(policy_document(one.policy_id), one.inputs, one.outcome),
+            )
+        except Unfounded as fault:
+            found.append(Finding(check=name, subject=row.public_id, detail=f"{fault.code}: {fault}"))
+    return name, looked, found

@@ -10,13 +10,13 @@ from uuid import UUID
 from django.db.models import Case, Q, When
 from django.utils import timezone
 
-from ledger.identifiers import MalformedIdentifier, decode
+from ledger.identifiers import MalformedIdentifier, decode, encode
 from ledger.money import Money
 from risk import policies, rules, wording
 from risk.errors import CaseNotFound, DecisionNotFound, PolicyNotFound
 from risk.facts import Reason
 from risk.limits import CURRENCY
-from risk.models import Decision, Policy, PolicySwitch, RiskCase
+from risk.models import Decision, ListEntry, Policy, PolicySwitch, RiskCase
 from risk.rules import PolicyDocument
 from risk.states import LIVE_CASE, Action, CaseKind, CaseState, Level, PolicyState
 
@@ -72,6 +72,21 @@ class CaseView:
     @property
     def reasons(self) -> tuple[Reason, ...]:
         return self.decision.reasons
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """An entry of a list that a decision met. `reason` is as it was then; the rest as the entry says now."""
+
+    id: str
+    kind: str
+    entity: str
+    reason: str
+    label: str
+    source: str
+    added_at: datetime | None
+    expires_at: datetime | None
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +155,27 @@ def decisions_of_customer(dec_id: str, *, locale: str = "en", most: int = 20) ->
     earlier = Decision.objects.filter(customer_key=one.customer_key, happened_at__lte=one.happened_at)
     rows = earlier.exclude(pk=one.pk).select_related("policy").order_by("-happened_at")[:most]
     return [decision_view(row, locale) for row in rows]
+
+
+def hits_of(dec_id: str) -> list[Hit]:
+    """Which entries of lists a decision met. Raises `DecisionNotFound`."""
+    met = decision_row(dec_id).inputs["lists"]
+    rows = ListEntry.objects.in_bulk([UUID(one["entry"]) for one in met])
+    return [_hit(one, rows.get(UUID(one["entry"]))) for one in met]
+
+
+def _hit(met: Mapping[str, str], row: ListEntry | None) -> Hit:
+    return Hit(
+        id=encode("lst", UUID(met["entry"])),
+        kind=met["kind"],
+        entity=met["entity"],
+        reason=met["reason"],
+        label=row.label if row else "",
+        source=row.source if row else "",
+        added_at=row.created_at if row else None,
+        expires_at=row.expires_at if row else None,
+        ended_at=row.ended_at if row else None,
+    )
 
 
 def case_of(case_id: str, *, locale: str = "en") -> CaseView:

@@ -119,6 +119,15 @@ class BackTestState(StrEnum):
     FAILED = "FAILED"
 
 
+class AdviceState(StrEnum):
+    """Of the note that a language model writes."""
+
+    WAITING = "WAITING"
+    WRITTEN = "WRITTEN"
+    REFUSED = "REFUSED"  # what came back did not pass the checks
+    FAILED = "FAILED"  # nothing came back
+
+
 class CaseKind(StrEnum):
     HOLD = "hold"  # a payment waits
     SAMPLE = "sample"  # of those that were accepted

@@ -14,8 +14,10 @@ from risk.services.rebuild_histories import rebuild_histories
 from risk.services.resume_back_tests import resume_back_tests
 from risk.services.run_back_test import run_back_test
 from risk.services.take_day_figures import take_day_figures
+from risk.services.take_up_advice import take_up_advice
 from risk.services.watch_jumps import watch_jumps
 from risk.services.watch_roll_out import watch_roll_out
+from risk.services.write_advice import write_advice
 
 log = structlog.get_logger(__name__)
 
@@ -78,3 +80,16 @@ def keep_histories_whole() -> int:
 def settle_challenge_codes() -> int:
     """Every 10 seconds: codes whose messenger gave no clear answer."""
     return settling.settle_challenge_codes(now=timezone.now())
+
+
+@shared_task(ignore_result=True)
+def see_to_advice() -> None:
+    """Every 5 seconds: cases are open by now, so their decisions are committed."""
+    waiting = take_up_advice(now=timezone.now())
+    if waiting:
+        write_one_advice.delay(waiting)
+
+
+@shared_task(ignore_result=True)
+def write_one_advice(advice: str) -> None:
+    write_advice(advice=advice)

@@ -7,6 +7,7 @@ from typing import Any
 from babel import Locale
 
 from ledger.money import Money, UnknownCurrency
+from risk.limits import CURRENCY
 from risk.rules import Ground
 from risk.states import Action, Level
 
@@ -78,6 +79,7 @@ _ENTITIES = {
     "merchant": "商户",
     "sku": "商品",
 }
+_IN_CNY = (".amount_cny", ".used", ".limit")
 _LEVELS = {Level.LOW: "低", Level.MEDIUM: "中", Level.HIGH: "高"}
 _OUTCOMES: dict[str, dict[Action, str]] = {
     "en": {
@@ -125,6 +127,23 @@ def _value(name: str, params: Mapping[str, Any], spoken: str) -> str:
     if name == "entity" and spoken == "zh":
         return _ENTITIES.get(str(value), str(value))
     return str(value)
+
+
+def cited(name: str, value: Any, *, currency: str, locale: str = "en") -> str:
+    """An input of a decision as a sentence says it; `currency` is that of the payment."""
+    spoken = language(locale)
+    if isinstance(value, bool):
+        return {"en": ("no", "yes"), "zh": ("否", "是")}[spoken][value]
+    if name == "payment.amount":
+        return amount(value, currency, spoken)
+    if name.endswith(_IN_CNY) or "_sum_" in name:
+        return amount(value, CURRENCY, spoken) if isinstance(value, int) else str(value)
+    if name.endswith("country"):
+        return str(Locale.parse(spoken).territories.get(str(value), value))
+    kind, _, which = str(value).partition(" ")
+    if which and spoken == "zh":  # "card A"
+        return f"{_ENTITIES.get(kind, kind)} {which}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def amount(minor: Any, currency: str, locale: str = "en") -> str:

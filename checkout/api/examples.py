@@ -40,6 +40,15 @@ SAVED_METHOD: dict[str, Any] = {
     "last_used_at": "2026-11-20T08:15:00Z",
     "created_at": "2026-11-02T09:30:00Z",
 }
+PAYMENT_OPTIONS: dict[str, Any] = {
+    "data": [
+        {
+            "method": "alipay",
+            "shortage": {"period": "day", "limit": _cny(30000), "left": _cny(4500), "everywhere": False},
+        },
+        {"method": "card", "shortage": None},
+    ]
+}
 CATALOGUE: dict[str, Any] = {
     "data": [
         {

@@ -14,7 +14,7 @@ from checkout.api.views.disputes import (
     DisputesView,
     DisputeView,
 )
-from checkout.api.views.orders import OrderCancelView, OrdersView, OrderView
+from checkout.api.views.orders import OrderCancelView, OrdersView, OrderView, PaymentOptionsView
 from checkout.api.views.payments import PaymentCancelView, PaymentsView, PaymentView
 from checkout.api.views.refunds import (
     OrderRefundsView,
@@ -42,6 +42,7 @@ urlpatterns = [
     path("orders", OrdersView.as_view(), name="orders"),
     path("orders/<str:order>", OrderView.as_view(), name="order"),
     path("orders/<str:order>/cancel", OrderCancelView.as_view(), name="order-cancel"),
+    path("orders/<str:order>/payment_options", PaymentOptionsView.as_view(), name="payment-options"),
     path("orders/<str:order>/refunds", OrderRefundsView.as_view(), name="order-refunds"),
     path("orders/<str:order>/shipments", ShipmentsView.as_view(), name="shipments"),
     path("payments", PaymentsView.as_view(), name="payments"),

@@ -1,16 +1,14 @@
 """What risk is told about an order."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-import phonenumbers
-
 from checkout.facts import Client
 from checkout.models import Order
 from checkout.selectors.customers import customer_history
+from risk import naming
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
 
 
@@ -27,12 +25,12 @@ def facts_about(
         happened_at=now,
         customer=CustomerFacts(
             reference=f"cus_{order.user_id}" if order.user_id is not None else "",
-            email_hash=_hash(order.email),
-            phone_hash=_phone_hash(order.address.get("phone", ""), order.country),
+            email_hash=naming.email_name(order.email),
+            phone_hash=naming.phone_name(order.address.get("phone", ""), order.country),
             paid_orders=history.paid_orders,
             registered_at=history.registered_at,
         ),
-        delivery=AddressFacts(country=order.country, hash=_address_hash(order.address)),
+        delivery=AddressFacts(country=order.country, hash=_address_name(order.address)),
         device=DeviceFacts(
             identifier=client.device_id,
             is_new=bool(client.device_id) and history.paid_orders > 0 and not history.device_seen,
@@ -54,12 +52,12 @@ def facts_told(told: Mapping[str, Any], *, now: datetime) -> PaymentFacts:
         currency=told["amount"].currency,
         happened_at=now,
         customer=CustomerFacts(
-            email_hash=_hash(email.strip().lower()) if email else "",
-            phone_hash=_phone_hash(place.get("phone", ""), place.get("country", "")),
+            email_hash=naming.email_name(email) if email else "",
+            phone_hash=naming.phone_name(place.get("phone", ""), place.get("country", "")),
             **customer,
         ),
         instrument=InstrumentFacts(**told.get("instrument", {})),
-        delivery=AddressFacts(country=place["country"], hash=_address_hash(place))
+        delivery=AddressFacts(country=place["country"], hash=_address_name(place))
         if place
         else AddressFacts(),
         device=DeviceFacts(ip_country=device.pop("country", ""), **device),
@@ -67,20 +65,14 @@ def facts_told(told: Mapping[str, Any], *, now: datetime) -> PaymentFacts:
     )
 
 
-def _address_hash(address: dict[str, str]) -> str:
-    """The same for the same door, whoever the parcel is for and however it is spaced and capitalised."""
-    place = (address[part] for part in ("country", "postal_code", "city", "line1"))
-    return _hash("|".join("".join(part.casefold().split()) for part in place))
+def account_facts(user_id: int) -> CustomerFacts:
+    """What of an account decides how much it may pay."""
+    history = customer_history(user_id=user_id, email="", device_id="")
+    return CustomerFacts(
+        reference=f"cus_{user_id}", paid_orders=history.paid_orders, registered_at=history.registered_at
+    )
 
 
-def _phone_hash(phone: str, country: str) -> str:
-    """The same for the same number, however it is written; empty for what is none."""
-    try:
-        number = phonenumbers.parse(phone, country)
-    except phonenumbers.NumberParseException:
-        return ""
-    return _hash(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _address_name(address: dict[str, str]) -> str:
+    parts = {part: address[part] for part in ("country", "postal_code", "city", "line1")}
+    return naming.address_name(**parts)

@@ -8,6 +8,7 @@ from django.utils import timezone
 from checkout.errors import OrderNotPayable
 from checkout.facts import WRITE_ORDERS, Client, Viewer
 from checkout.models import Order
+from checkout.selectors.allowances import require_room, shortages_of_order
 from checkout.selectors.contacts import contacts_of
 from checkout.selectors.orders import find
 from checkout.selectors.screening import facts_about
@@ -34,16 +35,13 @@ def pay_order(
 
     `saved_method` names a card that the viewer keeps instead; `keep_instrument` is the consent to keep this one.
 
-    Raises `OrderNotFound`, `OrderNotPayable` and all that `start_payment` raises.
+    Raises `OrderNotFound`, `OrderNotPayable`, `CustomerLimitReached` and all that `start_payment` raises.
     Asks the provider: must run outside any transaction. What is checked here is only for an early answer;
     `handlers.payment_started` decides, under the order's lock.
     """
     row = find(order, viewer, WRITE_ORDERS)
     now = timezone.now()
-    if row.state != OrderState.PENDING_PAYMENT:
-        raise OrderNotPayable("This order is not waiting for payment.")
-    if row.expires_at <= now:
-        raise OrderNotPayable("The time to pay is over; order again.")
+    _require_payable(row, method, now)
     lines = list(row.lines.order_by("code"))
     facts = facts_about(row, skus=[line.code for line in lines], client=client, stage="payment", now=now)
     return start_payment(
@@ -69,6 +67,14 @@ def pay_order(
             capture_mode=CaptureMode.MANUAL if settings.CAPTURE_ON_SHIPMENT else CaptureMode.AUTOMATIC,
         )
     )
+
+
+def _require_payable(row: Order, method: str, now: datetime) -> None:
+    if row.state != OrderState.PENDING_PAYMENT:
+        raise OrderNotPayable("This order is not waiting for payment.")
+    if row.expires_at <= now:
+        raise OrderNotPayable("The time to pay is over; order again.")
+    require_room(shortages_of_order(row, [method], now).get(method))
 
 
 def _time_to_pay(row: Order, method: str, now: datetime) -> datetime:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import NoReturn
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -15,6 +16,7 @@ from checkout.events import OrderPlaced
 from checkout.facts import Address, Client, Item, Viewer, merge, storable
 from checkout.models import Order, OrderLine
 from checkout.selectors import OrderView
+from checkout.selectors.allowances import require_room, shortages_of
 from checkout.selectors.carts import PricedCart, price_cart, quote_keys
 from checkout.selectors.orders import guest_token, token_hash, view_of
 from checkout.selectors.purchases import require_within_limits
@@ -27,6 +29,7 @@ from payments.outbox import publish
 from risk.services.assess import assess
 
 _LONGEST_EMAIL = 254
+_ANY = ""  # method: none is chosen yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,7 @@ def place_order(
     """This will place the order that the quote was made for and hold its stock for 15 minutes.
 
     Raises `QuoteTampered`, `QuoteExpired`, `QuoteReplayed`, `QuoteStale`, `OutOfStock`, `PurchaseLimitExceeded`,
-    `OrderRejected` (the rejected order is kept), `EmailInvalid` and all that `preview` raises.
+    `OrderRejected` and `CustomerLimitReached` (the rejected order is kept), `EmailInvalid`, and what `preview` raises.
     Own transaction; the quote's unique number is the guard against placing twice; stock rows are locked last.
     """
     now = timezone.now()
@@ -81,8 +84,15 @@ def place_order(
         _require_unused(terms.id, collision)
         raise
     if order.state == OrderState.REJECTED:
-        raise OrderRejected("We cannot accept this order. Please contact us.", order=order.public_id)
+        _refuse(order, now)
     return PlacedOrder(order=view_of(order, lines, payments=()), access_token=token)
+
+
+def _refuse(order: Order, now: datetime) -> NoReturn:
+    """A limit is the customer's to know; what else speaks against an order is not."""
+    short = shortages_of(user_id=order.user_id, amount=order.owed, methods=[_ANY], now=now)
+    require_room(short.get(_ANY))
+    raise OrderRejected("We cannot accept this order. Please contact us.", order=order.public_id)
 
 
 def _place(order: Order, cart: PricedCart, client: Client, now: datetime) -> list[OrderLine]:

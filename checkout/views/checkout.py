@@ -11,7 +11,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from checkout import selectors
 from checkout.errors import OrderNotFound, QuoteReplayed
 from checkout.forms import CheckoutForm
+from checkout.selectors.allowances import shortages_of
 from checkout.services.place_order import place_order
+from checkout.views import shortfalls
 from checkout.views.cart import cart_lines
 from checkout.views.payment import card_fields, first_method, saved_methods, start_payment
 from checkout.views.refusals import words
@@ -28,6 +30,7 @@ from checkout.views.session import (
 )
 from checkout.views.situation import situation_of
 from ledger.errors import Refusal
+from payments.selectors import offered_methods
 from payments.states import PaymentMethod
 
 _FIRST_REGION = "CN"
@@ -40,7 +43,9 @@ def checkout(request: HttpRequest) -> HttpResponse:
         return _place(request)
     if not cart_of(request):
         return _nothing_to_buy(request)
-    return _page(request, CheckoutForm(initial=_known_of(request), saved=saved_methods(request)))
+    initial = _known_of(request)
+    room = _room(request, initial["country"])
+    return _page(request, CheckoutForm(initial=initial, saved=saved_methods(request), **room))
 
 
 @require_safe
@@ -59,7 +64,8 @@ def _place(request: HttpRequest) -> HttpResponse:
         return redirect("checkout:pay", already)
     if not cart_of(request):
         return _nothing_to_buy(request)
-    form = CheckoutForm(request.POST, saved=saved_methods(request))
+    room = _room(request, request.POST.get("country", _FIRST_REGION))
+    form = CheckoutForm(request.POST, saved=saved_methods(request), **room)
     if not form.is_valid():
         return _page(request, form, 422)
     try:
@@ -110,6 +116,20 @@ def _summary(request: HttpRequest, region: str) -> dict[str, Any]:
         return {"lines": lines, "preview": offer(request, region)}
     except Refusal as refusal:
         return {"lines": lines, "preview": None, "refusal": words(refusal)}
+
+
+def _room(request: HttpRequest, region: str) -> dict[str, Any]:
+    """Where the customer's limits leave none for this cart, told before the attempt."""
+    viewer = viewer_of(request)
+    if viewer.user_id is None:
+        return {}
+    try:
+        amount = offer(request, region).breakdown.payable
+    except Refusal:  # the summary says what is wrong
+        return {}
+    offered = offered_methods()
+    short = shortages_of(user_id=viewer.user_id, amount=amount, methods=offered, now=timezone.now())
+    return shortfalls.known(short, offered)
 
 
 def _usual(order: selectors.OrderView, first: str) -> str:

@@ -23,8 +23,9 @@ from django_htmx.http import HttpResponseClientRedirect
 from checkout import selectors
 from checkout.forms import PayForm
 from checkout.selectors import OrderView
+from checkout.selectors.allowances import payment_options
 from checkout.services.pay_order import pay_order
-from checkout.views import advice, confirm
+from checkout.views import advice, confirm, shortfalls
 from checkout.views.refusals import words
 from checkout.views.session import client_of, is_htmx, viewer_of
 from checkout.views.situation import Situation, Stage, situation_of
@@ -60,7 +61,7 @@ def start_payment(request: HttpRequest, order_id: str, form: PayForm) -> HttpRes
 def pay(request: HttpRequest, order_id: str) -> HttpResponse:
     order, situation = _now(request, order_id)
     if request.method == "POST":
-        form = PayForm(request.POST, saved=saved_methods(request))
+        form = PayForm(request.POST, saved=saved_methods(request), **_room(request, order))
         if form.is_valid():
             return start_payment(request, order.id, form)
         return _render(request, "checkout/payment.html", order, situation, form, status=422)
@@ -139,7 +140,8 @@ def _render(
     if form is None:
         saved = saved_methods(request)
         method = situation.payment.method if situation.payment else first_method(saved)
-        form = PayForm(initial={"method": method}, saved=saved)
+        room = _room(request, order) if situation.stage == Stage.CHOOSE else {}
+        form = PayForm(initial={"method": method}, saved=saved, **room)
     context = {
         "order": order,
         "situation": situation,
@@ -157,6 +159,13 @@ def _render(
         **card_fields(form["instrument"].value()),
     }
     return render(request, template, context, status=status)
+
+
+def _room(request: HttpRequest, order: OrderView) -> dict[str, Any]:
+    """Where the customer's limits leave none, told before the attempt."""
+    options = payment_options(order.id, viewer_of(request), timezone.now())
+    short = {one.method: one.shortage for one in options if one.shortage}
+    return shortfalls.known(short, [one.method for one in options])
 
 
 def _drawn(situation: Situation) -> str:

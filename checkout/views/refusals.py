@@ -20,6 +20,10 @@ _WORDS: dict[str, Promise] = {
     "quote_stale": _("The price has changed. Check the new total below and pay again; nothing was charged."),
     "out_of_stock": _("There are not enough left of an article. Change the quantity in the cart."),
     "purchase_limit_exceeded": _("An article is limited per customer. Lower the quantity in the cart."),
+    "customer_limit_reached": _(
+        "This is more than your account may pay at once, today or this month. Nothing was charged."
+        " Order less, or write to us."
+    ),
     "order_rejected": _(
         "We cannot accept this order. Nothing was charged. Write to us if you think this is wrong."
     ),

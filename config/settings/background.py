@@ -78,6 +78,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "risk: keep histories whole": {"task": "risk.tasks.keep_histories_whole", "schedule": 15.0},
     "risk: judge along, watch the roll-out": {"task": "risk.tasks.judge_along_and_watch", "schedule": 10.0},
     "risk: do waiting back-tests": {"task": "risk.tasks.do_waiting_back_tests", "schedule": 30.0},
+    "risk: have a language model explain cases": {"task": "risk.tasks.see_to_advice", "schedule": 5.0},
     "risk: figures of the day, and jumps": {"task": "risk.tasks.take_figures_and_watch", "schedule": 60.0},
     "reconciliation: tell of stuck money": {
         "task": "reconciliation.tasks.watch_stuck_money",

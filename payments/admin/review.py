@@ -22,8 +22,8 @@ from payments.selectors import PaymentView
 from payments.services.challenge_review import challenge_review
 from payments.services.resolve_review import resolve_review
 from payments.services.resolve_ring import resolve_ring
+from risk import advised, challenges
 from risk import cases as casework
-from risk import challenges
 from risk import selectors as risk
 from risk.errors import CaseNotFound
 from risk.selectors import CaseView
@@ -102,6 +102,8 @@ def case(request: HttpRequest, case: str) -> HttpResponse:
         "drawing": draw(linked),
         "ring": casework.ring_of(view, linked, locale=language) if view.kind == CaseKind.HOLD else [],
         "notes": [(note, names.get(note.author, note.author)) for note in notes],
+        "hits": risk.hits_of(view.decision.id),
+        "advice": advised.advice_on(view.decision.id, locale=language),
         "blind": view.kind == CaseKind.SECOND and view.live,
         "challenged": challenges.seen_before(view.decision.id),
         "ways": casework.ways_to_ask(view.id) if view.kind == CaseKind.HOLD and view.live else [],

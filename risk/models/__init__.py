@@ -1,11 +1,12 @@
 """Risk's tables. Nobody outside this app opens them."""
 
+from risk.models.advice import Advice
 from risk.models.cases import RiskCase
 from risk.models.challenges import Challenge, ChallengeCode, Passkey
 from risk.models.decisions import Decision
 from risk.models.expectations import Expectation
 from risk.models.learned import Outcome, Proof, RiskModel
-from risk.models.lists import LimitUse, ListEntry
+from risk.models.lists import LimitUse, ListEntry, ListImport
 from risk.models.measured import Alert, BackTest, DayFigures, HourFigures, Reader, ShadowOutcome
 from risk.models.notes import CaseNote
 from risk.models.policies import Policy, PolicySwitch
@@ -13,6 +14,7 @@ from risk.models.roll_outs import RollOut
 from risk.models.ties import Tie
 
 __all__ = [
+    "Advice",
     "Alert",
     "BackTest",
     "CaseNote",
@@ -24,6 +26,7 @@ __all__ = [
     "HourFigures",
     "LimitUse",
     "ListEntry",
+    "ListImport",
     "Outcome",
     "Passkey",
     "Policy",

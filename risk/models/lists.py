@@ -1,11 +1,13 @@
 """What is known of single entities: lists that decide, and what customers have spent of their limits."""
 
 import hashlib
+from datetime import datetime
 from functools import cache
 from typing import Self
 
+import pgtrigger
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
 
@@ -25,9 +27,45 @@ def key_of(kind: str, value: str) -> str:
     return entity_key(kind, value, secret=entity_secret())
 
 
+class ListImportQuerySet(models.QuerySet["ListImport"]):
+    def one_at_a_time(self) -> None:
+        """Until the transaction ends nobody else brings entries: what was counted stays true."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_named("risk.list_import")])
+
+
+class ListImport(models.Model):
+    """A file of entries that was taken whole. `digest` is of its bytes: the same file is taken once."""
+
+    id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
+    digest = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=200, blank=True)
+    added = models.PositiveIntegerField()
+    renewed = models.PositiveIntegerField()
+    unchanged = models.PositiveIntegerField()
+    imported_by = models.CharField(max_length=80)
+    imported_at = models.DateTimeField(default=timezone.now)
+
+    objects = ListImportQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def public_id(self) -> str:
+        return identifiers.encode("lim", self.id)
+
+
 class ListEntryQuerySet(models.QuerySet["ListEntry"]):
     def locked(self) -> Self:
         return self.order_by("pk").select_for_update(of=("self",))
+
+    def in_force(self, at: datetime) -> Self:
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=at), ended_at=None)
 
 
 class ListEntry(models.Model):
@@ -48,6 +86,9 @@ class ListEntry(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    brought_by = models.ForeignKey(
+        ListImport, null=True, blank=True, on_delete=models.PROTECT, related_name="entries", db_index=False
+    )
 
     objects = ListEntryQuerySet.as_manager()
 
@@ -79,8 +120,11 @@ def limit_lock(customer_key: str) -> int:
 
     Taken after the payment's row and before stock and ledger.
     """
-    digest = hashlib.sha256(f"risk.limit:{customer_key}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
+    return _named(f"risk.limit:{customer_key}")
+
+
+def _named(lock: str) -> int:
+    return int.from_bytes(hashlib.sha256(lock.encode()).digest()[:8], "big", signed=True)
 
 
 class LimitUse(models.Model):

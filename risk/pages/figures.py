@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from risk import daily
+from risk import advised, daily
 from risk.models import Alert
 from risk.pages.showing import require
 from risk.states import Action
@@ -41,6 +41,7 @@ def figures(request: HttpRequest) -> HttpResponse:
         "days": [(one, [(a.value, one.actions[a], one.permille(a)) for a in Action]) for one in days],
         "moved": daily.moved(now=now),
         "alerts": [(one, words.get(one.kind, one.kind)) for one in alerts],
+        "advice": advised.outcomes(),
         "recent": daily.RECENT,
         "reference": daily.REFERENCE,
     }

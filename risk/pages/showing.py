@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from ledger.money import Money
+from risk import wording
 from risk.limits import CURRENCY
 from risk.states import Action
 
@@ -37,7 +37,7 @@ def names(actors: Iterable[str]) -> dict[str, str]:
 
 
 def money(minor: int) -> str:
-    return Money(minor, CURRENCY).formatted(get_language() or "en")
+    return wording.amount(minor, CURRENCY, get_language() or "en")
 
 
 def percent(share: float | None) -> str:

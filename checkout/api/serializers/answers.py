@@ -8,6 +8,7 @@ from rest_framework import serializers
 from checkout.states import OrderState, ShipmentState
 from payments.channels.contract import ActionKind, Advice
 from payments.states import CaptureMode, PaymentMethod, PaymentState, RefundCause, RefundState
+from risk.allowances import DAY, MONTH, PAYMENT
 
 
 class Answer(serializers.Serializer[Any]):
@@ -173,6 +174,22 @@ class ShipmentsAnswer(Answer):
 
 class OrdersAnswer(PageAnswer):
     data = OrderSummaryAnswer(many=True)  # type: ignore[assignment]
+
+
+class ShortageAnswer(Answer):
+    period = serializers.ChoiceField(choices=[PAYMENT, DAY, MONTH])
+    limit = MoneyAnswer()
+    left = MoneyAnswer(help_text="How much of the limit remains.")
+    everywhere = serializers.BooleanField(help_text="Whether it stands in the way of every other method too.")
+
+
+class PaymentOptionAnswer(Answer):
+    method = serializers.ChoiceField(choices=[method.value for method in PaymentMethod])
+    shortage = ShortageAnswer(allow_null=True, help_text="Why the method is not available for this amount.")
+
+
+class PaymentOptionsAnswer(Answer):
+    data = PaymentOptionAnswer(many=True)  # type: ignore[assignment]
 
 
 class AddressAnswer(Answer):

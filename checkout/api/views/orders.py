@@ -3,21 +3,28 @@
 from dataclasses import replace
 from typing import Any
 
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from checkout import selectors
 from checkout.api.callers import client_of, viewer_of
-from checkout.api.examples import ORDER, ORDER_REQUEST, ORDERS, PLACED_ORDER
+from checkout.api.examples import ORDER, ORDER_REQUEST, ORDERS, PAYMENT_OPTIONS, PLACED_ORDER
 from checkout.api.pagination import cursor_for, cursor_of, limit_of
 from checkout.api.refusals import CursorInvalid
 from checkout.api.schema import PAGE_PARAMETERS, operation
-from checkout.api.serializers.answers import OrderAnswer, OrdersAnswer, PlacedOrderAnswer
+from checkout.api.serializers.answers import (
+    OrderAnswer,
+    OrdersAnswer,
+    PaymentOptionsAnswer,
+    PlacedOrderAnswer,
+)
 from checkout.api.serializers.requests import NothingRequest, OrderRequest
 from checkout.api.views.base import ApiView
 from checkout.api.views.catalogue import CART_REFUSALS
 from checkout.errors import (
     AddressInvalid,
+    CustomerLimitReached,
     EmailInvalid,
     OrderNotCancellable,
     OrderNotFound,
@@ -29,6 +36,7 @@ from checkout.errors import (
     QuoteStale,
     QuoteTampered,
 )
+from checkout.selectors.allowances import payment_options
 from checkout.services.cancel_order import cancel_order
 from checkout.services.place_order import place_order
 from ledger.errors import Refusal
@@ -80,6 +88,7 @@ class OrdersView(IdempotentMixin, ApiView):
             AddressInvalid,
             EmailInvalid,
             OrderRejected,
+            CustomerLimitReached,
         ),
         examples={"request": ORDER_REQUEST, "answer": PLACED_ORDER},
     )
@@ -130,6 +139,26 @@ class OrderView(ApiView):
     )
     def get(self, request: Request, order: str) -> Response:
         return self.answer(OrderAnswer, selectors.order(order, viewer_of(request)))
+
+
+class PaymentOptionsView(ApiView):
+    scopes = {"GET": Scope.ORDERS_READ}
+
+    @operation(
+        "listPaymentOptions",
+        tag="orders",
+        summary="List the ways to pay an order, before the attempt",
+        description=(
+            "A method for which the customer's limits leave no room has a `shortage`: how much is left of which limit. "
+            "Limits are in CNY, for one payment, a day or a month of China's calendar. Guests have none."
+        ),
+        answer=PaymentOptionsAnswer,
+        refusals=(OrderNotFound,),
+        examples={"answer": PAYMENT_OPTIONS},
+    )
+    def get(self, request: Request, order: str) -> Response:
+        options = payment_options(order, viewer_of(request), timezone.now())
+        return self.answer(PaymentOptionsAnswer, {"data": options})
 
 
 class OrderCancelView(IdempotentMixin, ApiView):

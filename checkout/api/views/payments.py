@@ -15,7 +15,7 @@ from checkout.api.schema import operation
 from checkout.api.serializers.answers import PaymentAnswer
 from checkout.api.serializers.requests import NothingRequest, PaymentRequest
 from checkout.api.views.base import ApiView
-from checkout.errors import OrderNotFound, OrderNotPayable, PaymentStillOpen
+from checkout.errors import CustomerLimitReached, OrderNotFound, OrderNotPayable, PaymentStillOpen
 from checkout.facts import READ_ORDERS, WRITE_ORDERS, Viewer
 from checkout.services.pay_order import pay_order
 from ledger.errors import Refusal
@@ -68,6 +68,7 @@ class PaymentsView(IdempotentMixin, ApiView):
         refusals=(
             OrderNotFound,
             OrderNotPayable,
+            CustomerLimitReached,
             PaymentStillOpen,
             MethodUnavailable,
             InstrumentInvalid,

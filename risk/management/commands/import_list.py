@@ -1,0 +1,45 @@
+"""`manage.py import_list sanctions.csv --dry-run`: entries of risk lists from a file, all of them or none."""
+
+import json
+from argparse import ArgumentParser
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from risk.errors import ListFileRefused
+from risk.services.import_list import import_list
+
+
+class Command(BaseCommand):
+    help = "Put every entry of a CSV file on its risk list, or say line by line what is wrong with it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--dry-run", action="store_true", help="check and compare only")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path: Path = options["file"]
+        try:
+            done = import_list(
+                content=path.read_bytes(),
+                name=path.name,
+                actor="command:import_list",
+                dry_run=options["dry_run"],
+            )
+        except OSError as problem:
+            raise CommandError(f"The file can not be read: {problem}") from problem
+        except ListFileRefused as refusal:
+            self.stdout.write(json.dumps({"refused": refusal.code, **refusal.context}, ensure_ascii=False))
+            raise CommandError(str(refusal)) from refusal
+        told = {
+            "import": done.id,
+            "digest": done.digest,
+            "added": done.added,
+            "renewed": done.renewed,
+            "unchanged": done.unchanged,
+            "lists": [asdict(one) for one in done.lists],
+            "imported_before": done.before.isoformat() if done.before else None,
+        }
+        self.stdout.write(json.dumps(told))
