@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from risk import features, ties
+from risk import features, sightings, ties
 from risk.facts import PaymentFacts
 from risk.features import Evidence, ListHit
 from risk.models.lists import limit_lock
@@ -63,7 +63,7 @@ _WIDER = ", ".join(
 # Only column names of ours are put into the text; values are parameters.
 def _gather(wider: str) -> str:
     return f"""
-{ties.WITH}
+{ties.WITH}, {sightings.TWINS}
 SELECT
     (SELECT id FROM risk_policy WHERE state = 'ACTIVE'),
     (SELECT json_build_array(policy_id, share)::text FROM risk_rollout WHERE state = 'RUNNING'),
@@ -76,6 +76,7 @@ SELECT
        FROM risk_listentry
       WHERE entity_key = ANY(%(entities)s) AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)),
     {ties.RING},
+    {sightings.SIGHTING},
     json_build_object({wider})::text,
     used.*,
     ({_ATTEMPTS}),
@@ -124,19 +125,20 @@ def gather(
             cursor.nextset()
         else:
             cursor.execute(statement, params)
-        active_id, roll_out, live_case_id, customer, card, device, lists, ring, counts, spent, *used = (
+        active_id, roll_out, live_case_id, customer, card, device, lists, ring, seen, counts, spent, *used = (
             cursor.fetchone()
         )
-    seen = {"customer": customer, "card": card, "device": device}
+    lately = {"customer": customer, "card": card, "device": device}
     return Gathered(
         policy_id=_rolled_out(roll_out, keys["customer"]) or active_id,
         live_case_id=live_case_id,
         evidence=Evidence(
-            payments_last_minute={name: count + 1 for name, count in seen.items() if keys[name]},
+            payments_last_minute={name: count + 1 for name, count in lately.items() if keys[name]},
             spent_today=int(spent),
             lists=tuple(ListHit(**hit) for hit in json.loads(lists)),
             limits=_used(params, used) if features.text(facts.customer.reference) else None,
             ring=ties.ring(json.loads(ring)),
+            device=sightings.sighting(seen, params["fingerprint"]),
         ),
         new_merchant=bool(params["merchant"]) and not used[-1],
         counts={name: n for name, n in json.loads(counts).items() if keys[name.partition("_")[0]]},
@@ -165,6 +167,7 @@ def _params(
         "entities": [key for _, key in entities],
         **{f"key_{name}": key for name, key in keys.items()},
         **ties.params(keys["customer"], dict(entities), now),
+        **sightings.params(facts, now),
     }
 
 

@@ -3,6 +3,7 @@
 from risk.models.cases import RiskCase
 from risk.models.challenges import Challenge, ChallengeCode, Passkey
 from risk.models.decisions import Decision
+from risk.models.devices import Device, Freeze
 from risk.models.learned import Outcome, RiskModel
 from risk.models.lists import LimitUse, ListEntry
 from risk.models.measured import Alert, BackTest, DayFigures, Reader, ShadowOutcome
@@ -19,6 +20,8 @@ __all__ = [
     "ChallengeCode",
     "DayFigures",
     "Decision",
+    "Device",
+    "Freeze",
     "LimitUse",
     "ListEntry",
     "Outcome",
