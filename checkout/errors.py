@@ -207,3 +207,14 @@ class StockBooksDisagree(Exception):
 
 class CapturedDiffersFromOrder(Exception):
     """A payment succeeded with another sum than the order's. Never expected: the transaction is undone."""
+
+
+class CustomerNotFound(Refusal):
+    code = "customer_not_found"
+    status = 404
+
+
+class LevelInvalid(Refusal):
+    """A level that does not exist, or one that nobody gave a reason for."""
+
+    code = "level_invalid"

@@ -3,6 +3,7 @@
 from checkout.models.goods import Sku, Stock
 from checkout.models.holds import Reservation
 from checkout.models.letters import Notification
+from checkout.models.levels import Verification
 from checkout.models.orders import Order, OrderLine
 from checkout.models.refunds import RefundLine
 from checkout.models.shipments import Shipment, ShipmentLine
@@ -17,4 +18,5 @@ __all__ = [
     "ShipmentLine",
     "Sku",
     "Stock",
+    "Verification",
 ]

@@ -6,10 +6,12 @@ from datetime import datetime
 
 import phonenumbers
 
+from checkout.conduct import Conduct
 from checkout.facts import Client
 from checkout.models import Order
 from checkout.selectors.customers import customer_history
-from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, PaymentFacts
+from risk import places
+from risk.facts import AddressFacts, BehaviourFacts, CustomerFacts, DeviceFacts, PaymentFacts
 
 
 def facts_about(
@@ -17,6 +19,7 @@ def facts_about(
 ) -> PaymentFacts:
     """The order, its customer's history and the device that asks now (not the one that ordered)."""
     history = customer_history(user_id=order.user_id, email=order.email, device_id=client.device_id)
+    where = places.of_address(client.ip)
     return PaymentFacts(
         stage=stage,
         subject=order.public_id,
@@ -29,14 +32,33 @@ def facts_about(
             phone_hash=_phone_hash(order.address.get("phone", ""), order.country),
             paid_orders=history.paid_orders,
             registered_at=history.registered_at,
+            verification_level=history.level,
         ),
         delivery=AddressFacts(country=order.country, hash=_address_hash(order.address)),
         device=DeviceFacts(
             identifier=client.device_id,
+            fingerprint=client.conduct.fingerprint,
+            label=client.label,
             is_new=bool(client.device_id) and history.paid_orders > 0 and not history.device_seen,
             ip=client.ip,
+            ip_country=where.country,
+            is_proxy=where.is_proxy,
+            latitude_e6=where.latitude_e6,
+            longitude_e6=where.longitude_e6,
         ),
+        behaviour=_behaviour(client.conduct),
         skus=tuple(skus),
+    )
+
+
+def _behaviour(conduct: Conduct) -> BehaviourFacts:
+    return BehaviourFacts(
+        seconds_on_page=conduct.seconds_on_page,
+        keystrokes=conduct.keystrokes,
+        keystroke_ms=conduct.keystroke_ms,
+        pastes=conduct.pastes,
+        address_changes=conduct.address_changes,
+        coupon_attempts=conduct.coupon_attempts,
     )
 
 

@@ -23,8 +23,12 @@ from checkout.services.extend_hold import HOLD
 from checkout.services.take_stock import take_stock
 from checkout.states import OrderState
 from ledger.audit import attribute
+from ledger.errors import Refusal
 from payments.outbox import publish
+from risk.errors import DeviceFrozen
+from risk.facts import Verdict
 from risk.services.assess import assess
+from risk.trust import FROZEN
 
 _LONGEST_EMAIL = 254
 
@@ -48,7 +52,7 @@ def place_order(
     """This will place the order that the quote was made for and hold its stock for 15 minutes.
 
     Raises `QuoteTampered`, `QuoteExpired`, `QuoteReplayed`, `QuoteStale`, `OutOfStock`, `PurchaseLimitExceeded`,
-    `OrderRejected` (the rejected order is kept), `EmailInvalid` and all that `preview` raises.
+    `OrderRejected` and `DeviceFrozen` (the rejected order is kept), `EmailInvalid` and all that `preview` raises.
     Own transaction; the quote's unique number is the guard against placing twice; stock rows are locked last.
     """
     now = timezone.now()
@@ -60,7 +64,7 @@ def place_order(
         address=asdict(address),
         country=address.country,
         locale="zh-hans" if locale.lower().startswith("zh") else "en",
-        client={name: _kept(value) for name, value in asdict(client).items()},
+        client={name: _kept(value) for name, value in asdict(client).items() if name != "conduct"},
         device_id=_kept(client.device_id),
         quote_id=terms.id,
         quote=quote,
@@ -75,17 +79,25 @@ def place_order(
             _require_unused(terms.id)
             cart = price_cart(cart_items, address.country)
             quotes.require_same_price(terms, cart.breakdown)
-            lines = _place(order, cart, client, now)
+            lines, verdict = _place(order, cart, client, now)
     except IntegrityError as collision:
         # The same quote at the same moment: the other one was first.
         _require_unused(terms.id, collision)
         raise
     if order.state == OrderState.REJECTED:
-        raise OrderRejected("We cannot accept this order. Please contact us.", order=order.public_id)
+        raise _refusal(order, verdict)
     return PlacedOrder(order=view_of(order, lines, payments=()), access_token=token)
 
 
-def _place(order: Order, cart: PricedCart, client: Client, now: datetime) -> list[OrderLine]:
+def _refusal(order: Order, verdict: Verdict) -> Refusal:
+    if any(reason.code == FROZEN for reason in verdict.reasons):
+        return DeviceFrozen(
+            "This device is frozen: nothing can be paid from it. Please contact us.", order=order.public_id
+        )
+    return OrderRejected("We cannot accept this order. Please contact us.", order=order.public_id)
+
+
+def _place(order: Order, cart: PricedCart, client: Client, now: datetime) -> tuple[list[OrderLine], Verdict]:
     _charge(order, cart)
     skus = [item.sku for item in cart.items]
     verdict = assess(facts=facts_about(order, skus=skus, client=client, stage="order", now=now))
@@ -96,7 +108,7 @@ def _place(order: Order, cart: PricedCart, client: Client, now: datetime) -> lis
     order.save(force_insert=True)
     lines = OrderLine.objects.bulk_create(_lines(order, cart))
     if order.state == OrderState.REJECTED:
-        return lines
+        return lines, verdict
     take_stock(order=order, quantities=cart.quantities, expires_at=order.expires_at)
     require_within_limits(cart, user_id=order.user_id, email=order.email, now=now, besides=order)
     publish(
@@ -107,7 +119,7 @@ def _place(order: Order, cart: PricedCart, client: Client, now: datetime) -> lis
             expires_at=order.expires_at.isoformat(),
         )
     )
-    return lines
+    return lines, verdict
 
 
 def _charge(order: Order, cart: PricedCart) -> None:

@@ -1,5 +1,6 @@
 """Checkout: contact, delivery, payment and the total on one page; one quote places one order."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -21,6 +22,8 @@ from checkout.views.session import (
     is_htmx,
     language,
     last_order,
+    note_address,
+    note_shown,
     offer,
     order_placed_with,
     remember_order,
@@ -40,7 +43,12 @@ def checkout(request: HttpRequest) -> HttpResponse:
         return _place(request)
     if not cart_of(request):
         return _nothing_to_buy(request)
-    return _page(request, CheckoutForm(initial=_known_of(request), saved=saved_methods(request)))
+    known = _known_of(request)
+    note_shown(request, first=True)
+    note_address(request, "country", known["country"], begins=True)
+    if "line1" in known:
+        note_address(request, "door", _door(known), begins=True)
+    return _page(request, CheckoutForm(initial=known, saved=saved_methods(request)))
 
 
 @require_safe
@@ -49,7 +57,9 @@ def summary(request: HttpRequest) -> HttpResponse:
     """The total for another place of delivery, with its quote; a part of the page, for htmx."""
     if not is_htmx(request) or not cart_of(request):
         return redirect("checkout:checkout")
-    context = _summary(request, request.GET.get("country", _FIRST_REGION))
+    region = request.GET.get("country", _FIRST_REGION)
+    note_address(request, "country", region)
+    context = _summary(request, region)
     return render(request, "checkout/_summary.html", {**context, "partial": True})
 
 
@@ -60,6 +70,7 @@ def _place(request: HttpRequest) -> HttpResponse:
     if not cart_of(request):
         return _nothing_to_buy(request)
     form = CheckoutForm(request.POST, saved=saved_methods(request))
+    note_address(request, "door", _door(request.POST))
     if not form.is_valid():
         return _page(request, form, 422)
     try:
@@ -79,6 +90,11 @@ def _place(request: HttpRequest) -> HttpResponse:
         return _page(request, form, refusal.status)
     remember_order(request, quote, placed)
     return start_payment(request, placed.order.id, form)
+
+
+def _door(told: Mapping[str, str]) -> str:
+    """Where in the country a parcel goes; the country is counted when it is chosen."""
+    return "|".join(told.get(part, "") for part in ("line1", "city", "postal_code"))
 
 
 def _blame(form: CheckoutForm, refusal: Refusal) -> None:

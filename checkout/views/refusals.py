@@ -23,6 +23,15 @@ _WORDS: dict[str, Promise] = {
     "order_rejected": _(
         "We cannot accept this order. Nothing was charged. Write to us if you think this is wrong."
     ),
+    "device_frozen": _(
+        "This device is frozen, so nothing can be paid from it. Nothing was charged; write to us."
+    ),
+    "device_not_found": _("This device is not in your list any more."),
+    "device_not_frozen": _("This device is not frozen, or we froze it: then write to us."),
+    "device_not_trusted": _(
+        "Unfreeze it from another device that you have used here for a day, or write to us."
+    ),
+    "freeze_reason_missing": _("Say why."),
     "order_not_payable": _("This order can no longer be paid. Nothing was charged; you can order again."),
     "order_not_cancellable": _(
         "This order can no longer be cancelled. If it is paid, ask for a refund instead."

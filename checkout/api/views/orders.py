@@ -35,6 +35,7 @@ from ledger.errors import Refusal
 from payments.api.idempotency import IdempotentMixin
 from payments.api.permissions import Scope
 from payments.errors import PaymentInProgress, PaymentOutcomeUnknown
+from risk.errors import DeviceFrozen
 
 
 class OrdersView(IdempotentMixin, ApiView):
@@ -80,6 +81,7 @@ class OrdersView(IdempotentMixin, ApiView):
             AddressInvalid,
             EmailInvalid,
             OrderRejected,
+            DeviceFrozen,
         ),
         examples={"request": ORDER_REQUEST, "answer": PLACED_ORDER},
     )
@@ -93,7 +95,7 @@ class OrdersView(IdempotentMixin, ApiView):
             address=data["address"],
             email=data["email"],
             viewer=viewer_of(request),
-            client=client_of(request),
+            client=client_of(request, data.get("conduct", "")),
             locale=data.get("locale") or ("zh-hans" if request.LANGUAGE_CODE.startswith("zh") else "en"),
         )
         return self._placed(placed.order, placed.access_token)
