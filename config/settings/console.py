@@ -127,6 +127,8 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Policies"), "rule", "risk-policies", "risk.view_policy"),
                     _rows(_("Models"), "model_training", "risk", "riskmodel"),
                     _page(_("Risk figures"), "monitoring", "risk-figures", "risk.view_decision"),
+                    _page(_("Devices"), "devices", "risk-devices", "risk.view_device"),
+                    _rows(_("Customers' levels"), "verified_user", "checkout", "verification"),
                     _rows(_("Decisions"), "gavel", "risk", "decision"),
                     _rows(_("Lists"), "list", "risk", "listentry"),
                 ],

@@ -22,7 +22,7 @@ from payments.selectors import PaymentView
 from payments.services.resolve_review import resolve_review
 from payments.services.resolve_ring import resolve_ring
 from risk import cases as casework
-from risk import challenges
+from risk import challenges, devices
 from risk import selectors as risk
 from risk.errors import CaseNotFound
 from risk.selectors import CaseView
@@ -102,6 +102,8 @@ def case(request: HttpRequest, case: str) -> HttpResponse:
         "ring": casework.ring_of(view, linked, locale=language) if view.kind == CaseKind.HOLD else [],
         "notes": [(note, names.get(note.author, note.author)) for note in notes],
         "blind": view.kind == CaseKind.SECOND and view.live,
+        "trusted": view.decision.inputs.get("device", {}),
+        "device": devices.of_decision(view.decision.id),
         "challenged": challenges.seen_before(view.decision.id),
         "assignee": names.get(view.assignee, view.assignee),
         "closed_by": names.get(view.closed_by, view.closed_by),
