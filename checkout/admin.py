@@ -15,9 +15,10 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
-from checkout.models import Order, OrderLine, Reservation, Sku, Stock, Verification
+from checkout.models import Coupon, Order, OrderLine, Reservation, Sku, Stock, Verification
 from checkout.selectors.shipments import shipments_of
 from checkout.services.adjust_stock import adjust_stock
+from checkout.services.save_coupon import save_coupon
 from checkout.services.save_sku import save_sku
 from checkout.services.set_verification_level import set_verification_level
 from ledger.admin import ReadOnly, ThroughService
@@ -264,6 +265,31 @@ class StockAdmin(ThroughService):
     def call(self, obj: Stock, given: dict[str, Any], actor: str) -> str:
         adjust_stock(sku=obj.sku.code, total=given["total"], actor=actor, reason=given["reason"])
         return ""
+
+
+class CouponForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Coupon
+        fields = ("code", "basis_points", "active", "ends_at")
+
+    def _post_clean(self) -> None:
+        """Nothing of the instance is validated here: the service says what is wrong."""
+
+
+@admin.register(Coupon)
+class CouponAdmin(ThroughService):
+    form = CouponForm
+    list_display = ("code", "basis_points", "active", "ends_at", "created_at")
+    list_filter = ("active",)
+    search_fields = ("code__exact",)
+    ordering = ("-created_at",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Coupon | None = None) -> tuple[str, ...]:
+        return ("code",) if obj else ()
+
+    def call(self, obj: Coupon, given: dict[str, Any], actor: str) -> str:
+        code = save_coupon(**{"code": obj.code, **given}, actor=actor)
+        return str(_("%(code)s can be used from now on.") % {"code": code}) if given["active"] else ""
 
 
 class VerificationForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -24,6 +24,7 @@ urlpatterns = [
     path("cart/", cart.cart, name="cart"),
     path("cart/add", cart.add, name="add"),
     path("cart/update", cart.update, name="update"),
+    path("cart/coupon", cart.coupon, name="coupon"),
     path("checkout/", checkout.checkout, name="checkout"),
     path("checkout/summary", checkout.summary, name="summary"),
     path("pay/<str:order_id>/", payment.pay, name="pay"),

@@ -64,6 +64,8 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "payments.replay_event",
             "ledger.close_day",
             "ledger.add_fxrate",
+            "checkout.add_coupon",
+            "checkout.change_coupon",
             "reconciliation.bring_statement",
             "reconciliation.decide_discrepancy",
             "reconciliation.approve_repair",

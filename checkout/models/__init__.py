@@ -1,5 +1,6 @@
 """Tables of checkout, private to it."""
 
+from checkout.models.coupons import Coupon
 from checkout.models.goods import Sku, Stock
 from checkout.models.holds import Reservation
 from checkout.models.letters import Notification
@@ -9,6 +10,7 @@ from checkout.models.refunds import RefundLine
 from checkout.models.shipments import Shipment, ShipmentLine
 
 __all__ = [
+    "Coupon",
     "Notification",
     "Order",
     "OrderLine",

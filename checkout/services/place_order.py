@@ -16,6 +16,7 @@ from checkout.facts import Address, Client, Item, Viewer, merge, storable
 from checkout.models import Order, OrderLine
 from checkout.selectors import OrderView
 from checkout.selectors.carts import PricedCart, price_cart, quote_keys
+from checkout.selectors.coupons import require_unused
 from checkout.selectors.orders import guest_token, token_hash, view_of
 from checkout.selectors.purchases import require_within_limits
 from checkout.selectors.screening import facts_about
@@ -68,6 +69,7 @@ def place_order(
         device_id=_kept(client.device_id),
         quote_id=terms.id,
         quote=quote,
+        coupon=terms.coupon,
         opened_at=now,
         expires_at=now + HOLD,
     )
@@ -77,12 +79,12 @@ def place_order(
         with transaction.atomic(durable=True):
             attribute(actor=viewer.actor, reason="placing an order")
             _require_unused(terms.id)
-            cart = price_cart(cart_items, address.country)
+            require_unused(terms.coupon, user_id=order.user_id, email=order.email)
+            cart = price_cart(cart_items, address.country, terms.coupon)
             quotes.require_same_price(terms, cart.breakdown)
             lines, verdict = _place(order, cart, client, now)
     except IntegrityError as collision:
-        # The same quote at the same moment: the other one was first.
-        _require_unused(terms.id, collision)
+        _say_who_was_first(order, collision)
         raise
     if order.state == OrderState.REJECTED:
         raise _refusal(order, verdict)
@@ -151,6 +153,12 @@ def _lines(order: Order, cart: PricedCart) -> list[OrderLine]:
         )
         for line in cart.breakdown.lines
     ]
+
+
+def _say_who_was_first(order: Order, collision: IntegrityError) -> None:
+    """The same quote, or the same coupon, at the same moment."""
+    _require_unused(order.quote_id, collision)
+    require_unused(order.coupon, user_id=order.user_id, email=order.email)
 
 
 def _require_unused(quote_id: str, collision: IntegrityError | None = None) -> None:

@@ -20,6 +20,8 @@ _WORDS: dict[str, Promise] = {
     "quote_stale": _("The price has changed. Check the new total below and pay again; nothing was charged."),
     "out_of_stock": _("There are not enough left of an article. Change the quantity in the cart."),
     "purchase_limit_exceeded": _("An article is limited per customer. Lower the quantity in the cart."),
+    "coupon_unknown": _("There is no such coupon, or it has ended. Check the code."),
+    "coupon_used": _("You have used this coupon before. Take it out of the cart."),
     "order_rejected": _(
         "We cannot accept this order. Nothing was charged. Write to us if you think this is wrong."
     ),

@@ -22,6 +22,7 @@ _TOKENS = "order_tokens"
 _PLACED = "placed_orders"  # digest of a quote → the order placed with it
 _OFFER = "offer"
 _LAST_ORDER = "last_order"
+_COUPON = "coupon"
 _CONDUCT = (
     "conduct"  # when the form was shown, and how often it was changed, until the order after next begins
 )
@@ -110,6 +111,23 @@ def put_in_cart(request: HttpRequest, sku: str, quantity: int, *, add: bool = Fa
     request.session[_CART] = cart
 
 
+def coupon_of(request: HttpRequest) -> str:
+    found: str = request.session.get(_COUPON, "")
+    return found
+
+
+def try_coupon(request: HttpRequest, code: str, region: str) -> None:
+    """Keep the code for the order if it is good; counted either way. Raises what `preview` raises."""
+    kept: dict[str, Any] = request.session.get(_CONDUCT, {})
+    request.session[_CONDUCT] = {**kept, "coupon_attempts": kept.get("coupon_attempts", 0) + 1}
+    preview(items=cart_of(request), region=region, viewer=viewer_of(request), coupon=code)
+    request.session[_COUPON] = code
+
+
+def drop_coupon(request: HttpRequest) -> None:
+    request.session.pop(_COUPON, None)
+
+
 def fill_cart(request: HttpRequest, items: Iterable[Item]) -> None:
     for item in items:
         try:
@@ -124,7 +142,7 @@ def offer(request: HttpRequest, region: str) -> Preview:
     A second tab thus shows the same quote, which places one order at most. Raises what `preview` raises.
     """
     items, viewer = cart_of(request), viewer_of(request)
-    fresh = preview(items=items, region=region, viewer=viewer)
+    fresh = preview(items=items, region=region, viewer=viewer, coupon=coupon_of(request))
     mark = _mark(fresh, items, viewer)
     kept: dict[str, Any] = request.session.get(_OFFER, {})
     if kept.get("mark") == mark:
@@ -161,6 +179,7 @@ def remember_order(request: HttpRequest, quote: str, placed: PlacedOrder) -> Non
     session[_LAST_ORDER] = placed.order.id
     session.pop(_CART, None)
     session.pop(_OFFER, None)
+    session.pop(_COUPON, None)
     session[_CONDUCT] = {**session.get(_CONDUCT, {}), "placed": True}
     session.save()
 

@@ -101,6 +101,7 @@ UNFOLD: dict[str, Any] = {
                     _rows(_("Payments"), "payments", "payments", "payment"),
                     _rows(_("Refunds"), "undo", "payments", "refund"),
                     _rows(_("Kept cards"), "credit_card", "payments", "savedmethod"),
+                    _rows(_("Coupons"), "sell", "checkout", "coupon"),
                 ],
             },
             {

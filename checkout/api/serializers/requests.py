@@ -41,6 +41,9 @@ class CartRequest(StrictSerializer):
 
 class PreviewRequest(CartRequest):
     region = Word(r"\A[A-Z]{2}\Z", help_text="Country of delivery, ISO 3166-1 alpha-2.")
+    coupon = Text(
+        max_length=40, required=False, help_text="A code, once for each customer. It is in the quote."
+    )
 
 
 class AddressRequest(StrictSerializer):
