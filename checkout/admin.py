@@ -15,10 +15,12 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
-from checkout.models import Order, OrderLine, Reservation, Sku, Stock
+from checkout.models import Coupon, Order, OrderLine, Reservation, Sku, Stock, Verification
 from checkout.selectors.shipments import shipments_of
 from checkout.services.adjust_stock import adjust_stock
+from checkout.services.save_coupon import save_coupon
 from checkout.services.save_sku import save_sku
+from checkout.services.set_verification_level import set_verification_level
 from ledger.admin import ReadOnly, ThroughService
 from ledger.money import Money
 from payments.disputes import disputes_of_reference
@@ -263,3 +265,75 @@ class StockAdmin(ThroughService):
     def call(self, obj: Stock, given: dict[str, Any], actor: str) -> str:
         adjust_stock(sku=obj.sku.code, total=given["total"], actor=actor, reason=given["reason"])
         return ""
+
+
+class CouponForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Coupon
+        fields = ("code", "basis_points", "active", "ends_at")
+
+    def _post_clean(self) -> None:
+        """Nothing of the instance is validated here: the service says what is wrong."""
+
+
+@admin.register(Coupon)
+class CouponAdmin(ThroughService):
+    form = CouponForm
+    list_display = ("code", "basis_points", "active", "ends_at", "created_at")
+    list_filter = ("active",)
+    search_fields = ("code__exact",)
+    ordering = ("-created_at",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Coupon | None = None) -> tuple[str, ...]:
+        return ("code",) if obj else ()
+
+    def call(self, obj: Coupon, given: dict[str, Any], actor: str) -> str:
+        code = save_coupon(**{"code": obj.code, **given}, actor=actor)
+        return str(_("%(code)s can be used from now on.") % {"code": code}) if given["active"] else ""
+
+
+class VerificationForm(forms.ModelForm):  # type: ignore[type-arg]
+    customer = forms.CharField(
+        label=_("Customer"),
+        max_length=150,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("cus_…, or the name that the account signs in with."),
+    )
+
+    class Meta:
+        model = Verification
+        fields = ("level", "reason")
+        help_texts: ClassVar = {
+            "reason": _("Which papers were seen, and by whom. Kept in the audit journal.")
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            self.fields["customer"].initial = f"cus_{self.instance.user_id}"
+            self.fields["customer"].disabled = True
+
+    def _post_clean(self) -> None:
+        """Nothing of the instance is validated here: the service says what is wrong."""
+
+
+@admin.register(Verification)
+class VerificationAdmin(ThroughService):
+    form = VerificationForm
+    fields = ("customer", "level", "reason")
+    list_display = ("customer_shown", "level", "reason", "set_by", "set_at")
+    list_filter = ("level",)
+    ordering = ("-set_at",)
+    search_fields = ("user__username__exact",)
+    search_help_text = _("the name that the account signs in with")
+
+    @display(description=_("Customer"))
+    def customer_shown(self, row: Verification) -> str:
+        return f"cus_{row.user_id}"
+
+    def call(self, obj: Verification, given: dict[str, Any], actor: str) -> str:
+        customer = set_verification_level(**given, actor=actor)
+        return str(
+            _("%(customer)s has level %(level)s from the next payment on.")
+            % {"customer": customer, "level": given["level"]}
+        )

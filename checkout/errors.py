@@ -214,3 +214,33 @@ class StockBooksDisagree(Exception):
 
 class CapturedDiffersFromOrder(Exception):
     """A payment succeeded with another sum than the order's. Never expected: the transaction is undone."""
+
+
+class CustomerNotFound(Refusal):
+    code = "customer_not_found"
+    status = 404
+
+
+class LevelInvalid(Refusal):
+    """A level that does not exist, or one that nobody gave a reason for."""
+
+    code = "level_invalid"
+
+
+class CouponUnknown(Refusal):
+    """No such code, or its time is over."""
+
+    code = "coupon_unknown"
+
+
+class CouponUsed(Refusal):
+    """The customer has an order with it."""
+
+    code = "coupon_used"
+    status = 409
+
+
+class CouponInvalid(Refusal):
+    """A code or a discount that makes no sense; `param` names the field."""
+
+    code = "coupon_invalid"

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 
+from checkout.conduct import Conduct
 from checkout.errors import (
     AddressInvalid,
     CartEmpty,
@@ -149,13 +150,15 @@ class RefundWish:
 @dataclass(frozen=True, slots=True)
 class Client:
     """The customer's device as the web server saw it. `device_id` comes from the signed device cookie, `session` is
-    a secret that only this browser, or this server of a merchant's, has."""
+    a secret that only this browser, or this server of a merchant's, has. `label` is for people: "Firefox, Windows"."""
 
     ip: str = ""
     device_id: str = ""
     device_kind: str = "desktop"  # or "phone"
     language: str = ""
     session: str = ""
+    label: str = ""
+    conduct: Conduct = field(default_factory=Conduct)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

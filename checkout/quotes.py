@@ -43,13 +43,16 @@ class Terms:
     currency: str
     rules: str
     expires: int
+    coupon: str = ""
 
     @property
     def expires_at(self) -> datetime:
         return datetime.fromtimestamp(self.expires, UTC)
 
 
-def sign(*, items: Sequence[Item], breakdown: PriceBreakdown, now: datetime, keys: Keys) -> tuple[str, Terms]:
+def sign(
+    *, items: Sequence[Item], breakdown: PriceBreakdown, now: datetime, keys: Keys, coupon: str = ""
+) -> tuple[str, Terms]:
     """A quote for `items` at the price of `breakdown`, good for 15 minutes and one order."""
     terms = Terms(
         id=secrets.token_hex(16),
@@ -60,8 +63,10 @@ def sign(*, items: Sequence[Item], breakdown: PriceBreakdown, now: datetime, key
         currency=breakdown.currency,
         rules=breakdown.rules_version,
         expires=int((now + LIFE).timestamp()),
+        coupon=coupon,
     )
-    text = json.dumps(asdict(terms), separators=(",", ":"), sort_keys=True)
+    told = {name: value for name, value in asdict(terms).items() if name != "coupon" or value}
+    text = json.dumps(told, separators=(",", ":"), sort_keys=True)
     signed = f"{_VERSION}.{keys.current}.{_encode(text.encode())}"
     return f"{signed}.{_signature(signed, keys.secrets[keys.current])}", terms
 

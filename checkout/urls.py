@@ -4,7 +4,18 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.i18n import set_language
 
-from checkout.views import account, cart, checkout, confirm, orders, passkeys, payment, saved_methods, shop
+from checkout.views import (
+    account,
+    cart,
+    checkout,
+    confirm,
+    devices,
+    orders,
+    passkeys,
+    payment,
+    saved_methods,
+    shop,
+)
 
 app_name = "checkout"
 
@@ -13,6 +24,7 @@ urlpatterns = [
     path("cart/", cart.cart, name="cart"),
     path("cart/add", cart.add, name="add"),
     path("cart/update", cart.update, name="update"),
+    path("cart/coupon", cart.coupon, name="coupon"),
     path("checkout/", checkout.checkout, name="checkout"),
     path("checkout/summary", checkout.summary, name="summary"),
     path("pay/<str:order_id>/", payment.pay, name="pay"),
@@ -30,6 +42,7 @@ urlpatterns = [
     path("payment-methods/<str:method_id>/default", saved_methods.make_default, name="default-method"),
     path("payment-methods/<str:method_id>/delete", saved_methods.delete, name="delete-method"),
     path("passkeys/", passkeys.passkeys, name="passkeys"),
+    path("devices/", devices.devices, name="devices"),
     path("sign-in/", account.SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(next_page="checkout:shop"), name="sign-out"),
     path("language/", set_language, name="language"),

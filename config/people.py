@@ -26,7 +26,7 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "risk analyst": (
         ("checkout", "payments", "risk"),
-        ("risk.claim_riskcase", "risk.decide_riskcase", "risk.draft_policy"),
+        ("risk.claim_riskcase", "risk.decide_riskcase", "risk.draft_policy", "risk.freeze_device"),
     ),
     "risk manager": (
         ("checkout", "payments", "risk", "reconciliation"),
@@ -38,6 +38,9 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "risk.draft_policy",
             "risk.switch_policy",
             "risk.decide_escalated_riskcase",
+            "risk.freeze_device",
+            "checkout.add_verification",
+            "checkout.change_verification",
             "payments.switch_channel",
             "payments.request_refund",
             "payments.approve_refund",
@@ -62,6 +65,8 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "payments.replay_event",
             "ledger.close_day",
             "ledger.add_fxrate",
+            "checkout.add_coupon",
+            "checkout.change_coupon",
             "reconciliation.bring_statement",
             "reconciliation.decide_discrepancy",
             "reconciliation.approve_repair",

@@ -243,3 +243,37 @@ class PasskeyRefused(Refusal):
     """The browser's credential could not be checked, or belongs to somebody already."""
 
     code = "passkey_refused"
+
+
+class DeviceNotFound(Refusal):
+    """No such device, or not one that this customer was seen with."""
+
+    code = "device_not_found"
+    status = 404
+
+
+class DeviceFrozen(Refusal):
+    """The device may not pay. Nothing was held or charged."""
+
+    code = "device_frozen"
+    status = 403
+
+
+class DeviceNotFrozen(Refusal):
+    """Nothing to end: whoever asks has not frozen it."""
+
+    code = "device_not_frozen"
+    status = 409
+
+
+class DeviceNotTrusted(Refusal):
+    """The customer asks from a device that is not known well enough to thaw another."""
+
+    code = "device_not_trusted"
+    status = 403
+
+
+class FreezeReasonMissing(Refusal):
+    """Nobody says why."""
+
+    code = "freeze_reason_missing"

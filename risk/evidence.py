@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from ledger.wire import Row, Statement, exchange, exchange_while
-from risk import features, ties
+from risk import features, sightings, ties
 from risk.facts import PaymentFacts
 from risk.features import Evidence, ListHit
 from risk.models.lists import limit_lock
@@ -52,7 +52,7 @@ _LOCK = Statement("risk_lock", "SELECT pg_advisory_xact_lock(%(lock)s)")
 _GATHER = Statement(
     "risk_gather",
     f"""
-{ties.WITH}
+{ties.WITH}, {sightings.TWINS}
 SELECT json_build_object(
     'policy', (SELECT id FROM risk_policy WHERE state = 'ACTIVE'),
     'roll_out', (SELECT json_build_array(policy_id, share) FROM risk_rollout WHERE state = 'RUNNING'),
@@ -65,6 +65,7 @@ SELECT json_build_object(
        FROM risk_listentry
       WHERE entity_key = ANY(%(entities)s) AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)),
     'ring', {ties.RING},
+    'seen', {sightings.SIGHTING},
     'attempts', ({_ATTEMPTS}),
     'paid_before', EXISTS (SELECT 1 FROM risk_limituse
              WHERE customer_key = %(key_customer)s AND merchant_key = %(merchant)s AND merchant_key <> ''
@@ -128,6 +129,7 @@ def gather(
             lists=tuple(ListHit(**hit) for hit in found["lists"]),
             limits=_used(params, found) if features.text(facts.customer.reference) else None,
             ring=ties.ring(found["ring"]),
+            device=sightings.sighting(found["seen"], params["fingerprint"]),
         ),
         new_merchant=bool(params["merchant"]) and not found["paid_before"],
     ), done
@@ -171,6 +173,7 @@ def _params(
         "entities": [key for _, key in entities],
         **_named(keys),
         **ties.params(keys["customer"], dict(entities), now),
+        **sightings.params(facts, now),
     }
 
 

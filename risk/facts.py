@@ -35,12 +35,27 @@ class AddressFacts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceFacts:
     identifier: str = ""  # from the signed device cookie
+    fingerprint: str = ""  # what the browser's script computed: untrusted, it can only raise risk
+    label: str = ""  # for people: "Firefox, Windows"
     is_new: bool = False
     ip: str = ""
     ip_country: str = ""
     is_proxy: bool = False
     latitude_e6: int | None = None  # microdegrees, of the network's place
     longitude_e6: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BehaviourFacts:
+    """How the form was filled in, never with what. The first four are what a browser says: untrusted, they can only
+    raise risk. None where nobody measured."""
+
+    seconds_on_page: int | None = None  # from showing the form to sending it; never more than the server saw
+    keystrokes: int | None = None
+    keystroke_ms: int | None = None  # the middle time between two keys of one field
+    pastes: int | None = None
+    address_changes: int = 0  # since the last order, counted by the server
+    coupon_attempts: int = 0  # codes that were tried since the last order, counted by the server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +74,7 @@ class PaymentFacts:
     instrument: InstrumentFacts = field(default_factory=InstrumentFacts)
     delivery: AddressFacts = field(default_factory=AddressFacts)
     device: DeviceFacts = field(default_factory=DeviceFacts)
+    behaviour: BehaviourFacts = field(default_factory=BehaviourFacts)
     skus: tuple[str, ...] = ()
     challenges: tuple[str, ...] = ()  # kinds that the customer can answer, beside a card's 3-D Secure
 

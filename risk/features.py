@@ -13,10 +13,11 @@ from ipaddress import ip_address, ip_network
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from risk import rings
+from risk import behaviour, rings, trust
 from risk.facts import PaymentFacts
 from risk.rings import Ring
 from risk.states import EntityKind, Stage
+from risk.trust import Sighting
 
 Inputs: TypeAlias = Mapping[str, Any]
 
@@ -46,6 +47,7 @@ class Evidence:
     lists: tuple[ListHit, ...] = ()
     limits: Mapping[str, Any] | None = None  # what of a known customer's limits is used up
     ring: Ring = field(default_factory=Ring)
+    device: Sighting = field(default_factory=Sighting)
 
 
 def text(value: object, length: int = 128) -> str:
@@ -123,6 +125,8 @@ def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str])
     plain["stage"] = str(stage(facts.stage))
     plain["skus"] = plain["skus"][:_MOST_SKUS]
     plain["device"]["ip"] = network(facts.device.ip)
+    del plain["device"]["fingerprint"]  # nobody needs more than its key
+    plain["behaviour"] = behaviour.inputs_of(facts.behaviour)
     for name in ("latitude_e6", "longitude_e6"):
         plain["device"][name] = _roughly(plain["device"][name])
     used = {} if evidence.limits is None else {"limits": _plain(dict(evidence.limits))}
@@ -136,6 +140,7 @@ def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str])
         "lists": [asdict(hit) for hit in evidence.lists],
         **used,
         "graph": rings.inputs_of(evidence.ring),
+        "device": trust.inputs_of(facts, evidence.device, evidence.ring, moment(facts.happened_at)),
     }
 
 

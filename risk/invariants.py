@@ -17,6 +17,7 @@ from risk.models import (
     Advice,
     Challenge,
     Decision,
+    Freeze,
     Outcome,
     Policy,
     Proof,
@@ -55,6 +56,19 @@ SELECT c.id FROM risk_riskcase c JOIN risk_decision d ON d.id = c.decision_id
    AND NOT EXISTS (SELECT 1 FROM risk_tie t WHERE t.customer_key = d.customer_key AND t.fraud_at IS NOT NULL)
  ORDER BY c.id LIMIT 100
 """
+# Who is frozen was seen, and who was proven answered a challenge.
+_STRANGE_FREEZES = """
+SELECT ledger_public_id('frz', f.id) FROM risk_freeze f
+ WHERE f.ended_at IS NULL AND NOT EXISTS (SELECT 1 FROM risk_device d WHERE d.device_key = f.device_key)
+ ORDER BY f.id LIMIT 100
+"""
+_UNPROVEN = """
+SELECT t.id FROM risk_tie t
+ WHERE t.verified_at > %(since)s AND NOT EXISTS (
+       SELECT 1 FROM risk_challenge c
+        WHERE c.customer_key = t.customer_key AND c.state = 'PASSED' AND c.closed_at = t.verified_at)
+ ORDER BY t.id LIMIT 100
+"""
 
 
 _NOT_ASKED = """
@@ -77,6 +91,7 @@ def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     yield _challenges_end_in_time()
     yield _challenged_cases_were_asked()
     yield _advice_is_founded()
+    yield _devices_are_known_and_proven()
 
 
 def _one_active_policy() -> tuple[str, int, list[Finding]]:
@@ -221,3 +236,14 @@ def _advice_is_founded() -> tuple[str, int, list[Finding]]:
         except Unfounded as fault:
             found.append(Finding(check=name, subject=row.public_id, detail=f"{fault.code}: {fault}"))
     return name, looked, found
+
+
+def _devices_are_known_and_proven() -> tuple[str, int, list[Finding]]:
+    name = "risk.devices_are_known_and_proven"
+    with connection.cursor() as cursor:
+        cursor.execute(_STRANGE_FREEZES)
+        strange = [(key, "is about a device that nobody saw") for (key,) in cursor.fetchall()]
+        cursor.execute(_UNPROVEN, {"since": timezone.now() - _RECENT})
+        unproven = [(f"tie {key}", "is verified without a challenge") for (key,) in cursor.fetchall()]
+    found = [Finding(check=name, subject=key, detail=told) for key, told in (*strange, *unproven)]
+    return name, Freeze.objects.standing().count(), found

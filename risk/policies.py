@@ -9,8 +9,16 @@ from functools import cache
 from typing import Any
 
 from ledger.money import UnknownCurrency, exponent
+from risk import trust
 from risk.errors import InvalidPolicy, InvalidRule
-from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
+from risk.facts import (
+    AddressFacts,
+    BehaviourFacts,
+    CustomerFacts,
+    DeviceFacts,
+    InstrumentFacts,
+    PaymentFacts,
+)
 from risk.features import Evidence, Inputs, calendar_day, inputs_of
 from risk.limits import parse as parse_limits
 from risk.rules import (
@@ -31,6 +39,9 @@ _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}\Z")
 _MODEL = re.compile(r"[a-zA-Z0-9_-]{1,40}@[0-9]{1,8}\Z")
 _SHARES = {"sample_per_mille", "second_look_per_mille"}  # may be left out: nobody looks then
 _OPTIONAL = {"challenge"}  # beside the thresholds
+_MOST = {"verify_device_from": 10**12}  # of a threshold that is an amount
+# A browser tells these, so a rule may raise a score by them and not lower it.
+_UNTRUSTED = re.compile(r"\bbehaviour\b|\bfingerprint_")
 _RULE_FIELDS = {"id", "version", "expression", "weight", "action", "message"}
 _RULE_OPTIONS = {"owner", "expires_on"}
 
@@ -50,6 +61,7 @@ def _trial_inputs() -> tuple[Inputs, ...]:
         instrument=InstrumentFacts(kind="card", country="US", brand="visa"),
         delivery=AddressFacts(country="CN"),
         device=DeviceFacts(identifier="dev_1", is_new=True, ip_country="US", is_proxy=True),
+        behaviour=BehaviourFacts(seconds_on_page=4, keystrokes=0, keystroke_ms=0, pastes=9),
     )
     counts = {"customer": 11, "card": 11, "device": 11}
     return (
@@ -115,7 +127,13 @@ def _rule(raw: Any, position: int) -> Rule:
         raise InvalidRule(f"Rule {name} needs a version from 1 and a weight from -100 to 100.", param=name)
     if raw["action"] not in ("", *Action) or raw["action"] == Action.ACCEPT:
         raise InvalidRule(f'Rule {name}: the action is "", challenge, review or reject.', param=name)
-    return Rule(**{**raw, "expression": _expression(name, raw), "message": _message(name, raw["message"])})
+    expression = _expression(name, raw)
+    if raw["weight"] < 0 and _UNTRUSTED.search(expression):
+        raise InvalidRule(
+            f"Rule {name}: what a browser says of itself can not lower a score; look at the weight.",
+            param=name,
+        )
+    return Rule(**{**raw, "expression": expression, "message": _message(name, raw["message"])})
 
 
 def _options(name: str, raw: Mapping[str, Any]) -> None:
@@ -176,8 +194,8 @@ def _thresholds(raw: Any) -> Thresholds:
             raise InvalidPolicy(f"The share {name} must be a whole number from 0 to 1000.", param=name)
     given = {name: raw[name] for name in names if name in raw}
     for name in given:
-        if not _is_int(raw[name], 0, 9999):
-            raise InvalidPolicy(f"Threshold {name} must be a whole number from 0 to 9999.", param=name)
+        if not _is_int(raw[name], 0, most := _MOST.get(name, 9999)):
+            raise InvalidPolicy(f"Threshold {name} must be a whole number from 0 to {most}.", param=name)
     parsed = Thresholds(**given)
     if not parsed.medium_above <= parsed.challenge_above <= parsed.high_above < parsed.reject_from:
         raise InvalidPolicy(
@@ -202,7 +220,8 @@ def _challenge(thresholds: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
                 f"challenge {str(ground)[:60]}: list some of {', '.join(ChallengeKind)}, each once.",
                 param="challenge",
             )
-    return {str(ground): tuple(kinds) for ground, kinds in raw.items()}
+    read = {str(ground): tuple(kinds) for ground, kinds in raw.items()}
+    return {trust.UNVERIFIED: trust.PROOFS, **read} if thresholds.get("verify_device_from") else read
 
 
 def _model(raw: Any) -> ModelUse:

@@ -17,7 +17,7 @@ from typing import Any
 import cel
 
 from ledger.money import UnknownCurrency, exponent
-from risk import readings, rings
+from risk import behaviour, readings, rings, trust
 from risk.errors import InvalidRule
 from risk.expressions import Together, program
 from risk.features import Inputs, is_after, whole
@@ -61,6 +61,9 @@ class Thresholds:
     review_minutes: int
     deadline_ms: int = 50  # after so long rules alone decide
     late_weight: int = 0  # added then; with it, at least a challenge follows
+    verify_device_from: int = (
+        0  # CNY minor units from which a customer proves to sit at a strange device; 0: never
+    )
     # Of a thousand accepted payments, and of a thousand decided cases, so many are looked at (again) by a person.
     sample_per_mille: int = 0
     second_look_per_mille: int = 0
@@ -194,7 +197,7 @@ def variables(
     """What an expression may name: of signals and velocities all, or only those that are `named`."""
     facts, features = inputs["facts"], inputs["features"]
     amount_cny = in_cny(facts["amount"], facts["currency"], rates)
-    customer, device = facts["customer"], facts["device"]
+    customer = facts["customer"]
     return {
         "payment": {
             "stage": facts["stage"],
@@ -212,12 +215,8 @@ def variables(
         },
         "instrument": {name: facts["instrument"][name] for name in ("kind", "country", "brand")},
         "delivery": {"country": facts["delivery"]["country"]},
-        "device": {
-            "known": bool(device["identifier"]),
-            "is_new": device["is_new"],
-            "is_proxy": device["is_proxy"],
-            "ip_country": device["ip_country"],
-        },
+        "device": trust.variables(facts["device"], inputs.get("device", {})),
+        "behaviour": behaviour.variables(facts.get("behaviour", {})),
         "velocity": {
             **{
                 name: features["payments_last_minute"].get(name, 0) for name in ("customer", "card", "device")
@@ -256,6 +255,7 @@ def judge(policy: PolicyDocument, inputs: Inputs) -> Judgement:
         grounds = (
             *_grey(policy, inputs),
             *_limits(policy, inputs, amount_cny),
+            *_device(policy, inputs, amount_cny),
             *_rules(policy, inputs),
             *_model(policy, inputs),
             *_late(policy, inputs),
@@ -287,6 +287,7 @@ def _challenges(policy: PolicyDocument, grounds: tuple[Ground, ...], inputs: Inp
     ):
         has.add(ChallengeKind.THREE_D_SECURE)
     causes = {ground.code for ground in grounds if ground.weight > 0 or ground.action}
+    causes = {trust.UNVERIFIED} & causes or causes  # who sits there is proven, whatever else is asked
     only = causes.pop() if len(causes) == 1 else ANY_GROUND
     wanted = policy.challenge.get(only) or policy.challenge[ANY_GROUND]
     return tuple(str(kind) for kind in wanted if kind in has)
@@ -324,6 +325,8 @@ def _final_list(inputs: Inputs) -> Ground | None:
         for hit in inputs["lists"]:
             if hit["kind"] == kind:
                 return Ground(code=f"list_{kind}", source="list", weight=0, action=action, params=_hit(hit))
+        if kind == ListKind.FATAL and (why := trust.frozen(inputs)) is not None:  # no white entry thaws it
+            return Ground(code=trust.FROZEN, source="device", weight=0, action=Action.REJECT, params=why)
     return None
 
 
@@ -349,6 +352,11 @@ def _limits(policy: PolicyDocument, inputs: Inputs, amount_cny: int | None) -> I
     for over in exceeded(limit, inputs, amount_cny):
         params = dict(over.params)
         yield Ground(code=over.code, source="limit", weight=0, action=Action.REJECT, params=params)
+
+
+def _device(policy: PolicyDocument, inputs: Inputs, amount_cny: int | None) -> Iterator[Ground]:
+    for code, action, params in trust.grounds(inputs, amount_cny, policy.thresholds.verify_device_from):
+        yield Ground(code=code, source="device", weight=0, action=action, params=params)
 
 
 def _model(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection
 
 from ledger import identifiers
+from risk import sightings
 from risk.rings import LINKING, STRONG, Ring
 
 # Behind a weak entity (a place, a network) more customers than this are strangers to each other, and link nobody.
@@ -124,13 +125,25 @@ def ring(found: Mapping[str, Any]) -> Ring:
     return Ring(**{**found, "vouched": tuple(found["vouched"])})
 
 
-def keep(me: str, entities: Mapping[str, str], now: datetime, *, refused: bool = False) -> None:
-    """Remember whom a customer was seen with. One statement, to be run when no lock waits behind it."""
+def keep(
+    me: str,
+    entities: Mapping[str, str],
+    now: datetime,
+    *,
+    refused: bool = False,
+    device: Mapping[str, Any] | None = None,
+) -> None:
+    """Remember whom a customer was seen with, and the `device` as `sightings.kept` has it.
+
+    One round trip, to be run when no lock waits behind it.
+    """
     given = params(me, entities, now)
     ids = [identifiers.new_key() for _ in given["tie_keys"]]
     if me and ids:
+        statement = f"{_KEEP};{sightings.KEEP}" if device else _KEEP
+        told = {**given, **(device or {}), "tie_ids": ids, "refused_at": now if refused else None}
         with connection.cursor() as cursor:
-            cursor.execute(_KEEP, {**given, "tie_ids": ids, "refused_at": now if refused else None})
+            cursor.execute(statement, told)
 
 
 def links(me: str, entities: Mapping[str, str], now: datetime) -> list[Link]:

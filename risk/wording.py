@@ -58,6 +58,11 @@ _MESSAGES: dict[str, dict[str, str]] = {
         "en": "The model {model} takes {per_mille} of 1,000 such payments for frauds, because of: {causes}.",
         "zh": "模型 {model} 认为每 1000 笔此类支付中有 {per_mille} 笔欺诈，主要原因：{causes}。",
     },
+    "device_frozen": {"en": "The device is frozen: {reason}", "zh": "设备已冻结：{reason}"},
+    "device_unverified": {
+        "en": "A known customer at a strange device (trust {trust} of 100) must first prove to be there.",
+        "zh": "老客户使用陌生设备（信任分 {trust}/100），须先验证身份。",
+    },
     "decided_late": {
         "en": "The decision took more than {milliseconds} ms, so the rules decided without history and model.",
         "zh": "决策超过 {milliseconds} 毫秒，仅由规则判断，未使用历史与模型。",

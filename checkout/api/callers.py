@@ -4,6 +4,7 @@ import re
 
 from rest_framework.request import Request
 
+from checkout import conduct
 from checkout.facts import Client, Viewer
 from payments.services.recognise_api_key import ApiKeyView
 
@@ -28,10 +29,12 @@ def viewer_of(request: Request, *granting: str) -> Viewer:
     )
 
 
-def client_of(request: Request) -> Client:
-    """The customer's device. Behind an API key stands a server, whose address tells nothing."""
+def client_of(request: Request, told: str = "") -> Client:
+    """The customer's device, with what it says of itself. Behind an API key stands a server, whose address tells
+    nothing."""
+    behaved = conduct.read(told, shown_for=None)
     if isinstance(request.auth, ApiKeyView):
-        return Client(language=request.LANGUAGE_CODE, session=request.auth.id)
+        return Client(language=request.LANGUAGE_CODE, session=request.auth.id, conduct=behaved)
     agent = request.headers.get("User-Agent", "")
     return Client(
         ip=request.META.get("REMOTE_ADDR", ""),
@@ -39,6 +42,8 @@ def client_of(request: Request) -> Client:
         device_kind="phone" if _PHONE.search(agent) else "desktop",
         language=request.LANGUAGE_CODE,
         session=request.headers.get(ORDER_TOKEN_HEADER, "") or request.session.session_key or "",
+        label=conduct.label(agent),
+        conduct=behaved,
     )
 
 

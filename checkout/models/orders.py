@@ -66,6 +66,7 @@ class Order(FSMModelMixin, models.Model):
     payable = models.BigIntegerField()
     quote_id = models.CharField(max_length=40, unique=True)
     quote = models.TextField()
+    coupon = models.CharField(max_length=40, blank=True, default="", db_default="")
     paid_by = models.CharField(max_length=40, blank=True)  # pay_…
     # What of the refunds was for goods that had left, minor units: see docs/ledger.md.
     returned_after_shipping = models.BigIntegerField(default=0, db_default=0)
@@ -95,6 +96,17 @@ class Order(FSMModelMixin, models.Model):
                     tax_included__gte=0,
                     shipping__gte=0,
                 ),
+            ),
+            # Two at once; those that are paid are looked for. Money that comes late must never stumble over this.
+            models.UniqueConstraint(
+                name="order_coupon_once_by_email",
+                fields=["coupon", "email"],
+                condition=~Q(coupon="") & Q(state=OrderState.PENDING_PAYMENT.value),
+            ),
+            models.UniqueConstraint(
+                name="order_coupon_once_by_account",
+                fields=["coupon", "user"],
+                condition=~Q(coupon="") & Q(state=OrderState.PENDING_PAYMENT.value),
             ),
             models.CheckConstraint(
                 name="order_returned_not_negative", condition=Q(returned_after_shipping__gte=0)

@@ -11,6 +11,7 @@ from checkout.facts import Item, PriceBreakdown, merge
 from checkout.models import Sku
 from checkout.pricing import Wanted, price
 from checkout.quotes import Keys
+from checkout.selectors.coupons import discounts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +25,9 @@ class PricedCart:
         return {self.skus[item.sku].pk: item.quantity for item in self.items}
 
 
-def price_cart(items: Iterable[Item], region: str) -> PricedCart:
-    """The cart at today's prices. Raises what `merge` and `price` raise, and `SkuUnknown` naming the article."""
+def price_cart(items: Iterable[Item], region: str, coupon: str = "") -> PricedCart:
+    """The cart at today's prices. Raises what `merge` and `price` raise, `SkuUnknown` naming the article, and
+    `CouponUnknown`."""
     merged = merge(items)
     skus = {row.code: row for row in Sku.objects.for_sale().filter(code__in=[item.sku for item in merged])}
     for item in merged:
@@ -42,7 +44,8 @@ def price_cart(items: Iterable[Item], region: str) -> PricedCart:
         )
         for item in merged
     ]
-    return PricedCart(items=merged, skus=skus, breakdown=price(wanted=wanted, region=region))
+    breakdown = price(wanted=wanted, region=region, discounts=discounts_of(coupon))
+    return PricedCart(items=merged, skus=skus, breakdown=breakdown)
 
 
 def quote_keys() -> Keys:

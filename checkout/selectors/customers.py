@@ -16,6 +16,7 @@ class CustomerHistory:
     paid_orders: int
     registered_at: datetime | None
     device_seen: bool  # one of the paid orders came from the device
+    level: int = 0
 
 
 def customer_history(*, user_id: int | None, email: str, device_id: str) -> CustomerHistory:
@@ -26,10 +27,12 @@ def customer_history(*, user_id: int | None, email: str, device_id: str) -> Cust
     counted = Order.objects.filter(who, state__in=PAID).aggregate(
         paid=Count("pk"), here=Count("pk", filter=Q(device_id=device_id))
     )
+    registered_at, level = _account(user_id)
     return CustomerHistory(
         paid_orders=counted["paid"],
-        registered_at=_registered_at(user_id) if user_id is not None else None,
+        registered_at=registered_at,
         device_seen=bool(device_id) and counted["here"] > 0,
+        level=level,
     )
 
 
@@ -40,5 +43,11 @@ def has_paid(viewer: Viewer) -> bool:
     )
 
 
-def _registered_at(user_id: int) -> datetime | None:
-    return get_user_model().objects.filter(pk=user_id).values_list("date_joined", flat=True).first()
+def _account(user_id: int | None) -> tuple[datetime | None, int]:
+    """When it was opened, and how far its owner is verified."""
+    if user_id is None:
+        return None, 0
+    found = (
+        get_user_model().objects.filter(pk=user_id).values_list("date_joined", "verification__level").first()
+    )
+    return (found[0], found[1] or 0) if found else (None, 0)

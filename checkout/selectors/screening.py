@@ -5,11 +5,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from checkout.conduct import Conduct
 from checkout.facts import Client
 from checkout.models import Order
 from checkout.selectors.customers import customer_history
-from risk import naming
-from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
+from risk import naming, places
+from risk.facts import AddressFacts, BehaviourFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
 
 
 def facts_about(
@@ -17,6 +18,7 @@ def facts_about(
 ) -> PaymentFacts:
     """The order, its customer's history and the device that asks now (not the one that ordered)."""
     history = customer_history(user_id=order.user_id, email=order.email, device_id=client.device_id)
+    where = places.of_address(client.ip)
     return PaymentFacts(
         stage=stage,
         subject=order.public_id,
@@ -29,13 +31,21 @@ def facts_about(
             phone_hash=naming.phone_name(order.address.get("phone", ""), order.country),
             paid_orders=history.paid_orders,
             registered_at=history.registered_at,
+            verification_level=history.level,
         ),
         delivery=AddressFacts(country=order.country, hash=_address_name(order.address)),
         device=DeviceFacts(
             identifier=client.device_id,
+            fingerprint=client.conduct.fingerprint,
+            label=client.label,
             is_new=bool(client.device_id) and history.paid_orders > 0 and not history.device_seen,
             ip=client.ip,
+            ip_country=where.country,
+            is_proxy=where.is_proxy,
+            latitude_e6=where.latitude_e6,
+            longitude_e6=where.longitude_e6,
         ),
+        behaviour=_behaviour(client.conduct),
         skus=tuple(skus),
     )
 
@@ -65,11 +75,25 @@ def facts_told(told: Mapping[str, Any], *, now: datetime) -> PaymentFacts:
     )
 
 
+def _behaviour(conduct: Conduct) -> BehaviourFacts:
+    return BehaviourFacts(
+        seconds_on_page=conduct.seconds_on_page,
+        keystrokes=conduct.keystrokes,
+        keystroke_ms=conduct.keystroke_ms,
+        pastes=conduct.pastes,
+        address_changes=conduct.address_changes,
+        coupon_attempts=conduct.coupon_attempts,
+    )
+
+
 def account_facts(user_id: int) -> CustomerFacts:
     """What of an account decides how much it may pay."""
     history = customer_history(user_id=user_id, email="", device_id="")
     return CustomerFacts(
-        reference=f"cus_{user_id}", paid_orders=history.paid_orders, registered_at=history.registered_at
+        reference=f"cus_{user_id}",
+        paid_orders=history.paid_orders,
+        registered_at=history.registered_at,
+        verification_level=history.level,
     )
 
 

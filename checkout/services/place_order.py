@@ -18,6 +18,7 @@ from checkout.models import Order, OrderLine
 from checkout.selectors import OrderView
 from checkout.selectors.allowances import require_room, shortages_of
 from checkout.selectors.carts import PricedCart, price_cart, quote_keys
+from checkout.selectors.coupons import require_unused
 from checkout.selectors.orders import guest_token, token_hash, view_of
 from checkout.selectors.purchases import require_within_limits
 from checkout.selectors.screening import facts_about
@@ -26,7 +27,10 @@ from checkout.services.take_stock import take_stock
 from checkout.states import OrderState
 from ledger.audit import attribute
 from payments.outbox import publish
+from risk.errors import DeviceFrozen
+from risk.facts import Verdict
 from risk.services.assess import assess
+from risk.trust import FROZEN
 
 _LONGEST_EMAIL = 254
 _ANY = ""  # method: none is chosen yet
@@ -51,7 +55,8 @@ def place_order(
     """This will place the order that the quote was made for and hold its stock for 15 minutes.
 
     Raises `QuoteTampered`, `QuoteExpired`, `QuoteReplayed`, `QuoteStale`, `OutOfStock`, `PurchaseLimitExceeded`,
-    `OrderRejected` and `CustomerLimitReached` (the rejected order is kept), `EmailInvalid`, and what `preview` raises.
+    `OrderRejected`, `DeviceFrozen` and `CustomerLimitReached` (the rejected order is kept), `EmailInvalid` and all
+    that `preview` raises.
     Own transaction; the quote's unique number is the guard against placing twice; stock rows are locked last.
     """
     now = timezone.now()
@@ -63,10 +68,11 @@ def place_order(
         address=asdict(address),
         country=address.country,
         locale="zh-hans" if locale.lower().startswith("zh") else "en",
-        client={name: _kept(value) for name, value in asdict(client).items()},
+        client={name: _kept(value) for name, value in asdict(client).items() if name != "conduct"},
         device_id=_kept(client.device_id),
         quote_id=terms.id,
         quote=quote,
+        coupon=terms.coupon,
         opened_at=now,
         expires_at=now + HOLD,
     )
@@ -76,26 +82,30 @@ def place_order(
         with transaction.atomic(durable=True):
             attribute(actor=viewer.actor, reason="placing an order")
             _require_unused(terms.id)
-            cart = price_cart(cart_items, address.country)
+            require_unused(terms.coupon, user_id=order.user_id, email=order.email)
+            cart = price_cart(cart_items, address.country, terms.coupon)
             quotes.require_same_price(terms, cart.breakdown)
-            lines = _place(order, cart, client, now)
+            lines, verdict = _place(order, cart, client, now)
     except IntegrityError as collision:
-        # The same quote at the same moment: the other one was first.
-        _require_unused(terms.id, collision)
+        _say_who_was_first(order, collision)
         raise
     if order.state == OrderState.REJECTED:
-        _refuse(order, now)
+        _refuse(order, verdict, now)
     return PlacedOrder(order=view_of(order, lines, payments=()), access_token=token)
 
 
-def _refuse(order: Order, now: datetime) -> NoReturn:
-    """A limit is the customer's to know; what else speaks against an order is not."""
+def _refuse(order: Order, verdict: Verdict, now: datetime) -> NoReturn:
+    """Limits and frozen devices are the customer's to know; what else speaks against an order is not."""
+    if any(reason.code == FROZEN for reason in verdict.reasons):
+        raise DeviceFrozen(
+            "This device is frozen: nothing can be paid from it. Please contact us.", order=order.public_id
+        )
     short = shortages_of(user_id=order.user_id, amount=order.owed, methods=[_ANY], now=now)
     require_room(short.get(_ANY))
     raise OrderRejected("We cannot accept this order. Please contact us.", order=order.public_id)
 
 
-def _place(order: Order, cart: PricedCart, client: Client, now: datetime) -> list[OrderLine]:
+def _place(order: Order, cart: PricedCart, client: Client, now: datetime) -> tuple[list[OrderLine], Verdict]:
     _charge(order, cart)
     skus = [item.sku for item in cart.items]
     verdict = assess(facts=facts_about(order, skus=skus, client=client, stage="order", now=now))
@@ -106,7 +116,7 @@ def _place(order: Order, cart: PricedCart, client: Client, now: datetime) -> lis
     order.save(force_insert=True)
     lines = OrderLine.objects.bulk_create(_lines(order, cart))
     if order.state == OrderState.REJECTED:
-        return lines
+        return lines, verdict
     take_stock(order=order, quantities=cart.quantities, expires_at=order.expires_at)
     require_within_limits(cart, user_id=order.user_id, email=order.email, now=now, besides=order)
     publish(
@@ -117,7 +127,7 @@ def _place(order: Order, cart: PricedCart, client: Client, now: datetime) -> lis
             expires_at=order.expires_at.isoformat(),
         )
     )
-    return lines
+    return lines, verdict
 
 
 def _charge(order: Order, cart: PricedCart) -> None:
@@ -149,6 +159,12 @@ def _lines(order: Order, cart: PricedCart) -> list[OrderLine]:
         )
         for line in cart.breakdown.lines
     ]
+
+
+def _say_who_was_first(order: Order, collision: IntegrityError) -> None:
+    """The same quote, or the same coupon, at the same moment."""
+    _require_unused(order.quote_id, collision)
+    require_unused(order.coupon, user_id=order.user_id, email=order.email)
 
 
 def _require_unused(quote_id: str, collision: IntegrityError | None = None) -> None:

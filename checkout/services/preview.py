@@ -9,6 +9,7 @@ from django.utils import timezone
 from checkout.facts import Item, PriceBreakdown, Viewer
 from checkout.quotes import sign
 from checkout.selectors.carts import price_cart, quote_keys
+from checkout.selectors.coupons import cleaned, require_unused
 from checkout.selectors.purchases import require_within_limits
 
 
@@ -19,14 +20,17 @@ class Preview:
     expires_at: datetime
 
 
-def preview(*, items: Sequence[Item], region: str, viewer: Viewer) -> Preview:
+def preview(*, items: Sequence[Item], region: str, viewer: Viewer, coupon: str = "") -> Preview:
     """This will price the cart for delivery to `region` (a country, ISO 3166 alpha-2) and sign the result.
 
     Raises `CartEmpty`, `CartTooLarge`, `SkuUnknown`, `CurrenciesMixed`, `RegionNotServed`,
-    `PurchaseLimitExceeded`. Reads only: nothing is held.
+    `PurchaseLimitExceeded`, `CouponUnknown`, `CouponUsed`. Reads only: nothing is held.
     """
     now = timezone.now()
-    cart = price_cart(items, region)
+    code = cleaned(coupon)
+    cart = price_cart(items, region, code)
+    require_unused(code, user_id=viewer.user_id)
     require_within_limits(cart, user_id=viewer.user_id, email="", now=now)
-    quote, terms = sign(items=cart.items, breakdown=cart.breakdown, now=now, keys=quote_keys())
+    keys = quote_keys()
+    quote, terms = sign(items=cart.items, breakdown=cart.breakdown, now=now, keys=keys, coupon=code)
     return Preview(breakdown=cart.breakdown, quote=quote, expires_at=terms.expires_at)

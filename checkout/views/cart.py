@@ -10,14 +10,26 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from checkout import selectors
-from checkout.errors import SkuUnknown
+from checkout.errors import CouponUnknown, SkuUnknown
 from checkout.forms import CartLineForm
 from checkout.selectors import SkuView
+from checkout.selectors.coupons import cleaned
 from checkout.views.posts import post_or_go_to
 from checkout.views.refusals import words
-from checkout.views.session import cart_of, is_htmx, language, put_in_cart
+from checkout.views.session import (
+    cart_of,
+    coupon_of,
+    drop_coupon,
+    is_htmx,
+    language,
+    put_in_cart,
+    try_coupon,
+)
 from ledger.errors import Refusal
 from ledger.money import Money
+
+_FIRST_REGION = "CN"  # a coupon is good or not, wherever the parcel goes
+_LONGEST_CODE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,24 @@ def update(request: HttpRequest) -> HttpResponse:
     return _page(request) if is_htmx(request) else redirect("checkout:cart")
 
 
+@post_or_go_to("checkout:cart")
+def coupon(request: HttpRequest) -> HttpResponse:
+    """A code is tried, or taken out again."""
+    if "remove" in request.POST:
+        drop_coupon(request)
+        return redirect("checkout:cart")
+    code = cleaned(request.POST.get("code", "")[:_LONGEST_CODE])
+    try:
+        if not code:
+            raise CouponUnknown("Enter the code.", param="coupon")
+        try_coupon(request, code, _FIRST_REGION)
+    except Refusal as refusal:
+        messages.error(request, words(refusal))
+        return _page(request, refusal.status)
+    messages.success(request, _("The coupon is taken off at checkout."))
+    return redirect("checkout:cart")
+
+
 def _refuse(request: HttpRequest, form: CartLineForm) -> HttpResponse:
     for problem in form.problems():
         messages.error(request, problem)
@@ -97,6 +127,7 @@ def _page(request: HttpRequest, status: int = 200) -> HttpResponse:
     context = {
         "lines": lines,
         "subtotal": _subtotal(lines),
+        "coupon": coupon_of(request),
         "blocked": any(line.too_many for line in lines),
     }
     template = "checkout/_cart.html" if is_htmx(request) else "checkout/cart.html"

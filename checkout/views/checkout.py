@@ -1,5 +1,6 @@
 """Checkout: contact, delivery, payment and the total on one page; one quote places one order."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -23,6 +24,8 @@ from checkout.views.session import (
     is_htmx,
     language,
     last_order,
+    note_address,
+    note_shown,
     offer,
     order_placed_with,
     remember_order,
@@ -43,9 +46,13 @@ def checkout(request: HttpRequest) -> HttpResponse:
         return _place(request)
     if not cart_of(request):
         return _nothing_to_buy(request)
-    initial = _known_of(request)
-    room = _room(request, initial["country"])
-    return _page(request, CheckoutForm(initial=initial, saved=saved_methods(request), **room))
+    known = _known_of(request)
+    note_shown(request, first=True)
+    note_address(request, "country", known["country"], begins=True)
+    if "line1" in known:
+        note_address(request, "door", _door(known), begins=True)
+    room = _room(request, known["country"])
+    return _page(request, CheckoutForm(initial=known, saved=saved_methods(request), **room))
 
 
 @require_safe
@@ -54,7 +61,9 @@ def summary(request: HttpRequest) -> HttpResponse:
     """The total for another place of delivery, with its quote; a part of the page, for htmx."""
     if not is_htmx(request) or not cart_of(request):
         return redirect("checkout:checkout")
-    context = _summary(request, request.GET.get("country", _FIRST_REGION))
+    region = request.GET.get("country", _FIRST_REGION)
+    note_address(request, "country", region)
+    context = _summary(request, region)
     return render(request, "checkout/_summary.html", {**context, "partial": True})
 
 
@@ -66,6 +75,7 @@ def _place(request: HttpRequest) -> HttpResponse:
         return _nothing_to_buy(request)
     room = _room(request, request.POST.get("country", _FIRST_REGION))
     form = CheckoutForm(request.POST, saved=saved_methods(request), **room)
+    note_address(request, "door", _door(request.POST))
     if not form.is_valid():
         return _page(request, form, 422)
     try:
@@ -85,6 +95,11 @@ def _place(request: HttpRequest) -> HttpResponse:
         return _page(request, form, refusal.status)
     remember_order(request, quote, placed)
     return start_payment(request, placed.order.id, form)
+
+
+def _door(told: Mapping[str, str]) -> str:
+    """Where in the country a parcel goes; the country is counted when it is chosen."""
+    return "|".join(told.get(part, "") for part in ("line1", "city", "postal_code"))
 
 
 def _blame(form: CheckoutForm, refusal: Refusal) -> None:

@@ -27,7 +27,7 @@ from checkout.selectors.allowances import payment_options
 from checkout.services.pay_order import pay_order
 from checkout.views import advice, confirm, shortfalls
 from checkout.views.refusals import words
-from checkout.views.session import client_of, is_htmx, viewer_of
+from checkout.views.session import client_of, is_htmx, note_shown, viewer_of
 from checkout.views.situation import Situation, Stage, situation_of
 from ledger.errors import Refusal
 from payments.services.refresh_payment import refresh_payment
@@ -70,6 +70,8 @@ def pay(request: HttpRequest, order_id: str) -> HttpResponse:
     if "choose" in request.GET and situation.action:
         # What was begun stays open until another method is picked: starting that one closes it.
         situation = replace(situation, stage=Stage.CHOOSE)
+    if situation.stage == Stage.CHOOSE:
+        note_shown(request)
     return _render(request, "checkout/payment.html", order, situation)
 
 

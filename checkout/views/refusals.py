@@ -24,9 +24,20 @@ _WORDS: dict[str, Promise] = {
         "This is more than your account may pay at once, today or this month. Nothing was charged."
         " Order less, or write to us."
     ),
+    "coupon_unknown": _("There is no such coupon, or it has ended. Check the code."),
+    "coupon_used": _("You have used this coupon before. Take it out of the cart."),
     "order_rejected": _(
         "We cannot accept this order. Nothing was charged. Write to us if you think this is wrong."
     ),
+    "device_frozen": _(
+        "This device is frozen, so nothing can be paid from it. Nothing was charged; write to us."
+    ),
+    "device_not_found": _("This device is not in your list any more."),
+    "device_not_frozen": _("This device is not frozen, or we froze it: then write to us."),
+    "device_not_trusted": _(
+        "Unfreeze it from another device that you have used here for a day, or write to us."
+    ),
+    "freeze_reason_missing": _("Say why."),
     "order_not_payable": _("This order can no longer be paid. Nothing was charged; you can order again."),
     "order_not_cancellable": _(
         "This order can no longer be cancelled. If it is paid, ask for a refund instead."

@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import get_language
 
+from checkout import conduct
+from checkout.conduct import Conduct
 from checkout.errors import QuantityInvalid
 from checkout.facts import Client, Item, Viewer
 from checkout.services.place_order import PlacedOrder
@@ -20,6 +22,10 @@ _TOKENS = "order_tokens"
 _PLACED = "placed_orders"  # digest of a quote → the order placed with it
 _OFFER = "offer"
 _LAST_ORDER = "last_order"
+_COUPON = "coupon"
+_CONDUCT = (
+    "conduct"  # when the form was shown, and how often it was changed, until the order after next begins
+)
 _REMEMBERED_ORDERS = 40
 # An offer about to lapse is not shown again: the customer needs time to fill in the form.
 _OFFER_MARGIN = timedelta(minutes=5)
@@ -38,7 +44,44 @@ def client_of(request: HttpRequest) -> Client:
         device_kind="phone" if "Mobi" in agent else "desktop",
         language=language(),
         session=request.session.session_key or "",
+        label=conduct.label(agent),
+        conduct=conduct_of(request),
     )
+
+
+def conduct_of(request: HttpRequest) -> Conduct:
+    """How the form that is being sent was filled in."""
+    kept: dict[str, Any] = request.session.get(_CONDUCT, {})
+    shown_at = kept.get("shown_at")
+    return conduct.read(
+        request.POST.get("conduct", ""),
+        shown_for=None if shown_at is None else max(0, int(timezone.now().timestamp() - shown_at)),
+        address_changes=kept.get("address_changes", 0),
+        coupon_attempts=kept.get("coupon_attempts", 0),
+    )
+
+
+def note_shown(request: HttpRequest, *, first: bool = False) -> None:
+    """The form goes out now; `first` for the one that begins an order."""
+    kept: dict[str, Any] = request.session.get(_CONDUCT, {})
+    if first and kept.get("placed"):
+        kept = {}
+    request.session[_CONDUCT] = {**kept, "shown_at": timezone.now().timestamp()}
+
+
+def note_address(request: HttpRequest, part: str, text: str, *, begins: bool = False) -> None:
+    """What the customer says of an address now: another answer than before counts as a change.
+
+    `begins` sets what was there before the customer said anything.
+    """
+    kept: dict[str, Any] = request.session.get(_CONDUCT, {})
+    mark = _digest("".join(text.casefold().split()))
+    before = kept.get(part)
+    if begins and before is not None:
+        return
+    changed = before is not None and before != mark
+    changes = kept.get("address_changes", 0) + changed
+    request.session[_CONDUCT] = {**kept, part: mark, "address_changes": changes}
 
 
 def language() -> str:
@@ -68,6 +111,23 @@ def put_in_cart(request: HttpRequest, sku: str, quantity: int, *, add: bool = Fa
     request.session[_CART] = cart
 
 
+def coupon_of(request: HttpRequest) -> str:
+    found: str = request.session.get(_COUPON, "")
+    return found
+
+
+def try_coupon(request: HttpRequest, code: str, region: str) -> None:
+    """Keep the code for the order if it is good; counted either way. Raises what `preview` raises."""
+    kept: dict[str, Any] = request.session.get(_CONDUCT, {})
+    request.session[_CONDUCT] = {**kept, "coupon_attempts": kept.get("coupon_attempts", 0) + 1}
+    preview(items=cart_of(request), region=region, viewer=viewer_of(request), coupon=code)
+    request.session[_COUPON] = code
+
+
+def drop_coupon(request: HttpRequest) -> None:
+    request.session.pop(_COUPON, None)
+
+
 def fill_cart(request: HttpRequest, items: Iterable[Item]) -> None:
     for item in items:
         try:
@@ -82,7 +142,7 @@ def offer(request: HttpRequest, region: str) -> Preview:
     A second tab thus shows the same quote, which places one order at most. Raises what `preview` raises.
     """
     items, viewer = cart_of(request), viewer_of(request)
-    fresh = preview(items=items, region=region, viewer=viewer)
+    fresh = preview(items=items, region=region, viewer=viewer, coupon=coupon_of(request))
     mark = _mark(fresh, items, viewer)
     kept: dict[str, Any] = request.session.get(_OFFER, {})
     if kept.get("mark") == mark:
@@ -119,6 +179,8 @@ def remember_order(request: HttpRequest, quote: str, placed: PlacedOrder) -> Non
     session[_LAST_ORDER] = placed.order.id
     session.pop(_CART, None)
     session.pop(_OFFER, None)
+    session.pop(_COUPON, None)
+    session[_CONDUCT] = {**session.get(_CONDUCT, {}), "placed": True}
     session.save()
 
 

@@ -25,6 +25,9 @@ AUDIT_ANCHOR_DIR = env.str("AUDIT_ANCHOR_DIR", default="") or str(DATA_DIR / "au
 RISK_ENTITY_KEY = env.str("RISK_ENTITY_KEY")
 # A decision waits so long for its histories; then it counts in PostgreSQL.
 RISK_REDIS_MS = env.int("RISK_REDIS_MS", default=5)
+# files of the operator's: places of addresses (MaxMind's format), and networks of proxies, one a line
+GEO_DATABASE = env.str("GEO_DATABASE", default="")
+PROXY_NETWORKS = env.str("PROXY_NETWORKS", default="")
 # key id → secret; the first signs, all verify
 QUOTE_KEYS: dict[str, str] = env.dict("QUOTE_KEYS")
 # version → 32 bytes in base64; the first seals what is kept of customers, all open

@@ -101,6 +101,7 @@ UNFOLD: dict[str, Any] = {
                     _rows(_("Payments"), "payments", "payments", "payment"),
                     _rows(_("Refunds"), "undo", "payments", "refund"),
                     _rows(_("Kept cards"), "credit_card", "payments", "savedmethod"),
+                    _rows(_("Coupons"), "sell", "checkout", "coupon"),
                 ],
             },
             {
@@ -127,6 +128,8 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Policies"), "rule", "risk-policies", "risk.view_policy"),
                     _rows(_("Models"), "model_training", "risk", "riskmodel"),
                     _page(_("Risk figures"), "monitoring", "risk-figures", "risk.view_decision"),
+                    _page(_("Devices"), "devices", "risk-devices", "risk.view_device"),
+                    _rows(_("Customers' levels"), "verified_user", "checkout", "verification"),
                     _rows(_("Decisions"), "gavel", "risk", "decision"),
                     _rows(_("Lists"), "list", "risk", "listentry"),
                 ],

@@ -22,7 +22,7 @@ from payments.selectors import PaymentView
 from payments.services.challenge_review import challenge_review
 from payments.services.resolve_review import resolve_review
 from payments.services.resolve_ring import resolve_ring
-from risk import advised, challenges
+from risk import advised, challenges, devices
 from risk import cases as casework
 from risk import selectors as risk
 from risk.errors import CaseNotFound
@@ -105,6 +105,8 @@ def case(request: HttpRequest, case: str) -> HttpResponse:
         "hits": risk.hits_of(view.decision.id),
         "advice": advised.advice_on(view.decision.id, locale=language),
         "blind": view.kind == CaseKind.SECOND and view.live,
+        "trusted": view.decision.inputs.get("device", {}),
+        "device": devices.of_decision(view.decision.id),
         "challenged": challenges.seen_before(view.decision.id),
         "ways": casework.ways_to_ask(view.id) if view.kind == CaseKind.HOLD and view.live else [],
         "assignee": names.get(view.assignee, view.assignee),

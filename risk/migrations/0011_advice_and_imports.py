@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('risk', '0008_challenges'),
+        ('risk', '0009_devices'),
     ]
 
     operations = [

@@ -4,6 +4,7 @@ from risk.models.advice import Advice
 from risk.models.cases import RiskCase
 from risk.models.challenges import Challenge, ChallengeCode, Passkey
 from risk.models.decisions import Decision
+from risk.models.devices import Device, Freeze
 from risk.models.expectations import Expectation
 from risk.models.learned import Outcome, Proof, RiskModel
 from risk.models.lists import LimitUse, ListEntry, ListImport
@@ -22,7 +23,9 @@ __all__ = [
     "ChallengeCode",
     "DayFigures",
     "Decision",
+    "Device",
     "Expectation",
+    "Freeze",
     "HourFigures",
     "LimitUse",
     "ListEntry",

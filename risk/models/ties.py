@@ -25,6 +25,15 @@ class TieQuerySet(models.QuerySet["Tie"]):
             ties = ties.filter(entity_key__in=list(only))
         return self.filter(pk__in=ties.locked().values("pk")[:_MOST]).update(**marks)
 
+    def verify(self, tie: "Tie") -> None:
+        """Note that a customer proved to sit at a device, whether or not it was seen before. One statement."""
+        self.bulk_create(
+            [tie],
+            update_conflicts=True,
+            unique_fields=["customer_key", "entity_key"],
+            update_fields=["verified_at", "verified_as"],
+        )
+
 
 class Tie(models.Model):
     """A customer was seen with an entity. Both are known by their keys only.
@@ -41,6 +50,10 @@ class Tie(models.Model):
     refused_at = models.DateTimeField(null=True, help_text="A payment of the customer was refused.")
     fraud_at = models.DateTimeField(null=True, help_text="A payment of the customer was found to be fraud.")
     vouched_at = models.DateTimeField(null=True, help_text="A person approved a payment with this entity.")
+    verified_at = models.DateTimeField(null=True, help_text="Of a device: the customer proved to sit there.")
+    verified_as = models.CharField(
+        max_length=32, blank=True, db_default="", help_text="The fingerprint's key that it had then."
+    )
 
     objects = TieQuerySet.as_manager()
 
@@ -48,6 +61,9 @@ class Tie(models.Model):
         indexes = [
             models.Index(fields=["entity_key", "-last_at"], name="risk_tie_entity"),
             models.Index(fields=["customer_key", "-last_at"], name="risk_tie_customer"),
+            models.Index(
+                fields=["verified_at"], condition=Q(verified_at__isnull=False), name="risk_tie_verified"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["customer_key", "entity_key"], name="risk_tie_once"),

@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from risk.pages import drafting, figures, lists, models, policies
+from risk.pages import devices, drafting, figures, lists, models, policies
 
 urlpatterns = [
     path("policies/", policies.policies, name="risk-policies"),
     path("policies/draft/", drafting.draft, name="risk-policy-draft"),
     path("lists/import/", lists.import_file, name="risk-import-list"),
     path("lists/export/", lists.export_file, name="risk-export-list"),
+    path("devices/", devices.devices, name="risk-devices"),
+    path("devices/<str:device>/", devices.device, name="risk-device"),
     path("figures/", figures.figures, name="risk-figures"),
     path("policies/back-tests/<str:back_test>/", policies.back_test, name="risk-back-test"),
     path("models/<str:model>/", models.model_card, name="risk-model"),

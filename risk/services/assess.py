@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import chain
 from time import perf_counter_ns
@@ -24,6 +24,7 @@ from risk import (
     rules,
     scorers,
     selectors,
+    sightings,
     starting,
     ties,
     wording,
@@ -77,14 +78,17 @@ def assess(*, facts: PaymentFacts) -> Verdict:
     decision = _store(facts, policy_id, policy, inputs, judgement, keys, started, use)
     _tell_histories(decision, policy)
     refused = judgement.action == Action.REJECT and any(one.source != "limit" for one in judgement.grounds)
-    _keep_ties(keys["customer"], dict(entities), decision.happened_at, refused)
+    _keep_ties(keys["customer"], dict(entities), decision, refused)
     case = _look(decision, judgement, gathered.live_case_id, policy)
     return _verdict(decision, policy.name, case)
 
 
-def _keep_ties(customer: str, entities: dict[str, str], at: datetime, refused: bool) -> None:
+def _keep_ties(customer: str, entities: dict[str, str], decision: Decision, refused: bool) -> None:
     """After the payment's transaction: inside it, a customer's payments in parallel would wait for each other."""
-    transaction.on_commit(lambda: ties.keep(customer, entities, at, refused=refused), robust=True)
+    at, device = decision.happened_at, sightings.kept(decision.inputs)
+    transaction.on_commit(
+        lambda: ties.keep(customer, entities, at, refused=refused, device=device), robust=True
+    )
 
 
 def _look(

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from django.db import connection
 from django.utils import timezone
 
-from risk import challenges, passkeys, puzzles
-from risk.errors import ChallengeNotYours, ChallengeOver
+from risk import challenges, devices, passkeys, puzzles
+from risk.errors import ChallengeNotYours, ChallengeOver, DeviceFrozen
 from risk.models import Challenge, ChallengeCode
 from risk.services.note_proof import note_proof
+from risk.services.verify_device import verify_device
 from risk.states import BY_CODE, ChallengeKind, ChallengeState
 
 
@@ -29,7 +30,8 @@ def check_challenge(
 
     Operation: needs an open transaction; locks the challenge (after the payment), and the caller moves the payment
     in the same transaction. `subject`, amount in minor units and session `owner` must be those that were challenged.
-    Raises `ChallengeOver` and `ChallengeNotYours`; a wrong answer raises nothing, so that it is counted.
+    A proof of the customer verifies the device that asked. Raises `ChallengeOver`, `ChallengeNotYours` and
+    `DeviceFrozen`; a wrong answer raises nothing, so that it is counted.
     """
     assert connection.in_atomic_block, "check_challenge() belongs to the transaction that moves the payment"
     row = Challenge.objects.locked().get(pk=challenges.find(challenge).pk)
@@ -39,9 +41,12 @@ def check_challenge(
     same = (row.subject, row.amount, row.currency) == (subject, amount, currency)
     if row.state != ChallengeState.OPEN or row.expires_at <= now or not same:
         raise ChallengeOver("This payment does not wait for an answer any more.")
+    if devices.is_frozen(row.decision.device_key, row.decision.customer_key):
+        raise DeviceFrozen("This device can not pay any more. Nothing was charged; write to us.")
     row.kind = kind if kind in row.kinds else row.kind
     if _is_right(row, answer):
         row.succeed(now)
+        verify_device(decision=row.decision, kind=row.kind, happened_at=now)
     else:
         row.wrong_answers += 1
         if row.answers_left == 0:

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from checkout.api.refusals import AmountInvalid, CurrencyUnknown, ReturnUrlInvalid
 from checkout.api.serializers.fields import StrictSerializer, Text, WholeNumber, Word
+from checkout.conduct import LONGEST
 from checkout.errors import QuantityInvalid
 from checkout.facts import MAX_LINES, MAX_QUANTITY, Address, Item, merge
 from ledger.money import Money, UnknownCurrency
@@ -15,6 +16,10 @@ from payments.states import PaymentMethod, RefundCause
 _LARGEST_AMOUNT = 10**15  # minor units: far above any sale, far below the column's bound
 _PAYMENT = r"\Apay_[0-9a-z]{26}\Z"
 _ORDER = r"\Aord_[0-9a-z]{26}\Z"
+_CONDUCT = (
+    "How the customer filled in your form: a JSON text of `visitor` (a browser fingerprint), `seconds`, `keys`, "
+    "`tempo` (ms between two keys) and `pastes`, each if known. It is not believed, and can only raise the risk."
+)
 
 
 class ItemRequest(StrictSerializer):
@@ -36,6 +41,9 @@ class CartRequest(StrictSerializer):
 
 class PreviewRequest(CartRequest):
     region = Word(r"\A[A-Z]{2}\Z", help_text="Country of delivery, ISO 3166-1 alpha-2.")
+    coupon = Text(
+        max_length=40, required=False, help_text="A code, once for each customer. It is in the quote."
+    )
 
 
 class AddressRequest(StrictSerializer):
@@ -58,6 +66,7 @@ class OrderRequest(CartRequest):
         required=False,
         help_text="Of what the customer is sent; else `Accept-Language`.",
     )
+    conduct = Text(max_length=LONGEST, required=False, help_text=_CONDUCT)
 
     def validate_address(self, value: dict[str, str]) -> Address:
         return Address(**value)
@@ -88,6 +97,7 @@ class PaymentRequest(StrictSerializer):
         required=False,
         help_text="Where the browser goes after a page of the provider's. Absolute, https or http.",
     )
+    conduct = Text(max_length=LONGEST, required=False, help_text=_CONDUCT)
 
     def validate_return_url(self, value: str) -> str:
         try:

@@ -15,6 +15,8 @@ from checkout.api.views.base import ApiView
 from checkout.errors import (
     CartEmpty,
     CartTooLarge,
+    CouponUnknown,
+    CouponUsed,
     CurrenciesMixed,
     PurchaseLimitExceeded,
     QuantityInvalid,
@@ -31,6 +33,8 @@ CART_REFUSALS = (
     CurrenciesMixed,
     RegionNotServed,
     PurchaseLimitExceeded,
+    CouponUnknown,
+    CouponUsed,
 )
 
 
@@ -74,5 +78,10 @@ class PreviewView(ApiView):
     )
     def post(self, request: Request) -> Response:
         wanted = self.read(PreviewRequest, request)
-        priced = preview(items=wanted["items"], region=wanted["region"], viewer=viewer_of(request))
+        priced = preview(
+            items=wanted["items"],
+            region=wanted["region"],
+            viewer=viewer_of(request),
+            coupon=wanted.get("coupon", ""),
+        )
         return self.answer(PreviewAnswer, priced)

@@ -27,6 +27,7 @@ from risk.errors import (
     ChallengeNotYours,
     ChallengeOver,
     CodeLimitReached,
+    DeviceFrozen,
 )
 
 
@@ -61,7 +62,14 @@ class ChallengeView(IdempotentMixin, ApiView):
         request=ChallengeAnswerRequest,
         answer=PaymentAnswer,
         moves=True,
-        refusals=(PaymentNotFound, ChallengeOver, ChallengeNotYours, ChallengeAnswerWrong, ChallengeFailed),
+        refusals=(
+            PaymentNotFound,
+            ChallengeOver,
+            ChallengeNotYours,
+            DeviceFrozen,
+            ChallengeAnswerWrong,
+            ChallengeFailed,
+        ),
         examples={"request": {"kind": "email", "answer": "042137"}, "answer": PAYMENT},
     )
     def post(self, request: Request, **kwargs: Any) -> Any:

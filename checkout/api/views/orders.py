@@ -43,6 +43,7 @@ from ledger.errors import Refusal
 from payments.api.idempotency import IdempotentMixin
 from payments.api.permissions import Scope
 from payments.errors import PaymentInProgress, PaymentOutcomeUnknown
+from risk.errors import DeviceFrozen
 
 
 class OrdersView(IdempotentMixin, ApiView):
@@ -89,6 +90,7 @@ class OrdersView(IdempotentMixin, ApiView):
             EmailInvalid,
             OrderRejected,
             CustomerLimitReached,
+            DeviceFrozen,
         ),
         examples={"request": ORDER_REQUEST, "answer": PLACED_ORDER},
     )
@@ -102,7 +104,7 @@ class OrdersView(IdempotentMixin, ApiView):
             address=data["address"],
             email=data["email"],
             viewer=viewer_of(request),
-            client=client_of(request),
+            client=client_of(request, data.get("conduct", "")),
             locale=data.get("locale") or ("zh-hans" if request.LANGUAGE_CODE.startswith("zh") else "en"),
         )
         return self._placed(placed.order, placed.access_token)

@@ -95,7 +95,7 @@ class PaymentsView(IdempotentMixin, ApiView):
             instrument=data.get("instrument", ""),
             saved_method=data.get("saved_method", ""),
             keep_instrument=data.get("keep_instrument", False),
-            client=client_of(request),
+            client=client_of(request, data.get("conduct", "")),
             return_url=data.get("return_url") or f"{settings.PUBLIC_URL}/orders/{data['order']}",
         )
         return self._started(payment)
