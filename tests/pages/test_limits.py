@@ -53,13 +53,15 @@ def limited(card_provider: Bank) -> Bank:
 @pytest.fixture
 def signed_in(browser: Callable[..., Client], customer: Viewer) -> Client:
     client = browser()
-    client.force_login(get_user_model().objects.get(pk=customer.user_id))
+    client.force_login(get_user_model().objects.get(pk=customer.user_id or 0))
     return client
 
 
 def options(order: str, viewer: Viewer) -> dict[str, tuple[str, int, bool] | None]:
     return {
-        one.method: one.shortage and (one.shortage.period, one.shortage.left.minor, one.shortage.everywhere)
+        one.method: (one.shortage.period, one.shortage.left.minor, one.shortage.everywhere)
+        if one.shortage
+        else None
         for one in payment_options(order, viewer, timezone.now())
         if one.method in ("card", "alipay", "wechat_pay")
     }

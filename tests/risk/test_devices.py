@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ledger.selectors import audit_trail
-from risk import devices, invariants, policies, selectors, starting
+from risk import challenges, devices, invariants, policies, selectors, starting
 from risk.errors import (
     DeviceFrozen,
     DeviceNotFound,
@@ -258,9 +258,9 @@ class TestProofs:
         with transaction.atomic():
             challenge = open_challenge(
                 decision=verdict.decision,
-                owner="session",
-                contacts={"email": "anna@example.com"},
-                address="",
+                respondent=challenges.respondent(
+                    owner="session", contacts={"email": "anna@example.com"}, address="", kinds=[kind]
+                ),
                 latest=NOON + timedelta(days=9000),
             )
             row = Challenge.objects.get()
@@ -316,7 +316,11 @@ class TestProofs:
         new = at("dev_9", "f-9", new=True)
         asked = ask(new, 100_000, challenges=self.CAN)
         with transaction.atomic():
-            open_challenge(decision=asked.decision, owner="s", contacts={}, address="", latest=IN_JULY)
+            open_challenge(
+                decision=asked.decision,
+                respondent=challenges.respondent(owner="s", contacts={}, address="", kinds=["captcha"]),
+                latest=IN_JULY,
+            )
         Challenge.objects.update(kinds=["captcha"], kind="captcha", expires_at=NOON + timedelta(days=9000))
         row = Challenge.objects.get()
         with transaction.atomic():
