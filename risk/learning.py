@@ -12,7 +12,8 @@ from weakref import finalize
 
 import lightgbm
 import numpy as np
-from lightgbm.basic import _LIB, LightGBMError
+from lightgbm.basic import LightGBMError
+from lightgbm.libpath import _LIB
 from numpy.typing import NDArray
 
 from risk.examples import Examples

@@ -127,11 +127,16 @@ def _names(kind: str) -> _Names:
             for w in _DISTINCT_WINDOWS
         ),
         unusual=tuple(
-            (WINDOWS[w], *(f"{kind}_unusual_{what}_{w}" for what in ("count", "largest", "mean")))
+            (
+                WINDOWS[w],
+                f"{kind}_unusual_count_{w}",
+                f"{kind}_unusual_largest_{w}",
+                f"{kind}_unusual_mean_{w}",
+            )
             for w in _UNUSUAL
         ),
         labels=tuple(
-            (days, *(f"{kind}_fraud_{what}_{days}d" for what in ("count", "rate", "plain")))
+            (days, f"{kind}_fraud_count_{days}d", f"{kind}_fraud_rate_{days}d", f"{kind}_fraud_plain_{days}d")
             for days in LABEL_WINDOWS
         ),
         plain_rate=f"{kind}_fraud_plain_rate_28d",

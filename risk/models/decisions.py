@@ -78,14 +78,14 @@ class Decision(models.Model):
 
     def written(self, *, inputs: str) -> Call:
         """The statement that writes this new row; `inputs` as JSON, which is long and was made for the digest."""
-        values = {field.column: getattr(self, field.attname) for field in self._meta.concrete_fields}
+        values = {field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields}
         texts = {"inputs": inputs, "outcome": json.dumps(self.outcome), "reasons": json.dumps(self.reasons)}
         return _insert()(values | texts)
 
 
 @cache
 def _insert() -> Statement:
-    columns = [field.column for field in Decision._meta.concrete_fields]
+    columns = [field.attname for field in Decision._meta.concrete_fields]
     places = ", ".join(f"%({column})s" for column in columns)
     return Statement(
         "risk_decide",

@@ -164,12 +164,12 @@ class LimitUse(models.Model):
 
     def taken(self) -> Call:
         """The statement that counts this once per subject, whatever was counted for it before."""
-        return _take()({field.column: getattr(self, field.attname) for field in self._meta.concrete_fields})
+        return _take()({field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields})
 
 
 @cache
 def _take() -> Statement:
-    columns = [field.column for field in LimitUse._meta.concrete_fields]
+    columns = [field.attname for field in LimitUse._meta.concrete_fields]
     places = ", ".join(f"%({column})s" for column in columns)
     changed = ", ".join(
         f"{column} = EXCLUDED.{column}" for column in columns if column not in ("id", "subject")

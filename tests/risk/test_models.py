@@ -15,13 +15,16 @@ from django.test import Client
 from django.urls import reverse
 
 from ledger import sealing
-from risk import artefacts, invariants, learning, scorers, worlds
+from risk import artefacts, invariants, learning, scorers, starting, worlds
 from risk.artefacts import Artefact
 from risk.errors import ModelNotFound, TooFewOutcomes, UnusableModel
 from risk.examples import Examples, Memory, event_of, examples, row_of
 from risk.learning import Scorer, signals_of, train
 from risk.models import RiskModel
+from risk.services.activate_policy import activate_policy
 from risk.services.crown_model import crown_model
+from risk.services.draft_policy import draft_policy
+from risk.services.get_ready import get_ready
 from risk.services.train_model import Trained, train_model
 from risk.signals import signals
 from risk.states import ModelState
@@ -177,6 +180,25 @@ def test_a_model_that_is_missing_or_broken_is_refused_by_name(artefact: Artefact
     broken = kept(artefact, text=artefact.text.replace("leaf_value=", "leaf_value=9", 1))
     with pytest.raises(UnusableModel):
         scorers.ask(str(broken), {})
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["default@1", "gone@1"])
+def test_a_process_reads_policy_and_model_before_the_first_decision(artefact: Artefact, name: str) -> None:
+    get_ready()
+    kept(artefact)
+    drafted = draft_policy(
+        name="with-model",
+        rules=starting.RULES,
+        thresholds=starting.THRESHOLDS,
+        limits=starting.LIMITS,
+        rates=starting.RATES,
+        actor="user:1",
+        model={"name": name, "points": [[0, 1]]},
+    )
+    activate_policy(policy=drafted, actor="user:2", reason="better")
+    get_ready()
+    assert scorers.loaded.cache_info().currsize == (name == "default@1")
 
 
 @pytest.mark.django_db(transaction=True)
