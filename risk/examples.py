@@ -59,10 +59,9 @@ class Memory:
         told = tuple(histories.values())
         for history in told:
             history.observe(event)
-        if past.fraud and past.known_at:
-            self._later(
-                past.known_at, partial(History.outcome, at=past.at, plain=is_plain(event.ratio)), told
-            )
+        for known_at, fraud in past.heard:
+            outcome = partial(History.outcome, at=past.at, plain=is_plain(event.ratio), undo=not fraud)
+            self._later(known_at, outcome, told)
         for known_at, passed in past.proofs:
             self._later(known_at, partial(History.proof, at=past.at, passed=passed), told)
 

@@ -17,7 +17,8 @@ Proofs = Mapping[UUID, tuple[tuple[int, bool], ...]]
 
 
 def stored(*, since: datetime, until: datetime) -> list[Past]:
-    """The tries to pay that were judged in between, in the order of time. A fraud that was taken back is none.
+    """The tries to pay that were judged in between, in the order of time. A fraud that was taken back is none,
+    though histories counted it meanwhile.
 
     Every try counts, as it does online: ten cards tried for one order are ten tries of that device. What became of the
     payment is the outcome of the last one. Three statements.
@@ -28,17 +29,21 @@ def stored(*, since: datetime, until: datetime) -> list[Past]:
         last[subject] = place
     verdicts = _verdicts(since)
     for subject, place in last.items():
-        fraud, known_at = verdicts.get(subject, (False, 0))
-        tries[place] = tries[place]._replace(last=True, fraud=int(fraud), known_at=known_at if fraud else 0)
+        heard = verdicts.get(subject, ())
+        fraud, known_at = (True, heard[-1][0]) if heard and heard[-1][1] else (False, 0)
+        tries[place] = tries[place]._replace(last=True, fraud=int(fraud), known_at=known_at, verdicts=heard)
     return sorted(tries, key=lambda past: past.at)
 
 
-def _verdicts(since: datetime) -> dict[str, tuple[bool, int]]:
+def _verdicts(since: datetime) -> dict[str, tuple[tuple[int, bool], ...]]:
+    """By payment, when it was heard to be a fraud, and none after all; what says the same again says nothing."""
+    found: dict[str, tuple[tuple[int, bool], ...]] = {}
     rows = Outcome.objects.filter(known_at__gte=since).order_by("known_at", "id")
-    return {
-        subject: (fraud, _ms(known_at))
-        for subject, fraud, known_at in rows.values_list("subject", "fraud", "known_at").iterator()
-    }
+    for subject, fraud, known_at in rows.values_list("subject", "fraud", "known_at").iterator():
+        heard = found.get(subject, ())
+        if fraud != (heard[-1][1] if heard else False):
+            found[subject] = (*heard, (_ms(known_at), fraud))
+    return found
 
 
 def _proofs(since: datetime) -> Proofs:

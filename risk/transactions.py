@@ -31,6 +31,14 @@ class Past(NamedTuple):
     known_at: int = 0  # when the fraud was heard of
     last: bool = True
     proofs: tuple[tuple[int, bool], ...] = ()  # when a challenge about it ended, and whether it was passed
+    verdicts: tuple[
+        tuple[int, bool], ...
+    ] = ()  # when it was heard to be a fraud, and none after all, if told so
+
+    @property
+    def heard(self) -> tuple[tuple[int, bool], ...]:
+        """The verdicts, or that of a fraud which was heard of once."""
+        return self.verdicts or (((self.known_at, True),) if self.fraud and self.known_at else ())
 
     @property
     def day(self) -> int:
