@@ -42,7 +42,9 @@ _VERDICTS_ZH = re.compile(
 )
 _OTHER_WAY = {
     RAISES: re.compile(
-        r"lower|reduc|decreas|lessen|mitigat|offset|reassur|降低|减少|减轻|抵消|缓解|下降", re.IGNORECASE
+        r"lower|reduc|decreas|lessen|mitigat|offset|reassur|\b(?:usual|normal|ordinary|typical|expected|plausible|fine)\b"
+        r"|降低|减少|减轻|抵消|缓解|下降|(?<!不)(?:合理|常见)|很正常|属于?正常|正常的",
+        re.IGNORECASE,
     ),
     LOWERS: re.compile(
         r"rais|increas|elevat|heighten|higher|suspicio|提高|增加|升高|加大|上升|可疑", re.IGNORECASE

@@ -18,6 +18,7 @@ from risk.models import (
     Challenge,
     Decision,
     Freeze,
+    ListImport,
     Outcome,
     Policy,
     Proof,
@@ -78,6 +79,17 @@ SELECT c.id FROM risk_riskcase c
 """
 
 
+# A file was taken whole: each of its entries is there, also after it has ended.
+_TORN_IMPORTS = """
+SELECT ledger_public_id('lim', i.id), i.added + i.renewed, coalesce(e.entries, 0)
+  FROM risk_listimport i
+  LEFT JOIN (SELECT brought_by_id, count(*) AS entries FROM risk_listentry
+              WHERE brought_by_id IS NOT NULL GROUP BY brought_by_id) AS e ON e.brought_by_id = i.id
+ WHERE i.added + i.renewed <> coalesce(e.entries, 0)
+ ORDER BY i.id LIMIT 100
+"""
+
+
 def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     yield _one_active_policy()
     yield _decisions_replay()
@@ -92,6 +104,7 @@ def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     yield _challenged_cases_were_asked()
     yield _advice_is_founded()
     yield _devices_are_known_and_proven()
+    yield _imports_are_whole()
 
 
 def _one_active_policy() -> tuple[str, int, list[Finding]]:
@@ -247,3 +260,14 @@ def _devices_are_known_and_proven() -> tuple[str, int, list[Finding]]:
         unproven = [(f"tie {key}", "is verified without a challenge") for (key,) in cursor.fetchall()]
     found = [Finding(check=name, subject=key, detail=told) for key, told in (*strange, *unproven)]
     return name, Freeze.objects.standing().count(), found
+
+
+def _imports_are_whole() -> tuple[str, int, list[Finding]]:
+    name = "risk.imports_are_whole"
+    with connection.cursor() as cursor:
+        cursor.execute(_TORN_IMPORTS)
+        found = [
+            Finding(check=name, subject=one, detail=f"{wanted} entries were taken, {there} are there")
+            for one, wanted, there in cursor.fetchall()
+        ]
+    return name, ListImport.objects.count(), found

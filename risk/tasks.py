@@ -90,6 +90,7 @@ def see_to_advice() -> None:
         write_one_advice.delay(waiting)
 
 
-@shared_task(ignore_result=True)
+# A model that sends its head byte by byte is given up here: payments need the workers.
+@shared_task(ignore_result=True, soft_time_limit=60, time_limit=70)
 def write_one_advice(advice: str) -> None:
     write_advice(advice=advice)

@@ -12,6 +12,7 @@ from checkout.selectors.screening import account_facts
 from ledger.money import Money
 from payments.selectors import offered_methods, payments_of
 from risk.allowances import DAY, MONTH, PAYMENT, Shortage, shortages
+from risk.facts import CustomerFacts
 
 _PER = {PAYMENT: "for one payment", DAY: "a day", MONTH: "a month"}
 
@@ -35,10 +36,18 @@ def payment_options(order: str, viewer: Viewer, now: datetime) -> list[PaymentOp
     return [PaymentOption(method=method, shortage=short.get(method)) for method in methods]
 
 
-def shortages_of_order(row: Order, methods: Iterable[str], now: datetime) -> dict[str, Shortage]:
-    """By method; what the order's own payment has taken of the limits makes room for the next try."""
-    own = [payment.id for payment in payments_of(row.public_id)] if row.user_id is not None else []
-    return shortages_of(user_id=row.user_id, amount=row.owed, methods=methods, now=now, besides=own)
+def shortages_of_order(
+    row: Order, methods: Iterable[str], now: datetime, customer: CustomerFacts | None = None
+) -> dict[str, Shortage]:
+    """By method; what the order's own payment has taken of the limits makes room for the next try.
+
+    `customer` is what risk is told of the one who ordered, where that is known already.
+    """
+    if row.user_id is None:
+        return {}
+    own = [payment.id for payment in payments_of(row.public_id)]
+    known = customer or account_facts(row.user_id)
+    return shortages(customer=known, amount=row.owed, methods=methods, now=now, besides=own)
 
 
 def require_room(short: Shortage | None) -> None:
@@ -57,11 +66,9 @@ def require_room(short: Shortage | None) -> None:
 
 
 def shortages_of(
-    *, user_id: int | None, amount: Money, methods: Iterable[str], now: datetime, besides: Iterable[str] = ()
+    *, user_id: int | None, amount: Money, methods: Iterable[str], now: datetime
 ) -> dict[str, Shortage]:
     """By method; none for guests, who have no limits."""
     if user_id is None:
         return {}
-    return shortages(
-        customer=account_facts(user_id), amount=amount, methods=methods, now=now, besides=besides
-    )
+    return shortages(customer=account_facts(user_id), amount=amount, methods=methods, now=now)

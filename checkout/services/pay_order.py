@@ -41,9 +41,10 @@ def pay_order(
     """
     row = find(order, viewer, WRITE_ORDERS)
     now = timezone.now()
-    _require_payable(row, method, now)
+    _require_payable(row, now)
     lines = list(row.lines.order_by("code"))
     facts = facts_about(row, skus=[line.code for line in lines], client=client, stage="payment", now=now)
+    require_room(shortages_of_order(row, [method], now, facts.customer).get(method))
     return start_payment(
         intent=PaymentIntent(
             reference=row.public_id,
@@ -69,12 +70,11 @@ def pay_order(
     )
 
 
-def _require_payable(row: Order, method: str, now: datetime) -> None:
+def _require_payable(row: Order, now: datetime) -> None:
     if row.state != OrderState.PENDING_PAYMENT:
         raise OrderNotPayable("This order is not waiting for payment.")
     if row.expires_at <= now:
         raise OrderNotPayable("The time to pay is over; order again.")
-    require_room(shortages_of_order(row, [method], now).get(method))
 
 
 def _time_to_pay(row: Order, method: str, now: datetime) -> datetime:

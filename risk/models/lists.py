@@ -29,7 +29,7 @@ def key_of(kind: str, value: str) -> str:
 
 class ListImportQuerySet(models.QuerySet["ListImport"]):
     def one_at_a_time(self) -> None:
-        """Until the transaction ends nobody else brings entries: what was counted stays true."""
+        """Until the transaction ends nobody else adds entries: what was counted stays true."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_named("risk.list_import")])
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from ledger import audit
 from risk.errors import InvalidListEntry
 from risk.features import text
-from risk.models import ListEntry
+from risk.models import ListEntry, ListImport
 from risk.states import EntityKind, ListKind
 
 
@@ -25,11 +25,12 @@ def put_entry(
 ) -> str:
     """This will store and audit an entry about an entity's key, and return its "lst_…".
 
-    Operation: needs an open transaction. Raises `InvalidListEntry`.
+    Operation: needs an open transaction; waits for a file that is just being taken. Raises `InvalidListEntry`.
     """
     assert connection.in_atomic_block, "put_entry() is an operation"
     _check(kind, entity, reason, expires_at)
     audit.attribute(actor=actor, reason=reason)
+    ListImport.objects.one_at_a_time()
     try:
         with transaction.atomic():
             entry = ListEntry.objects.create(

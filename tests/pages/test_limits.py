@@ -53,7 +53,7 @@ def limited(card_provider: Bank) -> Bank:
 @pytest.fixture
 def signed_in(browser: Callable[..., Client], customer: Viewer) -> Client:
     client = browser()
-    client.force_login(get_user_model().objects.get(pk=customer.user_id or 0))
+    client.force_login(get_user_model().objects.get(username="lilei"))
     return client
 
 

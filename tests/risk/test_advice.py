@@ -241,6 +241,7 @@ REFUSED: dict[str, tuple[Callable[[Facts], str], str]] = {
     ),
     "wrong sign": (first(direction="lowers"), "wrong_direction"),
     "wrong sign in words": (saying(en="This lowers the danger."), "wrong_direction"),
+    "nothing odd": (saying(en="A country that is usual here."), "wrong_direction"),
     "wrong sign in Chinese": (saying(zh="该情况减轻了疑点。"), "wrong_direction"),
     "digits": (saying(en="Seen 7 times."), "not_plain_words"),
     "number words": (saying(en="Seen twelve times."), "figures_of_its_own"),

@@ -349,6 +349,9 @@ def test_invariants_hold_and_name_what_breaks_them(active: str, case: str) -> No
         "risk.verdicts_reach_the_graph": 0,
         "risk.challenges_end_in_time": 0,
         "risk.challenged_cases_were_asked": 0,
+        "risk.advice_is_founded": 0,
+        "risk.imports_are_whole": 0,
+        "risk.devices_are_known_and_proven": 0,
     }
     RiskCase.objects.update(decide_by=timezone.now() - timedelta(minutes=11))
     assert broken()["risk.cases_end_in_time"] == 1

@@ -3,9 +3,11 @@
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,15 +15,15 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from ledger.models import AuditEntry
-from risk import naming, selectors
-from risk.errors import ListFileRefused
+from risk import invariants, naming, selectors
+from risk.errors import InvalidListEntry, ListFileRefused
 from risk.facts import CustomerFacts
 from risk.models import ListEntry, ListImport
 from risk.models.lists import key_of
@@ -97,6 +99,26 @@ def test_the_same_file_does_nothing_the_second_time() -> None:
     assert AuditEntry.objects.filter(action="listentry.import").count() == 1
 
 
+def test_a_file_that_two_bring_at_once_is_taken_once() -> None:
+    """While somebody else puts one of its entries on the list by hand."""
+
+    def work(what: Callable[[], object]) -> object:
+        try:
+            return what()
+        except InvalidListEntry as refused:  # the file was quicker
+            return refused
+        finally:
+            connections.close_all()
+
+    by_hand = partial(add_list_entry, kind="white", entity="card", value="fp_1", reason="x", actor="user:2")
+    with ThreadPoolExecutor(5) as pool:
+        done = list(pool.map(work, [*[partial(bring, SANCTIONS)] * 4, by_hand]))
+    taken = [one for one in done if isinstance(one, Imported) and not one.before]
+    assert len(taken) == 1 == ListImport.objects.count()
+    assert ListEntry.objects.filter(ended_at=None).count() == 5
+    assert AuditEntry.objects.filter(action="listentry.import").count() == 1 and broken() == []
+
+
 def test_what_is_there_with_other_words_is_renewed_and_the_rest_stays() -> None:
     bring(SANCTIONS)
     untouched = ListEntry.objects.get(kind="fatal")
@@ -108,6 +130,13 @@ def test_what_is_there_with_other_words_is_renewed_and_the_rest_stays() -> None:
     untouched.refresh_from_db()
     assert untouched.ended_at is None
     assert new.brought_by is not None and new.brought_by.public_id == done.id
+    assert broken() == []
+    new.delete()
+    assert broken() == [("risk.imports_are_whole", done.id, "1 entries were taken, 0 are there")]
+
+
+def broken() -> list[tuple[str, str, str]]:
+    return [(one.check, one.subject, one.detail) for _, _, found in invariants.check() for one in found]
 
 
 def test_a_dry_run_says_what_would_be_and_writes_nothing() -> None:

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('checkout', '0006_bell'),
+        ('checkout', '0007_confirm'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
