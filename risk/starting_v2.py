@@ -11,8 +11,10 @@ from risk import starting, starting_model
 
 NAME, VERSION = "starting", 2
 
+# A merchant's own program shows neither its customers' browsers nor their networks: it knows them itself.
+_SEEN = "(device.known || signal.ip_total >= 0.0)"
 # Who brings a card that was never seen here, and has never paid. Without histories nobody knows, and nobody is asked.
-_STRANGE_CARD = "device.known && customer.paid_orders == 0 && signal.card_total == 0.0"
+_STRANGE_CARD = "customer.paid_orders == 0 && signal.card_total == 0.0"
 _LARGER = "payment.amount_cny > 20000"
 
 
@@ -20,7 +22,7 @@ def _asks(name: str, expression: str, en: str, zh: str, action: str = "challenge
     return {
         "id": name,
         "version": 1,
-        "expression": expression,
+        "expression": f"{_SEEN} && ({expression})",
         "weight": 0,
         "action": action,
         "message": {"en": en, "zh": zh},
@@ -31,7 +33,7 @@ RULES: list[dict[str, Any]] = [
     *starting.RULES,
     _asks(
         "first_is_dear",
-        f"{_STRANGE_CARD} && payment.amount_cny >= 150000",
+        f"{_STRANGE_CARD} && payment.amount_cny >= 100000",
         "A first order of {payment.amount}, on a card not seen before.",
         "首单即用新卡支付{payment.amount}。",
     ),
@@ -61,6 +63,13 @@ RULES: list[dict[str, Any]] = [
         "本周已有 {velocity.address_distinct_card_7d} 张其他卡付款寄往此地址。",
     ),
     _asks(
+        "card_of_another",
+        "customer.paid_orders == 0 && signal.customer_total == 0.0 && signal.device_total <= 0.0"
+        " && velocity.card_distinct_customer_7d >= 1 && payment.amount_cny >= 50000",
+        "Another customer paid with this card this week; customer and device are new.",
+        "本周另有客户使用此卡，且客户与设备均为首次出现。",
+    ),
+    _asks(
         "accounts_on_card",
         "customer.paid_orders == 0 && velocity.card_distinct_customer_7d >= 8",
         "{velocity.card_distinct_customer_7d} customers paid with this card this week.",
@@ -74,7 +83,7 @@ RULES: list[dict[str, Any]] = [
     ),
     _asks(
         "accounts_at_address",
-        "device.known && customer.paid_orders == 0 && velocity.address_distinct_customer_7d >= 4"
+        "customer.paid_orders == 0 && velocity.address_distinct_customer_7d >= 4"
         " && velocity.ip_distinct_customer_7d >= 4",
         "{velocity.address_distinct_customer_7d} customers of one address and network address this week.",
         "本周有 {velocity.address_distinct_customer_7d} 位客户来自同一地址与同一网络地址。",
@@ -82,9 +91,18 @@ RULES: list[dict[str, Any]] = [
     _asks(
         "taken_over",
         f"device.is_new && customer.paid_orders > 0 && {_LARGER}"
-        " && (signal.address_total == 0.0 || signal.customer_amount_ratio_median >= 3.0)",
-        "A known customer's new device, and a new address or an unusual amount.",
-        "老客户使用新设备，且地址首次出现或金额异常。",
+        " && (signal.address_total == 0.0 || signal.card_total == 0.0"
+        " || signal.customer_amount_ratio_median >= 3.0)",
+        "A known customer's new device, and a new address, a new card or an unusual amount.",
+        "老客户使用新设备，且地址或卡片首次出现，或金额异常。",
+    ),
+    _asks(
+        "taken_over_patiently",
+        "customer.paid_orders > 0 && payment.amount_cny >= 50000 && signal.customer_amount_ratio_median >= 5.0"
+        " && signal.device_age_days >= 0.0 && signal.device_age_days < 7.0 && signal.device_total <= 3.0"
+        " && signal.address_age_days < 7.0",
+        "An unusual amount, from a device and to an address of this week.",
+        "金额异常，且设备与地址均为本周首次出现。",
     ),
     _asks(
         "impossible_travel",
@@ -102,15 +120,14 @@ RULES: list[dict[str, Any]] = [
     ),
     _asks(
         "ring",
-        "graph.same_card >= 1 && graph.same_device >= 1 && graph.same_card + graph.same_device >= 3"
+        f"{_LARGER} && graph.same_card >= 1 && graph.same_device >= 1 && graph.same_card + graph.same_device >= 3"
         " && graph.near + graph.far >= 5 && !graph.vouched_card && !graph.vouched_device",
         "Linked with {graph.near} customers by card, device or address, and with {graph.far} through them.",
         "通过卡片、设备或地址与 {graph.near} 位客户关联，并间接关联 {graph.far} 位。",
     ),
     _asks(
         "ring_of_fraud",
-        f"{_LARGER} && graph.same_card + graph.same_device >= 1"
-        " && graph.frauds_near + graph.frauds_far >= 2",
+        f"{_LARGER} && graph.same_card + graph.same_device >= 1 && graph.frauds_near + graph.frauds_far >= 2",
         "Linked with customers whose payments were fraud: {graph.frauds_near} directly, {graph.frauds_far} through"
         " others.",
         "与欺诈客户关联：直接 {graph.frauds_near} 位，间接 {graph.frauds_far} 位。",
@@ -129,5 +146,7 @@ LIMITS = starting.LIMITS
 RATES = starting.RATES
 MODEL: dict[str, Any] = {
     "name": f"{starting_model.NAME}@{starting_model.VERSION}",
-    "points": [[600_000, 41], [950_000, 62]],
+    "points": [],
+    "challenge_from": 750_000,
+    "challenge_above": 20_000,
 }

@@ -21,17 +21,18 @@ def main() -> int:
     parser.add_argument(
         "--no-graph", action="store_true", help="the same policy without the rules that read it"
     )
+    parser.add_argument("--no-model", action="store_true", help="and without its model")
     asked = parser.parse_args()
-    with own_database(), own_redis():
-        told = run(asked.seed, asked.persons, graph=not asked.no_graph)
+    with own_database(durable=False), own_redis():
+        told = run(asked.seed, asked.persons, graph=not asked.no_graph, model=not asked.no_model)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    name = f"attacks-{asked.seed}{'-no-graph' if asked.no_graph else ''}"
+    name = f"attacks-{asked.seed}{'-no-graph' * asked.no_graph}{'-no-model' * asked.no_model}"
     (RESULTS / f"{name}.json").write_text(json.dumps(told, indent=2) + "\n")
     print(json.dumps(told), flush=True)
     return 0 if told["reached"] else 1
 
 
-def run(seed: int, persons: int, *, graph: bool) -> dict[str, Any]:
+def run(seed: int, persons: int, *, graph: bool, model: bool) -> dict[str, Any]:
     from bench.attacks import judge  # noqa: PLC0415 - needs settings
     from bench.attacks.attackers import RING  # noqa: PLC0415
     from bench.attacks.script import digest  # noqa: PLC0415
@@ -40,8 +41,7 @@ def run(seed: int, persons: int, *, graph: bool) -> dict[str, Any]:
     visits = planned(seed, persons)
     labels = digest(visits)
     say(f"{len(visits)} payments planned, labels sealed: {labels[:16]}")
-    if not graph:
-        without_graph()
+    say(f"{decide_by(graph=graph, model=model)} decides")
     began = time.monotonic()
     answers = Shop(seed).live(visits)
     say(f"lived in {time.monotonic() - began:.0f} s")
@@ -54,6 +54,7 @@ def run(seed: int, persons: int, *, graph: bool) -> dict[str, Any]:
         "name": "attacks",
         "seed": seed,
         "graph": graph,
+        "model": model,
         "labels": labels,
         **told,
         "ring_caught": judge.caught(answers, RING),
@@ -72,22 +73,22 @@ def planned(seed: int, persons: int) -> Sequence[Any]:
     return plan.written()
 
 
-def without_graph() -> str:
-    """The policy that ships, but for the rules that read the graph, decides."""
+def decide_by(*, graph: bool, model: bool) -> str:
+    """The policy that ships, or a part of it; with time, as how busy the machine is is not the question."""
     from risk import starting_v2  # noqa: PLC0415
     from risk.services.activate_policy import activate_policy  # noqa: PLC0415
     from risk.services.draft_policy import draft_policy  # noqa: PLC0415
 
     drafted = draft_policy(
-        name="no-graph",
-        rules=[rule for rule in starting_v2.RULES if "graph." not in rule["expression"]],
-        thresholds=starting_v2.THRESHOLDS,
+        name="attacked",
+        rules=[rule for rule in starting_v2.RULES if graph or "graph." not in rule["expression"]],
+        thresholds=starting_v2.THRESHOLDS | {"deadline_ms": 5000},
         limits=starting_v2.LIMITS,
         rates=starting_v2.RATES,
-        model=starting_v2.MODEL,
+        model=starting_v2.MODEL if model else None,
         actor="bench",
     )
-    activate_policy(policy=drafted, actor="second", reason="the graph is switched off")
+    activate_policy(policy=drafted, actor="second", reason="to be attacked")
     return drafted
 
 

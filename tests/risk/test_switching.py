@@ -234,7 +234,7 @@ def test_verify_finds_an_altered_shadow_and_a_roll_out_of_no_shadow() -> None:
     found = {name: [one.subject for one in rows] for name, _, rows in invariants.check()}
     assert found["risk.shadows_replay"] == found["risk.roll_outs_are_of_shadows"] == []
     ShadowOutcome.objects.update(score=1)
-    Policy.objects.filter(version=2).update(state="RETIRED")
+    Policy.objects.filter(version=3).update(state="RETIRED")
     found = {name: [one.subject for one in rows] for name, _, rows in invariants.check()}
     assert found["risk.shadows_replay"] == [Decision.objects.get().public_id]
     assert found["risk.roll_outs_are_of_shadows"] == [RollOut.objects.get().public_id]
