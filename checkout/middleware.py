@@ -16,7 +16,10 @@ MAX_AGE = 400 * 24 * 3600  # the longest that browsers keep a cookie
 
 
 class DeviceCookieMiddleware:
-    """Puts `request.device_id` on each request, and `device_kept`: it came back. The cookie is set on pages only, never on API answers."""
+    """Puts `request.device_id` on each request, and whether a cookie said it (`device_kept`).
+
+    The cookie is set on pages only, never on API answers.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -35,6 +35,7 @@ def main() -> int:
 def run(seed: int, persons: int, *, graph: bool, model: bool) -> dict[str, Any]:
     from bench.attacks import judge  # noqa: PLC0415 - needs settings
     from bench.attacks.attackers import RING  # noqa: PLC0415
+    from bench.attacks.policy import decide_by  # noqa: PLC0415
     from bench.attacks.script import digest  # noqa: PLC0415
     from bench.attacks.shop import Shop  # noqa: PLC0415
 
@@ -71,25 +72,6 @@ def planned(seed: int, persons: int) -> Sequence[Any]:
     plan = Plan(seed)
     attack(plan, shoppers(plan, persons))
     return plan.written()
-
-
-def decide_by(*, graph: bool, model: bool) -> str:
-    """The policy that ships, or a part of it; with time, as how busy the machine is is not the question."""
-    from risk import starting_v2  # noqa: PLC0415
-    from risk.services.activate_policy import activate_policy  # noqa: PLC0415
-    from risk.services.draft_policy import draft_policy  # noqa: PLC0415
-
-    drafted = draft_policy(
-        name="attacked",
-        rules=[rule for rule in starting_v2.RULES if graph or "graph." not in rule["expression"]],
-        thresholds=starting_v2.THRESHOLDS | {"deadline_ms": 5000},
-        limits=starting_v2.LIMITS,
-        rates=starting_v2.RATES,
-        model=starting_v2.MODEL if model else None,
-        actor="bench",
-    )
-    activate_policy(policy=drafted, actor="second", reason="to be attacked")
-    return drafted
 
 
 if __name__ == "__main__":

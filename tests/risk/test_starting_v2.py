@@ -87,12 +87,14 @@ def first_seen(asked: PaymentFacts) -> Any:
     return signals(event.at, event, {kind: History() for kind in kinds})
 
 
-def test_the_model_adds_nothing_to_the_four_cases_of_a_new_shop() -> None:
-    least = starting_v2.MODEL["points"][0][0]
-    for hours in range(24):
-        for asked, *_ in CASES.values():
-            found = first_seen(asked) | {"hour": float(hours)}
-            assert scorers.ask(NAME, found).probability_ppm < least, (asked, hours)
+def test_the_model_changes_none_of_the_four_cases_in_a_new_shop() -> None:
+    assert POLICY.model is not None
+    for hour in range(24):
+        for asked, action, *_ in CASES.values():
+            answer = scorers.ask(NAME, first_seen(asked) | {"hour": float(hour)})
+            assert POLICY.model.weight(answer.probability_ppm) == 0
+            asks = POLICY.model.action(answer.probability_ppm, asked.amount)
+            assert asks == "" or action != "accept", (asked, hour)
 
 
 def test_without_histories_nobody_is_asked_for_more() -> None:
