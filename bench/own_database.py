@@ -1,4 +1,4 @@
-"""A durable PostgreSQL of a benchmark's own, with our tables, without the rest of the program."""
+"""A PostgreSQL of a benchmark's own, with our tables, without the rest of the program."""
 
 import os
 import shutil
@@ -16,10 +16,10 @@ from tests.services import TEST_KEYS
 
 
 @contextmanager
-def own_database() -> Iterator[postgres.Cluster]:
-    """Sets Django up on it."""
+def own_database(*, durable: bool = True) -> Iterator[postgres.Cluster]:
+    """Sets Django up on it. What is not `durable` does not wait for the disk."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    cluster = postgres.Cluster(folder / "postgres", ports.any_free()[0], "bench")
+    cluster = postgres.Cluster(folder / "postgres", ports.any_free()[0], "bench", durable=durable)
     cluster.create()
     with (folder / "postgres.log").open("wb") as log:
         server = cluster.start(log.fileno())

@@ -16,7 +16,10 @@ MAX_AGE = 400 * 24 * 3600  # the longest that browsers keep a cookie
 
 
 class DeviceCookieMiddleware:
-    """Puts `request.device_id` on each request; the cookie is set on pages only, never on API answers."""
+    """Puts `request.device_id` on each request, and whether a cookie said it (`device_kept`).
+
+    The cookie is set on pages only, never on API answers.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -25,6 +28,7 @@ class DeviceCookieMiddleware:
         known = request.get_signed_cookie(COOKIE, default=None, salt=SALT, max_age=MAX_AGE)
         device_id = known or uuid4().hex
         request.device_id = device_id  # type: ignore[attr-defined]
+        request.device_kept = known is not None  # type: ignore[attr-defined]
         response = self.get_response(request)
         if known is None and response.get("Content-Type", "").startswith("text/html"):
             response.set_signed_cookie(

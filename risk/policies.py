@@ -21,10 +21,10 @@ from risk.facts import (
 )
 from risk.features import Evidence, Inputs, calendar_day, inputs_of
 from risk.limits import parse as parse_limits
+from risk.model_use import ModelUse
 from risk.rules import (
     ANY_GROUND,
     BY_THE_BANK,
-    ModelUse,
     PolicyDocument,
     Rule,
     Thresholds,
@@ -42,6 +42,8 @@ _OPTIONAL = {"challenge"}  # beside the thresholds
 _MOST = {"verify_device_from": 10**12}  # of a threshold that is an amount
 # A browser tells these, so a rule may raise a score by them and not lower it.
 _UNTRUSTED = re.compile(r"\bbehaviour\b|\bfingerprint_")
+_MOST_ASKED = {"challenge_from": 10**6, "challenge_above": 10**12}
+_ASKS = set(_MOST_ASKED)
 _RULE_FIELDS = {"id", "version", "expression", "weight", "action", "message"}
 _RULE_OPTIONS = {"owner", "expires_on"}
 
@@ -225,16 +227,24 @@ def _challenge(thresholds: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
 
 
 def _model(raw: Any) -> ModelUse:
-    points = raw.get("points") if isinstance(raw, Mapping) and set(raw) == {"name", "points"} else None
+    names = {"name", "points"}
+    points = raw.get("points") if isinstance(raw, Mapping) and names <= set(raw) <= names | _ASKS else None
     if not isinstance(points, Sequence) or not _MODEL.match(str(raw["name"])):
         raise InvalidPolicy(
-            'The model is {"name": "default@3", "points": [[ppm, points], …]}.', param="model"
+            'The model is {"name": "default@3", "points": [[ppm, points], …]}; it may have challenge_from (ppm) and'
+            " challenge_above (CNY minor units).",
+            param="model",
         )
     for pair in points:
         pairs = isinstance(pair, Sequence) and len(pair) == 2
         if not (pairs and _is_int(pair[0], 0, 10**6) and _is_int(pair[1], 0, 9999)):
             raise InvalidPolicy("Points of a model: from 0 to 1000000 ppm, 0 to 9999 points.", param="model")
-    return ModelUse(name=raw["name"], points=tuple((least, points) for least, points in points))
+    asks = {name: raw[name] for name in _ASKS & set(raw)}
+    if not all(_is_int(value, 0, _MOST_ASKED[name]) for name, value in asks.items()):
+        raise InvalidPolicy(
+            "challenge_from is 0 to 1000000 ppm, challenge_above CNY minor units.", param="model"
+        )
+    return ModelUse(name=raw["name"], points=tuple((least, points) for least, points in points), **asks)
 
 
 def _rates(raw: Any) -> dict[str, Decimal]:

@@ -22,6 +22,7 @@ from risk.errors import InvalidRule
 from risk.expressions import Together, program
 from risk.features import Inputs, is_after, whole
 from risk.limits import CURRENCY, Limit, exceeded
+from risk.model_use import ModelUse
 from risk.states import SEVERITY, Action, ChallengeKind, Level, ListKind, Stage
 
 ENGINE = 1  # raise when the same policy and inputs would give another judgement
@@ -67,17 +68,6 @@ class Thresholds:
     # Of a thousand accepted payments, and of a thousand decided cases, so many are looked at (again) by a person.
     sample_per_mille: int = 0
     second_look_per_mille: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelUse:
-    """A model ("default@3") and what its answer adds: from so many ppm of probability, so many points."""
-
-    name: str
-    points: tuple[tuple[int, int], ...]
-
-    def weight(self, probability_ppm: int) -> int:
-        return max((points for least, points in self.points if probability_ppm >= least), default=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,7 +247,7 @@ def judge(policy: PolicyDocument, inputs: Inputs) -> Judgement:
             *_limits(policy, inputs, amount_cny),
             *_device(policy, inputs, amount_cny),
             *_rules(policy, inputs),
-            *_model(policy, inputs),
+            *_model(policy, inputs, amount_cny),
             *_late(policy, inputs),
         )
         score = min(max(sum(ground.weight for ground in grounds), 0), 9999)
@@ -359,18 +349,21 @@ def _device(policy: PolicyDocument, inputs: Inputs, amount_cny: int | None) -> I
         yield Ground(code=code, source="device", weight=0, action=action, params=params)
 
 
-def _model(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
+def _model(policy: PolicyDocument, inputs: Inputs, amount_cny: int | None) -> Iterator[Ground]:
     """What the policy's own model said; the answer of another one says nothing here."""
     answer = inputs.get("model")
     if answer is None or policy.model is None or answer["name"] != policy.model.name:
         return
     weight = policy.model.weight(answer["probability_ppm"])
-    if weight:
+    device = inputs["facts"]["device"]
+    seen = device["identifier"] or device["ip"]
+    action = policy.model.action(answer["probability_ppm"], amount_cny) if seen else ""
+    if weight or action:
         causes = ", ".join(group for group, points in answer["groups"][:_CAUSES] if points > 0)
         # In tenths of a percent, so that the words need no arithmetic.
         per_mille = answer["probability_ppm"] // 1000
         params = {"model": policy.model.name, "causes": causes, "per_mille": per_mille}
-        yield Ground(code="model", source="model", weight=weight, action="", params=params)
+        yield Ground(code="model", source="model", weight=weight, action=action, params=params)
 
 
 def _late(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:

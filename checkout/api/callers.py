@@ -38,7 +38,8 @@ def client_of(request: Request, told: str = "") -> Client:
     agent = request.headers.get("User-Agent", "")
     return Client(
         ip=request.META.get("REMOTE_ADDR", ""),
-        device_id=getattr(request, "device_id", ""),
+        # Without the cookie of a page the device has a name that nobody will say again.
+        device_id=getattr(request, "device_id", "") if getattr(request, "device_kept", False) else "",
         device_kind="phone" if _PHONE.search(agent) else "desktop",
         language=request.LANGUAGE_CODE,
         session=request.headers.get(ORDER_TOKEN_HEADER, "") or request.session.session_key or "",

@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('risk', '0009_devices'),
+        ('risk', "0010_starting_v2"),
     ]
 
     operations = [

@@ -25,7 +25,7 @@ from risk import (
     scorers,
     selectors,
     sightings,
-    starting,
+    starting_v2,
     ties,
     wording,
 )
@@ -172,13 +172,14 @@ def _single(entities: tuple[tuple[str, str], ...]) -> dict[str, str]:
 def _starting_policy() -> UUID:
     """Nothing decides at all (a restored or emptied database): the policy that ships does, rather than no one."""
     policy, _ = Policy.objects.get_or_create(
-        name=starting.NAME,
-        version=starting.VERSION,
+        name=starting_v2.NAME,
+        version=starting_v2.VERSION,
         defaults={
-            "rules": starting.RULES,
-            "thresholds": starting.THRESHOLDS,
-            "limits": starting.LIMITS,
-            "rates": starting.RATES,
+            "rules": starting_v2.RULES,
+            "thresholds": starting_v2.THRESHOLDS,
+            "limits": starting_v2.LIMITS,
+            "rates": starting_v2.RATES,
+            "model": starting_v2.MODEL,
             "state": PolicyState.ACTIVE,
             "created_by": "system",
         },

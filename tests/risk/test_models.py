@@ -55,7 +55,7 @@ def kept(artefact: Artefact, **changes: Any) -> RiskModel:
     changed = replace(artefact, **changes)
     return RiskModel.objects.create(
         name="default",
-        version=RiskModel.objects.count() + 1,
+        version=RiskModel.objects.filter(name="default").count() + 1,
         text=changed.text,
         schema=changed.schema,
         digest=changed.digest,
@@ -205,7 +205,7 @@ def test_a_process_reads_policy_and_model_before_the_first_decision(artefact: Ar
 def test_training_stores_a_challenger_with_its_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "ROUNDS", 50)
     first = trained()
-    row = RiskModel.objects.get()
+    row = RiskModel.objects.get(name="default")
     assert (str(row), row.state, row.digest) == ("default@1", ModelState.CHALLENGER, first.digest)
     assert row.card["simulated"] is True
     assert row.card["frauds"] > 20
@@ -293,7 +293,7 @@ def test_too_few_outcomes_teach_nothing() -> None:
             train_model(name="x", pasts=pasts, days=20, source="x", simulated=True, actor="user:1")
     with pytest.raises(CommandError, match="frauds"):
         call_command("train_risk_model")
-    assert not RiskModel.objects.exists()
+    assert not RiskModel.objects.filter(state=ModelState.CHALLENGER).exists()
 
 
 def _file(path: Path) -> Path:
