@@ -98,7 +98,7 @@ RULES: list[dict[str, Any]] = [
     ),
     _asks(
         "taken_over_patiently",
-        "customer.paid_orders > 0 && payment.amount_cny >= 50000 && signal.customer_amount_ratio_median >= 5.0"
+        "customer.paid_orders > 0 && payment.amount_cny >= 50000 && signal.customer_amount_ratio_median >= 4.0"
         " && signal.device_age_days >= 0.0 && signal.device_age_days < 7.0 && signal.device_total <= 3.0"
         " && signal.address_age_days < 7.0",
         "An unusual amount, from a device and to an address of this week.",
@@ -124,6 +124,14 @@ RULES: list[dict[str, Any]] = [
         " && graph.near + graph.far >= 5 && !graph.vouched_card && !graph.vouched_device",
         "Linked with {graph.near} customers by card, device or address, and with {graph.far} through them.",
         "通过卡片、设备或地址与 {graph.near} 位客户关联，并间接关联 {graph.far} 位。",
+    ),
+    _asks(
+        "lent",
+        f"{_LARGER} && customer.paid_orders <= 3 && graph.same_card + graph.same_device >= 1"
+        " && graph.same_address == 0 && !graph.vouched_card && !graph.vouched_device",
+        "Card or device are shared with customers of other addresses; {graph.near} are linked, and {graph.far} through"
+        " them.",
+        "与其他地址的客户共用卡片或设备；直接关联 {graph.near} 位，间接 {graph.far} 位。",
     ),
     _asks(
         "ring_of_fraud",

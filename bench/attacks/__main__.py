@@ -44,9 +44,10 @@ def run(seed: int, persons: int, *, graph: bool, model: bool) -> dict[str, Any]:
     say(f"{len(visits)} payments planned, labels sealed: {labels[:16]}")
     say(f"{decide_by(graph=graph, model=model)} decides")
     began = time.monotonic()
-    answers = Shop(seed).live(visits)
+    shop = Shop(seed)
+    answers = shop.live(visits)
     say(f"lived in {time.monotonic() - began:.0f} s")
-    told = judge.figures(answers)
+    told = judge.figures(answers, shop.bought)
     honest, attacks = told["honest"], told["attacks"]
     reached = (
         attacks["stopped_or_asked_pct"] >= 95 and honest["rejected_pct"] < 0.1 and honest["asked_pct"] < 3

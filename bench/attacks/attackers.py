@@ -16,6 +16,7 @@ def attack(plan: Plan, people: Sequence[Person]) -> None:
         _coupon_farm(plan, careful=careful)
     _take_over(plan, people)
     _ring(plan)
+    _careful_ring(plan)
     for _ in range(plan.chance.randint(3, 4)):
         _mule(plan)
 
@@ -122,25 +123,45 @@ def _coupon_farm(plan: Plan, *, careful: bool) -> None:
 
 
 def _ring(plan: Plan) -> None:
-    """People who buy like everybody and say weeks later that it was not them; they lend each other cards and phones."""
-    chance, group = plan.chance, plan.new("ring")
-    many = chance.randint(16, 28)
-    cards = [(plan.new("card"), "CN") for _ in range(many // 3 + 1)]
+    """People who buy like everybody and say days later that it was not them; they lend each other cards and phones."""
+    chance, group, many = plan.chance, plan.new("ring"), plan.chance.randint(10, 16)
+    cards = [plan.new("card") for _ in range(many // 3 + 1)]
     devices = [plan.new("dev") for _ in range(many // 3 + 1)]
     doors = [plan.new("door") for _ in range(many // 5 + 1)]
     ips = [plan.ip() for _ in range(many // 4 + 1)]
     for number in range(many):
         buyer = _somebody(plan, account=True)
         for _ in range(chance.randint(2, 5)):
-            card, issued = cards[(number + chance.randint(0, 1)) // 3 % len(cards)]
             place = {
+                "card": cards[(number + chance.randint(0, 1)) // 3 % len(cards)],
                 "device": devices[(number + 1 + chance.randint(0, 1)) // 3 % len(devices)],
                 "ip": chance.choice(ips),
                 "door": doors[(number + 2) // 5 % len(doors)],
             }
-            at = plan.moment(chance.uniform(QUIET_DAYS, DAYS))
-            told = {"card": card, "card_country": issued, "group": group, "reported": chance.randint(3, 8)}
-            _buy(plan, RING, at, chance.uniform(20_000, 180_000), buyer, **place, **told)
+            _ring_buys(plan, buyer, group, place)
+
+
+def _careful_ring(plan: Plan) -> None:
+    """Everybody has a door, a card and a phone, and lends them to the next one only: nothing is shared by three."""
+    chance, group, many = plan.chance, plan.new("ring"), plan.chance.randint(10, 16)
+    things = [{what: plan.new(what) for what in ("card", "device", "door")} for _ in range(many)]
+    networks = [plan.ip() for _ in range(many)]
+    for number in range(many):
+        buyer, own, lent = _somebody(plan, account=True), things[number], things[(number + 1) % many]
+        for _ in range(chance.randint(2, 5)):
+            place = {
+                "card": (lent if chance.random() < 0.5 else own)["card"],
+                "device": (lent if chance.random() < 0.5 else own)["device"],
+                "door": own["door"],
+                "ip": networks[number],
+            }
+            _ring_buys(plan, buyer, group, place)
+
+
+def _ring_buys(plan: Plan, buyer: Buyer, group: str, place: dict[str, str]) -> None:
+    at = plan.moment(plan.chance.uniform(QUIET_DAYS, DAYS))
+    told = {"group": group, "reported": plan.chance.randint(3, 8), **place}
+    _buy(plan, RING, at, plan.chance.uniform(20_000, 180_000), buyer, **told)
 
 
 def _mule(plan: Plan) -> None:

@@ -94,6 +94,7 @@ class Door:
         wish = {**cart, "quote": preview["quote"], "address": address, "email": call.email}
         placed = self._post(browser, key, "orders", wish)
         if "id" not in placed:
+            assert placed["code"] == "order_rejected", placed
             return ""
         paid = {"order": placed["id"], "method": "card" if call.card else "alipay"}
         if call.card:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from bench.attacks.script import DAYS, Buyer, Plan, Visit
 
@@ -141,7 +142,7 @@ def _visit(plan: Plan, places: Places, person: Person, at: datetime, *, sku: str
         _again(plan, person, visit)
 
 
-def _where(plan: Plan, places: Places, person: Person, at: datetime) -> tuple[dict[str, str], str]:
+def _where(plan: Plan, places: Places, person: Person, at: datetime) -> tuple[dict[str, Any], str]:
     """Device, network and door, and what is special about them."""
     chance, special = plan.chance, ""
     device = chance.choice(person.devices)

@@ -32,7 +32,7 @@ _RIGHT = 0.95  # of what reviewers decide
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was said to a visit, and whether it was paid in the end. `ms` is the decision's own time."""
+    """What was said to a visit. `ms` is the decision's own time."""
 
     visit: Visit
     action: str
@@ -40,7 +40,6 @@ class Answer:
     causes: tuple[str, ...]
     degraded: tuple[str, ...]
     ms: float
-    paid: bool
 
 
 @dataclass(slots=True)
@@ -49,6 +48,7 @@ class Shop:
 
     seed: int
     answers: list[Answer] = field(default_factory=list)
+    bought: set[int] = field(default_factory=set)  # visits that were paid in the end
     _paid: Counter[str] = field(default_factory=Counter)
     _seen: set[tuple[str, str]] = field(default_factory=set)
     _later: list[tuple[datetime, int, str, Any]] = field(default_factory=list)
@@ -89,11 +89,12 @@ class Shop:
         paid = through and not visit.declined
         degraded = selectors.decision(verdict.decision).inputs.get("degraded", ())
         causes = tuple(reason.code for reason in verdict.reasons)
-        self.answers.append(Answer(visit, verdict.action, verdict.score, causes, tuple(degraded), took, paid))
+        self.answers.append(Answer(visit, verdict.action, verdict.score, causes, tuple(degraded), took))
         if paid:
             self._pay(visit)
 
     def _pay(self, visit: Visit) -> None:
+        self.bought.add(visit.number)
         self._paid[visit.buyer.name] += 1
         self._seen.add((visit.buyer.name, visit.device))
         if visit.attack != HONEST and visit.reported:

@@ -46,7 +46,8 @@ def test_a_small_shop_under_attack(own_redis: Any) -> None:
     names = {visit.number: place for place, visit in enumerate(visits)}
     told = [replace(one, number=names[one.number], again=names.get(one.again, -1)) for one in visits]
     decide_by(graph=True, model=True)
-    figures = judge.figures(Shop(11).live(told))
+    shop = Shop(11)
+    figures = judge.figures(shop.live(told), shop.bought)
     assert figures["honest"]["rejected_pct"] == 0 and figures["honest"]["asked_pct"] < 5
     assert figures["attacks"]["stopped_or_asked_pct"] > 80
     assert figures["degraded"] == 0
