@@ -1,5 +1,6 @@
 """What a new house starts with: the policy that asks for more than starting@1, and a model of a generated shop."""
 
+from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -9,7 +10,8 @@ from django.apps import apps
 from django.db import connection
 
 from risk import artefacts, policies, rules, scorers, starting, starting_model, starting_v2
-from risk.facts import PaymentFacts
+from risk.errors import InvalidPolicy
+from risk.facts import DeviceFacts, PaymentFacts
 from risk.features import Evidence, inputs_of
 from risk.history import Event, History
 from risk.models import Policy, RiskModel
@@ -95,6 +97,28 @@ def test_the_model_changes_none_of_the_four_cases_in_a_new_shop() -> None:
             assert POLICY.model.weight(answer.probability_ppm) == 0
             asks = POLICY.model.action(answer.probability_ppm, asked.amount)
             assert asks == "" or action != "accept", (asked, hour)
+
+
+def test_the_model_asks_without_points_where_a_browser_or_a_network_is_known() -> None:
+    answer = {"name": NAME, "probability_ppm": 750_000, "groups": [["address", 1900]]}
+    bare = DeviceFacts()
+    for asked, ppm, codes in (
+        (facts(20_001), 750_000, ["model"]),
+        (facts(20_001), 749_999, []),
+        (facts(20_000), 750_000, []),
+        (facts(20_001, device=bare), 750_000, []),
+        (facts(20_001, device=replace(bare, ip="203.0.113.7")), 750_000, ["model"]),
+    ):
+        inputs = inputs_of(asked, Evidence(payments_last_minute={}), {})
+        judged = rules.judge(POLICY, inputs | {"model": answer | {"probability_ppm": ppm}})
+        assert [ground.code for ground in judged.grounds] == codes
+        assert (judged.action, judged.score) == ("challenge" if codes else "accept", 0)
+
+
+@pytest.mark.parametrize("wrong", [{"challenge_from": 2_000_000}, {"challenge_from": "1"}, {"asks": 1}])
+def test_what_a_model_asks_for_is_checked_at_save(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidPolicy):
+        policies.parse(name="x@1", **{**DOCUMENT, "model": {**starting_v2.MODEL, **wrong}})
 
 
 def test_without_histories_nobody_is_asked_for_more() -> None:
