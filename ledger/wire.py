@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.abc import PQGen
 from psycopg.errors import error_from_result
 from psycopg.generators import fetch_many
@@ -50,6 +51,16 @@ class Call:
 
     statement: Statement
     values: Values
+
+
+def plan_once(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """What is prepared on this new connection is planned once, too: to plan takes longer than most of it does.
+
+    Not by an option of the connection: poolers refuse those that they do not know.
+    """
+    if connection.connection.prepare_threshold is not None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET plan_cache_mode = force_generic_plan")
 
 
 def call(function: str, calls: Iterable[Values]) -> list[Row]:

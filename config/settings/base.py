@@ -109,12 +109,11 @@ DATABASES: dict[str, Any] = {
         "ATOMIC_REQUESTS": False,
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        # Of what is sent by `ledger.wire`; Django's own statements are not prepared. What is prepared is planned once,
-        # too: to plan what a decision asks takes twice as long as to do it. A pooler that does not know prepared
-        # statements (PgBouncer before 1.21) needs this switched off.
-        "OPTIONS": {"prepare_threshold": 2, "options": "-c plan_cache_mode=force_generic_plan"}
-        if env.bool("DATABASE_PREPARED_STATEMENTS", default=True)
-        else {"prepare_threshold": None},
+        # Of what is sent by `ledger.wire`; Django's own statements are not prepared. A pooler that does not know
+        # prepared statements (PgBouncer before 1.21) needs this switched off.
+        "OPTIONS": {
+            "prepare_threshold": 2 if env.bool("DATABASE_PREPARED_STATEMENTS", default=True) else None
+        },
     }
 }
 

@@ -119,13 +119,13 @@ def test_nothing_is_prepared_where_that_is_switched_off() -> None:
         assert cursor.fetchone() == (0,)
 
 
-def test_a_call_is_prepared_once_a_session() -> None:
+def test_a_call_is_prepared_and_planned_once_a_session() -> None:
     connection.close()
     for number in range(3):
         captured(key=f"{number}")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name, generic_plans + custom_plans > 2 FROM pg_prepared_statements")
-        assert cursor.fetchall() == [("ledger_append_one", True)]
+        cursor.execute("SELECT name, generic_plans > 2, custom_plans FROM pg_prepared_statements")
+        assert cursor.fetchall() == [("ledger_append_one", True, 0)]
 
 
 def test_a_connection_that_is_lost_is_told_of_and_replaced() -> None:
