@@ -313,7 +313,7 @@ class TestProofs:
         assert all(selectors.replay_row(row).same for row in Decision.objects.all())
 
     def test_a_small_order_first_opens_nothing(self) -> None:
-        can = {"challenges": self.CAN}
+        can: dict[str, Any] = {"challenges": self.CAN}
         ask(at("dev_home", "f-1"), happened_at=NOON - timedelta(days=100), **can)
         ask(at("dev_9", "f-9", new=True), 5_000, **can)
         paid = at("dev_9", "f-9")  # an order was paid from it by now
