@@ -29,8 +29,10 @@ SIGHTING = """
         SELECT fingerprint_key AS home, first_at AS since, country, changed_at
           FROM risk_device WHERE device_key = %(key_device)s) d),
     'use', (SELECT row_to_json(u) FROM (
-        SELECT first_at AS used_since, last_at AS used_last, refused_at, verified_at, verified_as
-          FROM risk_tie WHERE customer_key = %(me)s AND entity_key = %(key_device)s) u),
+        SELECT first_at AS used_since, last_at AS used_last, refused_at, verified_at, verified_as,
+               EXISTS (SELECT 1 FROM risk_tie o WHERE o.customer_key = t.customer_key AND o.entity = 'device'
+                          AND o.first_at < t.first_at) AS had_others
+          FROM risk_tie t WHERE customer_key = %(me)s AND entity_key = %(key_device)s) u),
     'freeze', (SELECT reason FROM risk_freeze
                 WHERE device_key = %(key_device)s AND customer_key IN ('', %(me)s) AND ended_at IS NULL
                 ORDER BY customer_key LIMIT 1),

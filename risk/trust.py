@@ -27,6 +27,7 @@ _RECENT, _NOT_LONG_AGO = timedelta(days=7), timedelta(days=30)
 _A_DAY = timedelta(days=1)
 # A changed fingerprint is remembered: the next question comes from the same browser and would find it unchanged.
 _CHANGE_LASTS = timedelta(days=7)
+_STRANGE_FOR = timedelta(days=7)
 _WHOLE = 100
 
 
@@ -35,8 +36,9 @@ class Sighting:
     """What the database knows of a payment's device. `fingerprint`, `home` and `verified_as` are keys: of what the
     browser tells now, told last, and told when the customer proved to sit there.
 
-    `since`, `last_at`, `country` are the device's own; `used_…`, `refused_at` and `verified_…` this customer's with it.
-    `twins` are other devices with the same fingerprint within seven days, `twin_customers` who used those.
+    `since`, `country` are the device's own; `used_…`, `refused_at` and `verified_…` this customer's with it.
+    `had_others` says that the customer used another one before it. `twins` are other devices with the same
+    fingerprint within seven days, `twin_customers` who used those.
     """
 
     fingerprint: str = ""
@@ -46,6 +48,7 @@ class Sighting:
     changed_at: datetime | None = None
     used_since: datetime | None = None
     used_last: datetime | None = None
+    had_others: bool = False
     refused_at: datetime | None = None
     verified_at: datetime | None = None
     verified_as: str = ""
@@ -63,6 +66,12 @@ class Sighting:
     @property
     def has_lost_fingerprint(self) -> bool:
         return bool(self.home) and not self.fingerprint
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether an account of longer standing is used from it since a few days only: a small order that is paid
+        first does not make it known."""
+        lately = self.used_since is not None and now - self.used_since < _STRANGE_FOR
+        return lately and self.had_others and not self.is_verified
 
     def has_changed(self, now: datetime) -> bool:
         """Whether another browser tells of the same cookie, or did lately and nobody proved anything since."""
@@ -94,6 +103,7 @@ def inputs_of(facts: PaymentFacts, seen: Sighting, ring: Ring, now: datetime) ->
         "fingerprint": seen.fingerprint,
         "changed": seen.has_changed(now),
         "missing": seen.has_lost_fingerprint,
+        "fresh": seen.is_fresh(now),
         "verified": seen.is_verified,
         "frozen": seen.frozen,
         "frozen_reason": seen.frozen_reason,
@@ -116,6 +126,7 @@ def variables(device: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str,
         "ip_country": device["ip_country"],
         "trust": stored.get("trust", UNKNOWN),
         "verified": stored.get("verified", False),
+        "is_fresh": stored.get("fresh", False),
         "fingerprint_known": bool(stored.get("fingerprint")),
         "fingerprint_changed": stored.get("changed", False),
         "fingerprint_missing": stored.get("missing", False),
@@ -143,7 +154,7 @@ def grounds(
     known = facts["customer"]["reference"] and facts["customer"]["paid_orders"] > 0
     if not (asked and known and stored) or facts["stage"] != Stage.PAYMENT or stored["verified"]:
         return
-    if facts["device"]["is_new"] or stored["changed"] or stored["missing"]:
+    if facts["device"]["is_new"] or any(stored.get(sign) for sign in ("changed", "missing", "fresh")):
         yield UNVERIFIED, Action.CHALLENGE, {"trust": stored.get("trust", UNKNOWN)}
 
 

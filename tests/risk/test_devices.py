@@ -312,6 +312,20 @@ class TestProofs:
         assert ask(new, 100_000, challenges=self.CAN).action == "accept"
         assert all(selectors.replay_row(row).same for row in Decision.objects.all())
 
+    def test_a_small_order_first_opens_nothing(self) -> None:
+        can: dict[str, Any] = {"challenges": self.CAN}
+        ask(at("dev_home", "f-1"), happened_at=NOON - timedelta(days=100), **can)
+        ask(at("dev_9", "f-9", new=True), 5_000, **can)
+        paid = at("dev_9", "f-9")  # an order was paid from it by now
+        asked = ask(paid, 100_000, happened_at=NOON + timedelta(hours=1), **can)
+        assert codes(asked) == ["device_unverified"] and seen(asked)["fresh"]
+        assert ask(at("dev_home", "f-1"), 100_000, **can).action == "accept"
+        week = ask(paid, 100_000, happened_at=NOON + timedelta(days=8), **can)
+        assert week.action == "accept" and not seen(week)["fresh"]
+        only = ask(at("dev_bert", "f-2"), 100_000, customer="cus_bert", **can)
+        again = ask(at("dev_bert", "f-2"), 100_000, customer="cus_bert", **can)
+        assert (only.action, again.action) == ("accept", "accept")  # the account's first one
+
     def test_a_captcha_proves_nobody(self) -> None:
         new = at("dev_9", "f-9", new=True)
         asked = ask(new, 100_000, challenges=self.CAN)

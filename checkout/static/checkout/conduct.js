@@ -16,7 +16,8 @@ function middle(numbers) {
 }
 
 document.addEventListener("keydown", (event) => {
-  const typed = event.key.length === 1 || event.key === "Backspace" || event.key === "Delete";
+  // What a browser fills in by itself comes with events that name no key.
+  const typed = event.key?.length === 1 || event.key === "Backspace" || event.key === "Delete";
   if (!typed || event.repeat || event.ctrlKey || event.metaKey || !event.target.closest?.(FORM)) return;
   const now = performance.now();
   if (last.field === event.target && now - last.at < LONGEST_PAUSE && pauses.length < MOST_PAUSES) {
