@@ -27,7 +27,8 @@ class Age:
 
 
 def age_of(row: RiskModel, now: datetime) -> Age:
-    last, today = row.card.get("last_day", ""), calendar_day(now)
+    last = "" if row.card.get("simulated") else row.card.get("last_day", "")  # what never happened has no age
+    today = calendar_day(now)
     return Age(
         data=(today - date.fromisoformat(last)).days if last else None,
         crown=(today - calendar_day(row.crowned_at)).days if row.crowned_at else None,

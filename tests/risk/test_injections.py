@@ -171,9 +171,10 @@ def test_through_the_api_a_held_payment_is_explained_by_its_figures(
             mine.explanation,
         )
         assert theirs.reasons == mine.reasons
+        before = len(model.asked)
         advise()
-        plain, hostile = (asked.body.decode() for asked in model.asked[-2:])
-        assert leaked(one["text"], hostile, plain) == set(), one
+        asked = [question.body.decode() for question in model.asked[before:]]  # once where both are alike
+        assert leaked(one["text"], asked[-1], asked[0]) == set(), one
     states = list(Advice.objects.values_list("state", flat=True))
     assert states == ["WRITTEN"] * RiskCase.objects.count() == ["WRITTEN"] * 2 * SAMPLE
 
