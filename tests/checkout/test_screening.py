@@ -60,4 +60,5 @@ def test_an_order_costs_a_bounded_number_of_statements(bank: Bank) -> None:
     statements = [
         q["sql"] for q in seen if not q["sql"].startswith(("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"))
     ]
-    assert len(statements) <= 12, "\n".join(statements)
+    # One of them because there are no histories here.
+    assert len(statements) <= 13, "\n".join(statements)
