@@ -17,9 +17,9 @@ from risk.features import bucket, calendar_day
 from risk.limits import CURRENCY, Ceiling, Limit
 from risk.models import LimitUse, Policy, RollOut
 from risk.models.lists import key_of
-from risk.rules import in_cny
 from risk.selectors import policy_document
 from risk.states import EntityKind, PolicyState, RollOutState
+from risk.variables import in_cny
 
 PAYMENT, DAY, MONTH = "payment", "day", "month"
 

@@ -12,7 +12,7 @@ from math import frexp, isfinite, log
 from statistics import median
 from typing import Any
 
-from risk.rules import variables
+from risk.variables import variables
 
 MOVED = 0.25
 _SAMPLE = 200  # fewer say nothing

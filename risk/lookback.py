@@ -10,8 +10,8 @@ from risk.features import Inputs
 from risk.geography import Place
 from risk.history import HOUR, History
 from risk.observations import event_of, here
-from risk.rules import in_cny
 from risk.signals import Signals, ratio_of, signals
+from risk.variables import in_cny
 
 Named = Mapping[str, tuple[str, ...]]  # by kind, the names of histories
 

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 from risk.features import Inputs
 from risk.readings import UNKNOWN
-from risk.rules import PolicyDocument, Rule, canonical, variables
+from risk.rules import PolicyDocument, Rule, canonical
 from risk.states import SEVERITY, Action, EntityKind, Stage
+from risk.variables import variables
 
 Value: TypeAlias = bool | int | float | str
 

@@ -11,8 +11,8 @@ from risk import geography
 from risk.features import Inputs
 from risk.geography import Place
 from risk.history import Event, mark
-from risk.rules import in_cny
 from risk.states import EntityKind, Stage
+from risk.variables import in_cny
 
 LARGEST_AMOUNT = 10**12  # sums of histories stay far from what 64 bits hold
 MOST_SKUS = 5  # of one basket

@@ -7,10 +7,10 @@ from uuid import UUID
 from risk.history import mark
 from risk.models import Decision, Outcome, Proof
 from risk.observations import event_of
-from risk.rules import in_cny
 from risk.selectors import policy_document
 from risk.states import Stage
 from risk.transactions import Past
+from risk.variables import in_cny
 
 KINDS = ("customer", "card", "device", "address", "ip", "merchant")
 Proofs = Mapping[UUID, tuple[tuple[int, bool], ...]]

@@ -30,9 +30,9 @@ from risk.rules import (
     Thresholds,
     check_rule,
     placeholders,
-    variables,
 )
 from risk.states import Action, ChallengeKind
+from risk.variables import variables
 
 LANGUAGES = ("en", "zh")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}\Z")

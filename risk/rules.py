@@ -7,23 +7,22 @@ variables of `variables()`; amounts there are minor units.
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import cel
 
-from ledger.money import UnknownCurrency, exponent
-from risk import behaviour, readings, rings, trust
+from risk import trust
 from risk.errors import InvalidRule
 from risk.expressions import Together, program
-from risk.features import Inputs, is_after, whole
-from risk.limits import CURRENCY, Limit, exceeded
+from risk.features import Inputs, is_after
+from risk.limits import Limit, exceeded
 from risk.model_use import ModelUse
 from risk.states import SEVERITY, Action, ChallengeKind, Level, ListKind, Stage
+from risk.variables import in_cny, variables
 
 ENGINE = 1  # raise when the same policy and inputs would give another judgement
 ANY_GROUND = "*"
@@ -163,73 +162,10 @@ def check_rule(rule: Rule, inputs: Inputs, rates: Mapping[str, Decimal]) -> bool
     return answer
 
 
-def in_cny(amount: int, currency: str, rates: Mapping[str, Decimal]) -> int | None:
-    """`amount` in CNY minor units, or None when no rate is known."""
-    rate = Decimal(1) if currency == CURRENCY else rates.get(currency)
-    if rate is None:
-        return None
-    try:
-        shift = exponent(CURRENCY) - exponent(currency)
-    except UnknownCurrency:
-        return None
-    return whole(int((Decimal(amount).scaleb(shift) * rate).to_integral_value(ROUND_HALF_UP)))
-
-
 def named_in(*rules: Rule) -> frozenset[tuple[str, str]]:
     """The signals and velocities that rules read: all of them would cost more than the rules."""
     texts = [text for rule in rules for text in (rule.expression, *rule.message.values())]
     return frozenset(found for text in texts for found in _WINDOW.findall(text))
-
-
-def variables(
-    inputs: Inputs, rates: Mapping[str, Decimal], named: Collection[tuple[str, str]] | None = None
-) -> dict[str, dict[str, Any]]:
-    """What an expression may name: of signals and velocities all, or only those that are `named`."""
-    facts, features = inputs["facts"], inputs["features"]
-    amount_cny = in_cny(facts["amount"], facts["currency"], rates)
-    customer = facts["customer"]
-    return {
-        "payment": {
-            "stage": facts["stage"],
-            "amount": facts["amount"],
-            "currency": facts["currency"],
-            "amount_cny": 0 if amount_cny is None else amount_cny,
-            "rate_known": amount_cny is not None,
-            "merchant_country": facts["merchant_country"],
-        },
-        "customer": {
-            "known": bool(customer["reference"]),
-            "paid_orders": customer["paid_orders"],
-            "age_days": _age_days(customer["registered_at"], facts["happened_at"]),
-            "verification_level": customer["verification_level"],
-        },
-        "instrument": {name: facts["instrument"][name] for name in ("kind", "country", "brand")},
-        "delivery": {"country": facts["delivery"]["country"]},
-        "device": trust.variables(facts["device"], inputs.get("device", {})),
-        "behaviour": behaviour.variables(facts.get("behaviour", {})),
-        "velocity": {
-            **{
-                name: features["payments_last_minute"].get(name, 0) for name in ("customer", "card", "device")
-            },
-            **{name: readings.velocity(inputs, name, amount_cny) for name in _of("velocity", named)},
-        },
-        "signal": {name: readings.signal(inputs, name) for name in _of("signal", named)},
-        "graph": rings.variables(inputs.get("graph", {})),
-    }
-
-
-def _of(group: str, named: Collection[tuple[str, str]] | None) -> Iterable[str]:
-    """The names of a group that exist, and are `named`."""
-    existing = readings.GROUPED[group]
-    return (
-        existing if named is None else [name for found, name in named if found == group and name in existing]
-    )
-
-
-def _age_days(registered_at: str | None, happened_at: str) -> int:
-    if not registered_at:
-        return -1
-    return (datetime.fromisoformat(happened_at) - datetime.fromisoformat(registered_at)).days
 
 
 def judge(policy: PolicyDocument, inputs: Inputs) -> Judgement:

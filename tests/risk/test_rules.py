@@ -13,6 +13,7 @@ from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, PaymentFacts
 from risk.features import Evidence, ListHit, calendar_day, entities, entity_key, inputs_of, network
 from risk.rules import Judgement, PolicyDocument
 from risk.states import Action, Level
+from risk.variables import variables
 from tests.risk.makers import NOON, facts
 
 DOCUMENT: dict[str, Any] = {
@@ -242,5 +243,5 @@ def test_the_day_of_limits_is_the_chinese_calendar_day() -> None:
 def test_age_and_address_do_not_matter_to_the_starting_policy_but_are_there_for_rules() -> None:
     customer = CustomerFacts(paid_orders=1, registered_at=NOON - timedelta(days=3))
     aged = replace(facts(), customer=customer, delivery=AddressFacts())
-    named = rules.variables(inputs_of(aged, Evidence(payments_last_minute={}), {}), STARTING.rates)
+    named = variables(inputs_of(aged, Evidence(payments_last_minute={}), {}), STARTING.rates)
     assert named["customer"]["age_days"] == 3 and named["delivery"]["country"] == ""

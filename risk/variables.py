@@ -1,0 +1,74 @@
+"""What an expression may name, from a decision's inputs. Pure."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from ledger.money import UnknownCurrency, exponent
+from risk import behaviour, readings, rings, trust
+from risk.features import Inputs, whole
+from risk.limits import CURRENCY
+
+
+def in_cny(amount: int, currency: str, rates: Mapping[str, Decimal]) -> int | None:
+    """`amount` in CNY minor units, or None when no rate is known."""
+    rate = Decimal(1) if currency == CURRENCY else rates.get(currency)
+    if rate is None:
+        return None
+    try:
+        shift = exponent(CURRENCY) - exponent(currency)
+    except UnknownCurrency:
+        return None
+    return whole(int((Decimal(amount).scaleb(shift) * rate).to_integral_value(ROUND_HALF_UP)))
+
+
+def variables(
+    inputs: Inputs, rates: Mapping[str, Decimal], named: Collection[tuple[str, str]] | None = None
+) -> dict[str, dict[str, Any]]:
+    """What an expression may name: of signals and velocities all, or only those that are `named`."""
+    facts, features = inputs["facts"], inputs["features"]
+    amount_cny = in_cny(facts["amount"], facts["currency"], rates)
+    customer = facts["customer"]
+    return {
+        "payment": {
+            "stage": facts["stage"],
+            "amount": facts["amount"],
+            "currency": facts["currency"],
+            "amount_cny": 0 if amount_cny is None else amount_cny,
+            "rate_known": amount_cny is not None,
+            "merchant_country": facts["merchant_country"],
+        },
+        "customer": {
+            "known": bool(customer["reference"]),
+            "paid_orders": customer["paid_orders"],
+            "age_days": _age_days(customer["registered_at"], facts["happened_at"]),
+            "verification_level": customer["verification_level"],
+        },
+        "instrument": {name: facts["instrument"][name] for name in ("kind", "country", "brand")},
+        "delivery": {"country": facts["delivery"]["country"]},
+        "device": trust.variables(facts["device"], inputs.get("device", {})),
+        "behaviour": behaviour.variables(facts.get("behaviour", {})),
+        "velocity": {
+            **{
+                name: features["payments_last_minute"].get(name, 0) for name in ("customer", "card", "device")
+            },
+            **{name: readings.velocity(inputs, name, amount_cny) for name in _of("velocity", named)},
+        },
+        "signal": {name: readings.signal(inputs, name) for name in _of("signal", named)},
+        "graph": rings.variables(inputs.get("graph", {})),
+    }
+
+
+def _of(group: str, named: Collection[tuple[str, str]] | None) -> Iterable[str]:
+    """The names of a group that exist, and are `named`."""
+    existing = readings.GROUPED[group]
+    return (
+        existing if named is None else [name for found, name in named if found == group and name in existing]
+    )
+
+
+def _age_days(registered_at: str | None, happened_at: str) -> int:
+    if not registered_at:
+        return -1
+    return (datetime.fromisoformat(happened_at) - datetime.fromisoformat(registered_at)).days
