@@ -27,8 +27,7 @@ class Age:
 
 
 def age_of(row: RiskModel, now: datetime) -> Age:
-    last = "" if row.card.get("simulated") else row.card.get("last_day", "")  # what never happened has no age
-    today = calendar_day(now)
+    last, today = row.card.get("last_day", ""), calendar_day(now)
     return Age(
         data=(today - date.fromisoformat(last)).days if last else None,
         crown=(today - calendar_day(row.crowned_at)).days if row.crowned_at else None,
@@ -49,6 +48,8 @@ def old_models(now: datetime) -> Iterator[tuple[str, int]]:
     named = _named()
     for row in RiskModel.objects.filter(name__in={name.partition("@")[0] for name in named}).defer("text"):
         age = age_of(row, now)
+        if row.card.get("simulated"):
+            continue  # days that never were do not pass
         if str(row) in named and age.data is not None and age.old:
             yield str(row), age.data
 

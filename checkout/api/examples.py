@@ -283,5 +283,5 @@ ASSESSMENT: dict[str, Any] = {
             "weight": 25,
         },
     ],
-    "policy": "starting@1",
+    "policy": "starting@2",
 }

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger.money import Money
+from payments.channels import registry
 from payments.channels.contract import Outcome
 from payments.errors import ChannelNotFound, RefundExceedsCaptured, RefundWindowOver
 from payments.models import Attempt, Payment, Refund
@@ -22,6 +23,7 @@ from tests.payments.disputing import S, hear, news, paid
 @pytest.fixture
 def start(transactional_db: None, settings: Any) -> Attempt:
     settings.EVENT_HANDLERS = {}
+    registry.channel.cache_clear()  # here is none
     settings.REFUND_APPROVAL_ABOVE = {"CNY": 5_000}
     return paid()
 

@@ -32,7 +32,7 @@ from risk import invariants as risk_invariants
 from risk.errors import CaseAlreadyDecided, ChallengeFailed, ChallengeKindUnavailable, ChallengeOver
 from risk.facts import DeviceFacts
 from risk.models import Outcome as Heard
-from risk.models import Proof
+from risk.models import Policy, Proof
 from risk.selectors import case_of
 from risk.services.send_challenge_code import send_challenge_code
 from tests.ledger.books import tamper
@@ -132,6 +132,8 @@ def test_no_answer_lets_go_of_what_is_held(till: Till, held: PaymentView) -> Non
 
 @pytest.mark.parametrize("passes", [True, False])
 def test_a_wallet_is_asked_only_after_a_right_answer(till: Till, passes: bool) -> None:
+    Policy.objects.filter(state="ACTIVE").update(state="RETIRED")
+    Policy.objects.filter(name="starting", version=1).update(state="ACTIVE")  # which has wallets looked at
     intent = till.intent("alipay", fen=800_000, paid_orders=0)
     facts = replace(intent.facts, device=DeviceFacts(is_proxy=True))
     waiting = start_payment(intent=replace(intent, facts=facts, session=OWNER, contacts=CONTACTS))

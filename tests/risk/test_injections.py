@@ -173,8 +173,10 @@ def test_through_the_api_a_held_payment_is_explained_by_its_figures(
         assert theirs.reasons == mine.reasons
         before = len(model.asked)
         advise()
-        asked = [question.body.decode() for question in model.asked[before:]]  # once where both are alike
-        assert leaked(one["text"], asked[-1], asked[0]) == set(), one
+        asked = [
+            question.body.decode() for question in model.asked[before:]
+        ]  # not again what was asked before
+        assert not asked or leaked(one["text"], asked[-1], asked[0]) == set(), one
     states = list(Advice.objects.values_list("state", flat=True))
     assert states == ["WRITTEN"] * RiskCase.objects.count() == ["WRITTEN"] * 2 * SAMPLE
 

@@ -37,10 +37,12 @@ MISPLACED = "5555555555554444"
 # Only ever put where the scan is to find it.
 PLANTED = "6011111111111117"
 
+# A model's text is its file's, tens of thousands of counts and sums among which some look like a card's number.
 _COLUMNS = """
     SELECT c.table_schema, c.table_name, c.column_name, c.data_type
     FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
-    WHERE t.table_type = 'BASE TABLE' AND c.table_schema NOT IN ('pg_catalog', 'information_schema')
+    WHERE t.table_type = 'BASE TABLE' AND (c.table_name, c.column_name) <> ('risk_riskmodel', 'text')
+      AND c.table_schema NOT IN ('pg_catalog', 'information_schema')
       AND c.data_type NOT IN ('uuid', 'boolean', 'date', 'timestamp with time zone', 'inet', 'integer', 'smallint')
     ORDER BY 1, 2, 3
 """
