@@ -66,11 +66,15 @@ def _ahead(content: Content) -> Iterator[bytes]:
         if not (block := content.read(_BLOCK)):
             return
         yield block
-    with ThreadPoolExecutor(1) as thread:
+    thread = ThreadPoolExecutor(1)
+    try:
         coming = thread.submit(content.read, _BLOCK)
         while block := coming.result():
             coming = thread.submit(content.read, _BLOCK)
             yield block
+    finally:
+        # What is given up half way ends when it is collected, at any moment of any thread, which must not wait then.
+        thread.shutdown(wait=False, cancel_futures=True)
 
 
 def _decoded(block: bytes, encoding: str, number: int) -> str:

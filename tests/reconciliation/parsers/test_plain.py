@@ -3,14 +3,17 @@
 import io
 import random
 import re
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from reconciliation.errors import StatementRefused
 from reconciliation.parsers import alipay_members, format_of, texts
+from reconciliation.parsers.archives import Content
 from reconciliation.parsers.framed import Framed
 from reconciliation.parsers.ticked import Ticked
 from reconciliation.rows import Batch, Line, Payments
@@ -172,3 +175,31 @@ def test_both_ways_end_alike(name: str, sums: list[Any], monkeypatch: pytest.Mon
         plain += sum(len(batch) for batch in found if isinstance(batch, Payments))
     assert plain > FILES or name == "wechat_refund", "the quick way was not taken"
     assert FILES // 20 < refused < FILES * 2 // 3
+
+
+class _Stuck(io.BytesIO):
+    """After so many reads the next one takes for ever, until it is let go."""
+
+    def __init__(self, reads: int) -> None:
+        super().__init__(b"a line\n" * 1_000_000)
+        self.left, self.reached, self.let_go = reads, threading.Event(), threading.Event()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            self.reached.set()
+            self.let_go.wait(6)
+        return super().read(size)
+
+
+def test_who_gives_up_half_way_waits_for_nobody() -> None:
+    """The collector does, in any thread and under any lock: what waits there may wait for itself."""
+    content = _Stuck(reads=6)
+    blocks = texts.blocks_of(cast(Content, content), "utf-8")
+    for _ in range(6):
+        next(blocks)
+    assert content.reached.wait(10)
+    began = time.monotonic()
+    blocks.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - began < 5
+    content.let_go.set()
