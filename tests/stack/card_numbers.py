@@ -19,8 +19,11 @@ from collections.abc import Iterator
 _RUN = re.compile(r"(?<![0-9A-Za-z])(?<![0-9]\.)[0-9](?:[ -]?[0-9]){12,18}(?![0-9A-Za-z])")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_BETWEEN = r"(?:[\"'\]\s:=]|%5D|%3D|%22|\\)"
+_NAMED = r"(?:cvc|cvv|csc|security[ _-]?code)"
+# Without anything between name and code the name is a word's beginning: "…xYcVc620" is a signature's random letters.
 _SECURITY_CODE = re.compile(
-    r"(?:cvc|cvv|csc|security[ _-]?code)(?:[\"'\]\s:=]|%5D|%3D|%22|\\)*\d{3,4}(?![0-9A-Za-z.])", re.IGNORECASE
+    rf"(?:{_NAMED}{_BETWEEN}+|(?<![0-9A-Za-z]){_NAMED})\d{{3,4}}(?![0-9A-Za-z.])", re.IGNORECASE
 )
 _SCHEMES: tuple[tuple[str, range, frozenset[int]], ...] = tuple(
     (name, range(first, last + 1), frozenset(lengths))

@@ -149,6 +149,7 @@ def files_with(stack: Stack, number: str) -> set[str]:
         "card[cvc]=123",
         "card%5Bcvc%5D=123",
         '{"cvc": "1234"}',
+        "paid with cvc123",
         '{"body": "{\\"cvc\\": \\"123\\"}"}',
     ],
 )
@@ -168,6 +169,7 @@ def test_the_scanner_finds(text: str) -> None:
         "40000015-6000-4002-8000-000156000000",
         '{"cvc_check": "pass", "last4": "0002"}',
         "ends with 0002",
+        "v1.eyJhIjoxfQ.AzRRHydTyx6cVc620",  # a signature
     ],
 )
 def test_the_scanner_knows_what_is_no_card(text: str) -> None:
