@@ -1,5 +1,6 @@
 """The web server: processes for the cores, threads for the waiting on providers and the database."""
 
+import gc
 import os
 from typing import Any
 
@@ -19,6 +20,12 @@ limit_request_line = 4094
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
 
 
+def when_ready(server: Any) -> None:
+    """Before there are worker processes: what is there now stays, and is not looked through for cycles again."""
+    gc.collect()
+    gc.freeze()
+
+
 def post_worker_init(worker: Any) -> None:
     """Before this process takes its first request; the application can only be imported by now."""
     from django.db import connection  # noqa: PLC0415
@@ -27,3 +34,7 @@ def post_worker_init(worker: Any) -> None:
 
     get_ready()
     connection.close()  # it belongs to this thread, which serves nobody
+    gc.collect()
+    gc.freeze()
+    # A request makes thousands of objects and hardly a cycle; by default it is interrupted ten times to look for some.
+    gc.set_threshold(20_000, 20, 20)

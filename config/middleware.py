@@ -30,14 +30,16 @@ class RequestIdMiddleware:
 
 
 class RequestNetworkMiddleware:
-    """Where a request came from, for the audit journal: the network only. Which address counts, gunicorn decides
-    (FORWARDED_ALLOW_IPS)."""
+    """Where a request came from: its address for the log, for the audit journal the network only. Which address
+    counts, gunicorn decides (FORWARDED_ALLOW_IPS)."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        token = current_network.set(network_of(request.META.get("REMOTE_ADDR", "")))
+        address = request.META.get("REMOTE_ADDR", "")
+        structlog.contextvars.bind_contextvars(ip=address)
+        token = current_network.set(network_of(address))
         try:
             return self.get_response(request)
         finally:

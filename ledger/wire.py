@@ -1,6 +1,7 @@
-"""Statements that are prepared once a session, sent over the open transaction in as few round trips as there can be.
+"""Statements that are prepared once a session, sent in as few round trips as there can be.
 
-BEGIN travels with the first of them, and each is put together while the server works on the one before it. So this
+In a transaction BEGIN travels with the first of them, and each is put together while the server works on the one
+before it. Outside of one, those that are sent together are a transaction of their own, in one round trip. So this
 speaks to the driver's own connection, without Django's cursors; whoever listens to those (`execute_wrappers`, the log
 of queries) gets the statements by such a cursor instead.
 """
@@ -82,6 +83,9 @@ def exchange(calls: Iterable[Call]) -> list[Row | None]:
 
 def exchange_while(calls: Iterable[Call], work: Callable[[], T]) -> tuple[list[Row | None], T]:
     """The same, and the result of `work`, done while the server works; it must not use this connection."""
+    if connection.get_autocommit():  # a transaction looked after its connection when it was opened
+        connection.close_if_health_check_failed()
+        connection.ensure_connection()
     driver: Driver = connection.connection
     watched = connection.queries_logged or connection.execute_wrappers
     if watched or driver.isolation_level or driver.read_only or driver.deferrable:
@@ -113,7 +117,7 @@ class _Exchange:
     """One conversation with the server: everything is sent, then the answers are read."""
 
     def __init__(self, driver: Driver) -> None:
-        self._pgconn = driver.pgconn
+        self._pgconn, self._alone = driver.pgconn, driver.autocommit
         self._known = _prepared.setdefault(driver, set())
         self._may_prepare = driver.prepare_threshold is not None
         self._sent: list[str] = []
@@ -121,13 +125,16 @@ class _Exchange:
 
     def of(self, calls: Iterable[Call], work: Callable[[], T]) -> PQGen[tuple[list[PGresult], T]]:
         pgconn, failure = self._pgconn, None
+        told = ((call.statement, [_encoded(value) for value in call.values]) for call in calls)
+        if self._alone:
+            told = iter(list(told))  # nobody could undo the first when the last can not be sent
         pgconn.enter_pipeline_mode()
-        if pgconn.transaction_status == TransactionStatus.IDLE:
+        if pgconn.transaction_status == TransactionStatus.IDLE and not self._alone:
             pgconn.send_query_params(b"BEGIN", None)
             self._sent.append("begin")
         try:
-            for call in calls:
-                self._send(call.statement, [_encoded(value) for value in call.values])
+            for statement, values in told:
+                self._send(statement, values)
                 yield from self._flushed()
         except psycopg.DataError as error:
             failure = error

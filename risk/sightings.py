@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ledger import identifiers
+from ledger.wire import Statement
 from risk import features
 from risk.facts import PaymentFacts
 from risk.models.lists import key_of
@@ -45,7 +46,9 @@ SIGHTING = """
 ))"""
 
 # Touched at most once an hour, unless it tells something new.
-KEEP = """
+KEEP = Statement(
+    "risk_keep_device",
+    """
 INSERT INTO risk_device AS d (id, device_key, fingerprint_key, label, country, first_at, last_at)
 VALUES (%(device_id)s, %(device)s, %(fingerprint)s, %(label)s, %(country)s, %(now)s, %(now)s)
 ON CONFLICT (device_key) DO UPDATE
@@ -58,7 +61,8 @@ ON CONFLICT (device_key) DO UPDATE
  WHERE d.last_at < EXCLUDED.last_at - interval '1 hour'
     OR EXCLUDED.fingerprint_key NOT IN ('', d.fingerprint_key)
     OR EXCLUDED.country NOT IN ('', d.country)
-"""
+""",
+)
 
 
 def params(facts: PaymentFacts, now: datetime) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection
 
 from ledger import identifiers
+from ledger.wire import Statement, exchange
 from risk import sightings
 from risk.rings import LINKING, STRONG, Ring
 
@@ -21,16 +22,19 @@ _REFUSALS_COUNT_FOR = timedelta(days=30)
 
 # A tie is touched at most once an hour, so payments in a row do not write it. In the order of the keys, so that two
 # statements about the same customer never wait for each other in a circle.
-_KEEP = """
+_KEEP = Statement(
+    "risk_keep_ties",
+    """
 INSERT INTO risk_tie (id, customer_key, entity, entity_key, first_at, last_at, refused_at)
-SELECT id, %(me)s, entity, entity_key, %(now)s, %(now)s, %(refused_at)s
+SELECT id, %(me)s, entity, entity_key, %(now)s::timestamptz, %(now)s::timestamptz, %(refused_at)s::timestamptz
   FROM unnest(%(tie_ids)s::uuid[], %(tie_kinds)s::text[], %(tie_keys)s::text[]) AS t(id, entity, entity_key)
  ORDER BY entity_key
 ON CONFLICT (customer_key, entity_key) DO UPDATE
    SET last_at = greatest(risk_tie.last_at, EXCLUDED.last_at),
        refused_at = coalesce(EXCLUDED.refused_at, risk_tie.refused_at)
  WHERE risk_tie.last_at < EXCLUDED.last_at - interval '1 hour' OR EXCLUDED.refused_at IS NOT NULL
-"""
+""",
+)
 
 _MINE = """
 mine AS (
@@ -140,10 +144,9 @@ def keep(
     given = params(me, entities, now)
     ids = [identifiers.new_key() for _ in given["tie_keys"]]
     if me and ids:
-        statement = f"{_KEEP};{sightings.KEEP}" if device else _KEEP
-        told = {**given, **(device or {}), "tie_ids": ids, "refused_at": now if refused else None}
-        with connection.cursor() as cursor:
-            cursor.execute(statement, told)
+        told = {**given, "tie_ids": [str(one) for one in ids], "refused_at": now if refused else None}
+        seen = [sightings.KEEP({**device, "now": now})] if device else []
+        exchange([_KEEP(told), *seen])
 
 
 def links(me: str, entities: Mapping[str, str], now: datetime) -> list[Link]:

@@ -105,7 +105,7 @@ TEMPLATES = [
 
 DATABASES: dict[str, Any] = {
     "default": {
-        **env.db("DATABASE_URL"),
+        **env.db("DATABASE_URL", engine="config.postgresql"),
         "ATOMIC_REQUESTS": False,
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,

@@ -1,5 +1,7 @@
 """JSON lines on standard output, one per event, scrubbed of card numbers and secrets."""
 
+import logging
+
 import structlog
 from structlog.typing import Processor
 
@@ -7,6 +9,9 @@ from config.scrubbing import scrub
 from config.settings.environment import env
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+# A request is one line, when it is answered; which address it came from, `config.middleware` says.
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 
 _shared: list[Processor] = [
     structlog.contextvars.merge_contextvars,

@@ -16,10 +16,11 @@ from django.utils.crypto import salted_hmac
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from ledger.errors import Refusal
+from payments.api import bodies
 from payments.services.claim_idempotency_key import (
     Claim,
     StoredAnswer,
@@ -55,7 +56,7 @@ class IdempotentMixin(APIView):
     key, and the next request under it finds `again` set: see `recover`.
     """
 
-    input_serializer: ClassVar[type[BaseSerializer[Any]]]
+    input_serializer: ClassVar[type[Serializer[Any]]]
 
     def perform(self, request: Request, data: dict[str, Any], **kwargs: Any) -> Response:
         """Do it, through one use case."""
@@ -67,12 +68,11 @@ class IdempotentMixin(APIView):
 
     def post(self, request: Request, **kwargs: Any) -> Response | HttpResponse:
         key = _key_of(request)
-        serializer = self.input_serializer(data=request.data, context={"request": request})
-        serializer.is_valid(raise_exception=True)
+        data = bodies.read(self.input_serializer, request.data)
         claim = claim_idempotency_key(scope=_scope_of(request), key=key, fingerprint=fingerprint(request))
         if claim.answer is not None:
             return _replay(claim.answer)
-        return self._perform_once(claim, request, serializer.validated_data, kwargs)
+        return self._perform_once(claim, request, data, kwargs)
 
     def _perform_once(
         self, claim: Claim, request: Request, data: dict[str, Any], kwargs: dict[str, Any]

@@ -1,14 +1,17 @@
 """Keys by which other programs call the API. The secret itself is shown once and never stored."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
 from ledger.identifiers import encode, new_key
+from ledger.wire import Statement, exchange
 
 # How often the time of last use is written: often enough to find idle keys, seldom enough to cost nothing.
 LAST_USED_RESOLUTION = timedelta(minutes=1)
@@ -28,9 +31,39 @@ class Scope(StrEnum):
     WEBHOOKS_WRITE = "webhooks:write"
 
 
-class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    def with_secret(self, secret: str) -> "ApiKey | None":
-        return self.filter(secret_hash=ApiKey.hash_of(secret), revoked_at=None).first()
+# Read with every request of a program, so it is prepared.
+_WITH_SECRET = Statement(
+    "api_key_with_secret",
+    """
+SELECT id, name, array_to_string(scopes, ' '), coalesce(last_used_at < %(idle_since)s, true)
+  FROM payments_apikey WHERE secret_hash = %(secret_hash)s AND revoked_at IS NULL
+""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key that may be used."""
+
+    id: UUID
+    name: str
+    scopes: frozenset[str]
+    looks_idle: bool  # its last use was noted too long ago
+
+    @property
+    def public_id(self) -> str:
+        return encode("key", self.id)
+
+
+def with_secret(secret: str, now: datetime) -> KnownKey | None:
+    told = {"secret_hash": ApiKey.hash_of(secret), "idle_since": now - LAST_USED_RESOLUTION}
+    (row,) = exchange([_WITH_SECRET(told)])
+    if row is None:
+        return None
+    key, name, scopes, idle = row
+    return KnownKey(
+        id=UUID(key), name=name or "", scopes=frozenset((scopes or "").split()), looks_idle=idle == "t"
+    )
 
 
 class ApiKey(models.Model):
@@ -42,8 +75,6 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
-
-    objects = ApiKeyQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -59,9 +90,6 @@ class ApiKey(models.Model):
     @staticmethod
     def hash_of(secret: str) -> str:
         return hashlib.sha256(secret.encode()).hexdigest()
-
-    def looks_idle(self, now: datetime) -> bool:
-        return self.last_used_at is None or self.last_used_at < now - LAST_USED_RESOLUTION
 
     @property
     def public_id(self) -> str:

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger.errors import Refusal
-from payments.models.api_key import ApiKey
+from payments.models.api_key import ApiKey, with_secret
 
 
 class ApiKeyInvalid(Refusal):
@@ -29,11 +29,11 @@ def recognise_api_key(*, secret: str) -> ApiKeyView:
     Raises `ApiKeyInvalid` for a secret that is unknown or revoked. One read as a rule; the note is a
     transaction of its own.
     """
-    key = ApiKey.objects.with_secret(secret)
+    now = timezone.now()
+    key = with_secret(secret, now)
     if key is None:
         raise ApiKeyInvalid("This API key is not known here, or was revoked. Check it, or issue a new one.")
-    now = timezone.now()
-    if key.looks_idle(now):
+    if key.looks_idle:
         with transaction.atomic(durable=True):
-            ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
-    return ApiKeyView(id=key.public_id, name=key.name, scopes=frozenset(key.scopes))
+            ApiKey.objects.filter(pk=key.id).update(last_used_at=now)
+    return ApiKeyView(id=key.public_id, name=key.name, scopes=key.scopes)

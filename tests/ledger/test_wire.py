@@ -139,6 +139,61 @@ def test_a_connection_that_is_lost_is_told_of_and_replaced() -> None:
     assert captured(key="lost").created
 
 
+_OPENED = wire.Statement("t_opened", "INSERT INTO kept VALUES (%(word)s) RETURNING word")
+
+
+@pytest.fixture
+def kept() -> Iterator[None]:
+    run("CREATE TABLE kept (word text UNIQUE)")
+    yield
+    run("DROP TABLE kept")
+
+
+def _kept() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM kept")
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.usefixtures("kept")
+def test_outside_of_a_transaction_what_is_sent_together_stays_together() -> None:
+    assert connection.get_autocommit()
+    assert wire.exchange([_OPENED({"word": "a"}), _OPENED({"word": "b"})]) == [["a"], ["b"]]
+    assert connection.get_autocommit() and not connection.in_atomic_block
+    with pytest.raises(IntegrityError):
+        wire.exchange([_OPENED({"word": "c"}), _OPENED({"word": "a"})])
+    with pytest.raises(DataError, match="NUL"):
+        wire.exchange([_OPENED({"word": "c"}), _OPENED({"word": "\0"})])
+    assert _kept() == 2
+    assert wire.exchange([_OPENED({"word": "c"})]) == [["c"]]
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("first", ["a call", "a cursor"])
+def test_a_connection_that_the_server_ended_at_rest_is_replaced_before_the_next_request(first: str) -> None:
+    connection.ensure_connection()
+    pid = connection.connection.info.backend_pid
+    connection.health_check_enabled, connection.health_check_done = True, False
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    if first == "a call":
+        assert wire.exchange([_OPENED({"word": "a"})]) == [["a"]]
+    assert _kept() == (first == "a call")
+    assert connection.connection.info.backend_pid != pid
+
+
+def test_a_connection_to_which_the_server_only_said_something_is_kept() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("LISTEN heard")
+    pid = connection.connection.info.backend_pid
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
+        other.execute("NOTIFY heard")
+    connection.health_check_enabled, connection.health_check_done = True, False
+    assert connection.is_usable()
+    assert captured().created
+    assert connection.connection.info.backend_pid == pid
+
+
 def test_who_listens_to_statements_hears_of_postings() -> None:
     heard = []
 

@@ -5,13 +5,14 @@ from typing import Any, ClassVar
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from checkout.api import rate_limits
 from checkout.api.parsers import StrictJSONParser, refuse_card_numbers
 from checkout.api.refusals import RateLimited
 from checkout.api.serializers.answers import Answer
+from payments.api import bodies
 from payments.api.idempotency import HEADER
 from payments.api.permissions import RequiresScope, Scope
 
@@ -39,11 +40,9 @@ class ApiView(APIView):
             finished[name] = value
         return finished
 
-    def read(self, serializer: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
-        reading = serializer(data=request.data)
-        reading.is_valid(raise_exception=True)
-        return dict(reading.validated_data)
+    def read(self, serializer: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+        return bodies.read(serializer, request.data)
 
     def answer(self, serializer: type[Answer], view: Any, *, status: int = 200, **more: Any) -> Response:
-        data = serializer(view, context={"locale": self.request.LANGUAGE_CODE}).data
+        data = bodies.written(serializer, view, {"locale": self.request.LANGUAGE_CODE})
         return Response({**data, **more}, status=status)
