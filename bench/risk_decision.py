@@ -1,7 +1,7 @@
 """`risk_decision`: one full decision, stored with its inputs, where a million were taken before.
 
 `RISK_PAST` and `RISK_DECISIONS` make it shorter. Timed is the operation in its transaction, without the commit. The
-histories are read while the database gathers, so `us_gathering` has `us_histories` in it.
+histories are read while the database gathers, so `us_gathering` has `us_histories` in it; `us_judging` has `us_rules`.
 """
 
 import os
@@ -95,7 +95,8 @@ def _measure(figures: dict[str, Any]) -> None:
         (evidence, "gather", "gathering"),
         (features, "inputs_of", "inputs"),
         (lookback, "look_back", "signals"),
-        (rules, "judge", "rules"),
+        (rules, "judge", "judging"),
+        (rules, "_rules", "rules"),
         (assess, "_ask_model", "model"),
         (assess, "_store", "storing"),
     ):

@@ -36,25 +36,28 @@ class Together:
             f"({_TEXT_OR_FIELD.sub(self._named, expressions[place])})" for place in self._simple
         )
         self._at_once = program(f"[{listed}]")
+        self._reads = [(name, group, field) for name, (group, field) in self._fields.items()]
 
     def answers(self, variables: Variables) -> list[Any]:
         """What each of them says; None where one can not be evaluated."""
-        answers = self._of_simple(variables)
-        if len(answers) == len(self._expressions):
-            return list(answers.values())
+        found = self._of_simple(variables)
+        if len(found) == len(self._expressions):
+            return found
+        answers = dict(zip(self._simple, found, strict=False))
         context = cel.Context(variables=dict(variables))
         return [
             answers[place] if place in answers else _answer(one, context)
             for place, one in enumerate(self._expressions)
         ]
 
-    def _of_simple(self, variables: Variables) -> dict[int, Any]:
-        """By place; none at all if one of them can not be evaluated."""
+    def _of_simple(self, variables: Variables) -> list[Any]:
+        """None at all if one of them can not be evaluated."""
         try:
-            read = {name: variables[group][field] for name, (group, field) in self._fields.items()}
-            return dict(zip(self._simple, self._at_once.execute(cel.Context(variables=read)), strict=True))
+            read = {name: variables[group][field] for name, group, field in self._reads}
+            found: list[Any] = self._at_once.execute(cel.Context(variables=read))
         except Exception:  # noqa: BLE001 -- the evaluator raises whatever its operators raise
-            return {}
+            return []
+        return found
 
     def _named(self, found: re.Match[str]) -> str:
         group, field = found.groups()

@@ -22,7 +22,7 @@ from risk.features import Inputs, is_after
 from risk.limits import Limit, exceeded
 from risk.model_use import ModelUse
 from risk.states import SEVERITY, Action, ChallengeKind, Level, ListKind, Stage
-from risk.variables import in_cny, variables
+from risk.variables import GROUPS, in_cny, variables
 
 ENGINE = 1  # raise when the same policy and inputs would give another judgement
 ANY_GROUND = "*"
@@ -30,6 +30,7 @@ ANY_GROUND = "*"
 BY_THE_BANK: Mapping[str, tuple[str, ...]] = {ANY_GROUND: (ChallengeKind.THREE_D_SECURE,)}
 _CAUSES = 3
 _PLACEHOLDER = re.compile(r"\{([a-z_]+\.[a-z0-9_]+)\}")
+_WORD = re.compile(r"\w+")
 _WINDOW = re.compile(r"\b(signal|velocity)\s*\.\s*([a-z0-9_]+)")
 
 
@@ -86,6 +87,12 @@ class PolicyDocument:
     def named(self) -> frozenset[tuple[str, str]]:
         """The signals and velocities that its rules read."""
         return named_in(*self.rules)
+
+    @cached_property
+    def groups(self) -> frozenset[str]:
+        """The groups of variables that its rules may read: whatever one of them has as a word."""
+        words = set(_WORD.findall(" ".join(_texts(*self.rules))))
+        return frozenset(group for group in GROUPS if group in words)
 
     @cached_property
     def together(self) -> Together:
@@ -164,8 +171,11 @@ def check_rule(rule: Rule, inputs: Inputs, rates: Mapping[str, Decimal]) -> bool
 
 def named_in(*rules: Rule) -> frozenset[tuple[str, str]]:
     """The signals and velocities that rules read: all of them would cost more than the rules."""
-    texts = [text for rule in rules for text in (rule.expression, *rule.message.values())]
-    return frozenset(found for text in texts for found in _WINDOW.findall(text))
+    return frozenset(found for text in _texts(*rules) for found in _WINDOW.findall(text))
+
+
+def _texts(*rules: Rule) -> list[str]:
+    return [text for rule in rules for text in (rule.expression, *rule.message.values())]
 
 
 def judge(policy: PolicyDocument, inputs: Inputs) -> Judgement:
@@ -309,17 +319,24 @@ def _late(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
         yield Ground(code="decided_late", source="deadline", weight=weight, action=action, params=params)
 
 
-def _rules(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
-    named = variables(inputs, policy.rates, policy.named)
-    for rule, fires in zip(policy.rules, policy.together.answers(named), strict=True):
-        if rule.expires_on and is_after(inputs, rule.expires_on):
-            continue
-        if fires is True:
-            params = _params(rule, named)
-            yield Ground(code=rule.id, source="rule", weight=rule.weight, action=rule.action, params=params)
-        elif fires is not False:
-            params = {"rule": rule.id}
-            yield Ground(code="rule_failed", source="rule", weight=0, action=Action.REVIEW, params=params)
+def _rules(policy: PolicyDocument, inputs: Inputs) -> list[Ground]:
+    named = variables(inputs, policy.rates, policy.named, policy.groups)
+    answers = zip(policy.rules, policy.together.answers(named), strict=True)
+    return [
+        _ground(rule, fires, named)
+        for rule, fires in answers
+        if fires is not False and not (rule.expires_on and is_after(inputs, rule.expires_on))
+    ]
+
+
+def _ground(rule: Rule, fires: Any, named: Mapping[str, Mapping[str, Any]]) -> Ground:
+    """Of a rule that fired, or could not say."""
+    if fires is not True:
+        params = {"rule": rule.id}
+        return Ground(code="rule_failed", source="rule", weight=0, action=Action.REVIEW, params=params)
+    return Ground(
+        code=rule.id, source="rule", weight=rule.weight, action=rule.action, params=_params(rule, named)
+    )
 
 
 def _params(rule: Rule, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

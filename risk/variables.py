@@ -1,6 +1,6 @@
 """What an expression may name, from a decision's inputs. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -9,6 +9,18 @@ from ledger.money import UnknownCurrency, exponent
 from risk import behaviour, readings, rings, trust
 from risk.features import Inputs, whole
 from risk.limits import CURRENCY
+
+GROUPS = (
+    "payment",
+    "customer",
+    "instrument",
+    "delivery",
+    "device",
+    "behaviour",
+    "velocity",
+    "signal",
+    "graph",
+)
 
 
 def in_cny(amount: int, currency: str, rates: Mapping[str, Decimal]) -> int | None:
@@ -24,39 +36,56 @@ def in_cny(amount: int, currency: str, rates: Mapping[str, Decimal]) -> int | No
 
 
 def variables(
-    inputs: Inputs, rates: Mapping[str, Decimal], named: Collection[tuple[str, str]] | None = None
+    inputs: Inputs,
+    rates: Mapping[str, Decimal],
+    named: Collection[tuple[str, str]] | None = None,
+    groups: Collection[str] = GROUPS,
 ) -> dict[str, dict[str, Any]]:
-    """What an expression may name: of signals and velocities all, or only those that are `named`."""
-    facts, features = inputs["facts"], inputs["features"]
+    """What an expression may name, of these `groups`: of signals and velocities all, or only those that are `named`."""
+    facts = inputs["facts"]
     amount_cny = in_cny(facts["amount"], facts["currency"], rates)
+    made: dict[str, Callable[[], dict[str, Any]]] = {
+        "payment": lambda: _payment(facts, amount_cny),
+        "customer": lambda: _customer(facts),
+        "instrument": lambda: {name: facts["instrument"][name] for name in ("kind", "country", "brand")},
+        "delivery": lambda: {"country": facts["delivery"]["country"]},
+        "device": lambda: trust.variables(facts["device"], inputs.get("device", {})),
+        "behaviour": lambda: behaviour.variables(facts.get("behaviour", {})),
+        "velocity": lambda: _velocity(inputs, named, amount_cny),
+        "signal": lambda: {name: readings.signal(inputs, name) for name in _of("signal", named)},
+        "graph": lambda: rings.variables(inputs.get("graph", {})),
+    }
+    return {group: made[group]() for group in GROUPS if group in groups}
+
+
+def _payment(facts: Mapping[str, Any], amount_cny: int | None) -> dict[str, Any]:
+    return {
+        "stage": facts["stage"],
+        "amount": facts["amount"],
+        "currency": facts["currency"],
+        "amount_cny": 0 if amount_cny is None else amount_cny,
+        "rate_known": amount_cny is not None,
+        "merchant_country": facts["merchant_country"],
+    }
+
+
+def _customer(facts: Mapping[str, Any]) -> dict[str, Any]:
     customer = facts["customer"]
     return {
-        "payment": {
-            "stage": facts["stage"],
-            "amount": facts["amount"],
-            "currency": facts["currency"],
-            "amount_cny": 0 if amount_cny is None else amount_cny,
-            "rate_known": amount_cny is not None,
-            "merchant_country": facts["merchant_country"],
-        },
-        "customer": {
-            "known": bool(customer["reference"]),
-            "paid_orders": customer["paid_orders"],
-            "age_days": _age_days(customer["registered_at"], facts["happened_at"]),
-            "verification_level": customer["verification_level"],
-        },
-        "instrument": {name: facts["instrument"][name] for name in ("kind", "country", "brand")},
-        "delivery": {"country": facts["delivery"]["country"]},
-        "device": trust.variables(facts["device"], inputs.get("device", {})),
-        "behaviour": behaviour.variables(facts.get("behaviour", {})),
-        "velocity": {
-            **{
-                name: features["payments_last_minute"].get(name, 0) for name in ("customer", "card", "device")
-            },
-            **{name: readings.velocity(inputs, name, amount_cny) for name in _of("velocity", named)},
-        },
-        "signal": {name: readings.signal(inputs, name) for name in _of("signal", named)},
-        "graph": rings.variables(inputs.get("graph", {})),
+        "known": bool(customer["reference"]),
+        "paid_orders": customer["paid_orders"],
+        "age_days": _age_days(customer["registered_at"], facts["happened_at"]),
+        "verification_level": customer["verification_level"],
+    }
+
+
+def _velocity(
+    inputs: Inputs, named: Collection[tuple[str, str]] | None, amount_cny: int | None
+) -> dict[str, Any]:
+    lately = inputs["features"]["payments_last_minute"]
+    return {
+        **{name: lately.get(name, 0) for name in ("customer", "card", "device")},
+        **{name: readings.velocity(inputs, name, amount_cny) for name in _of("velocity", named)},
     }
 
 
