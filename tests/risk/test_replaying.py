@@ -57,13 +57,16 @@ def test_everything_replays_also_after_the_policy_changed() -> None:
 
 
 def test_a_back_test_says_what_would_change_and_what_it_costs() -> None:
+    patient = starting.THRESHOLDS | {"deadline_ms": 9999}  # on a busy machine lateness would be a cause too
+    activate_policy(policy=second(thresholds=patient), actor="user:2", reason="patient")
     verdicts = [asked(f"pay_{n}", 500_000, to="US") for n in range(4)]
     for verdict, honest in zip(verdicts[:3], (True, False, False), strict=True):
         with transaction.atomic():
             decide_case(case=verdict.case, approve=honest, actor="user:2", reason="called")
     asked("pay_5", 10_000)
     asked("ord_1", 500_000, to="US", stage="order")
-    loose = second(rules=[starting.RULES[0] | {"weight": 50, "expression": "payment.amount_cny == 10000"}])
+    rule = starting.RULES[0] | {"weight": 50, "expression": "payment.amount_cny == 10000"}
+    loose = second(rules=[rule], thresholds=patient)
     figures = told("back_test_policy", loose, "--days", "180")
     assert (figures["policy"], figures["decisions"]) == (loose, 5)
     assert figures["labelled"] == {"fraud": 2, "honest": 1}
