@@ -113,6 +113,9 @@ def _row(result: PGresult) -> Row | None:
     return [None if value is None else value.decode() for value in values]
 
 
+_Told: TypeAlias = tuple[Statement, list[bytes | None]]
+
+
 class _Exchange:
     """One conversation with the server: everything is sent, then the answers are read."""
 
@@ -125,9 +128,11 @@ class _Exchange:
 
     def of(self, calls: Iterable[Call], work: Callable[[], T]) -> PQGen[tuple[list[PGresult], T]]:
         pgconn, failure = self._pgconn, None
-        told = ((call.statement, [_encoded(value) for value in call.values]) for call in calls)
+        told: Iterable[_Told] = (
+            (call.statement, [_encoded(value) for value in call.values]) for call in calls
+        )
         if self._alone:
-            told = iter(list(told))  # nobody could undo the first when the last can not be sent
+            told = list(told)  # nobody could undo the first when the last can not be sent
         pgconn.enter_pipeline_mode()
         if pgconn.transaction_status == TransactionStatus.IDLE and not self._alone:
             pgconn.send_query_params(b"BEGIN", None)

@@ -173,9 +173,9 @@ def test_outside_of_a_transaction_what_is_sent_together_stays_together() -> None
 def test_a_connection_that_the_server_ended_at_rest_is_replaced_before_the_next_request(first: str) -> None:
     connection.ensure_connection()
     pid = connection.connection.info.backend_pid
-    connection.health_check_enabled, connection.health_check_done = True, False
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    connection.close_if_unusable_or_obsolete()  # as a request begins
     if first == "a call":
         assert wire.exchange([_OPENED({"word": "a"})]) == [["a"]]
     assert _kept() == (first == "a call")
@@ -188,7 +188,7 @@ def test_a_connection_to_which_the_server_only_said_something_is_kept() -> None:
     pid = connection.connection.info.backend_pid
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
         other.execute("NOTIFY heard")
-    connection.health_check_enabled, connection.health_check_done = True, False
+    connection.close_if_unusable_or_obsolete()  # as a request begins
     assert connection.is_usable()
     assert captured().created
     assert connection.connection.info.backend_pid == pid
