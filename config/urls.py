@@ -10,6 +10,9 @@ from config import health, views
 from payments.admin.captures import held_money
 
 urlpatterns = [
+    # Tried in this order: programs ask most.
+    path("api/v1/", include("checkout.api.urls")),
+    path("webhooks/", include("payments.urls")),
     path("console/payments/review/", include("payments.admin.urls")),
     path("console/payments/refunds/", include("payments.admin.refund_urls")),
     path("console/orders/<str:order>/refund/", refunding.refund, name="order-refund"),
@@ -24,8 +27,6 @@ urlpatterns = [
     path("console/stuck/", include("reconciliation.urls")),
     path("console/books/", include("ledger.urls")),
     path("console/", admin.site.urls),
-    path("webhooks/", include("payments.urls")),
-    path("api/v1/", include("checkout.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
     path("docs/errors", views.error_catalogue, name="error-catalogue"),

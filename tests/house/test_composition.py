@@ -81,6 +81,8 @@ def test_pages_allow_nothing_inline_and_the_console_only_its_own(client: Client)
     console = _policy(client.get("/console/login/").headers["Content-Security-Policy"])
     assert console["script-src"] == ["'self'", "'unsafe-eval'"]
     assert console["frame-ancestors"] == ["'self'"]
+    answer = _policy(client.get("/api/v1/catalogue").headers["Content-Security-Policy"])
+    assert answer == {"default-src": ["'none'"], "frame-ancestors": ["'none'"]}
 
 
 def _policy(header: str) -> dict[str, list[str]]:
