@@ -66,6 +66,7 @@ SELECT json_build_object(
       WHERE entity_key = ANY(%(entities)s) AND ended_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)),
     'ring', {ties.RING},
     'seen', {sightings.SIGHTING},
+    'coupons', {ties.COUPONS},
     'attempts', ({_ATTEMPTS}),
     'paid_before', EXISTS (SELECT 1 FROM risk_limituse
              WHERE customer_key = %(key_customer)s AND merchant_key = %(merchant)s AND merchant_key <> ''
@@ -130,6 +131,7 @@ def gather(
             limits=_used(params, found) if features.text(facts.customer.reference) else None,
             ring=ties.ring(found["ring"]),
             device=sightings.sighting(found["seen"], params["fingerprint"]),
+            coupons=found["coupons"],
         ),
         new_merchant=bool(params["merchant"]) and not found["paid_before"],
     ), done
@@ -173,6 +175,7 @@ def _params(
         "entities": [key for _, key in entities],
         **_named(keys),
         **ties.params(keys["customer"], dict(entities), now),
+        **ties.coupon_params(facts.coupon, now),
         **sightings.params(facts, now),
     }
 

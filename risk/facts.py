@@ -76,6 +76,7 @@ class PaymentFacts:
     device: DeviceFacts = field(default_factory=DeviceFacts)
     behaviour: BehaviourFacts = field(default_factory=BehaviourFacts)
     skus: tuple[str, ...] = ()
+    coupon: bool = False  # a coupon takes something off the price
     challenges: tuple[str, ...] = ()  # kinds that the customer can answer, beside a card's 3-D Secure
 
 

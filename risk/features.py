@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from risk import behaviour, rings, trust
+from risk import behaviour, coupons, rings, trust
 from risk.facts import PaymentFacts
 from risk.rings import Ring
 from risk.states import EntityKind, Stage
@@ -48,6 +48,9 @@ class Evidence:
     limits: Mapping[str, Any] | None = None  # what of a known customer's limits is used up
     ring: Ring = field(default_factory=Ring)
     device: Sighting = field(default_factory=Sighting)
+    coupons: Mapping[str, int] = field(
+        default_factory=dict
+    )  # newcomers who used one lately, by kind of entity
 
 
 def text(value: object, length: int = 128) -> str:
@@ -123,6 +126,7 @@ def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str])
     """The decision's inputs; `known` are the entities' keys by kind."""
     plain = _plain(facts)
     plain["stage"] = str(stage(facts.stage))
+    del plain["coupon"]  # it is a part of the inputs by itself
     plain["skus"] = plain["skus"][:_MOST_SKUS]
     plain["device"]["ip"] = network(facts.device.ip)
     del plain["device"]["fingerprint"]  # nobody needs more than its key
@@ -139,6 +143,7 @@ def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str])
         },
         "lists": [asdict(hit) for hit in evidence.lists],
         **used,
+        **coupons.inputs_of(used=facts.coupon, others=evidence.coupons),
         "graph": rings.inputs_of(evidence.ring),
         "device": trust.inputs_of(facts, evidence.device, evidence.ring, moment(facts.happened_at)),
     }

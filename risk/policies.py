@@ -64,6 +64,7 @@ def _trial_inputs() -> tuple[Inputs, ...]:
         delivery=AddressFacts(country="CN"),
         device=DeviceFacts(identifier="dev_1", is_new=True, ip_country="US", is_proxy=True),
         behaviour=BehaviourFacts(seconds_on_page=4, keystrokes=0, keystroke_ms=0, pastes=9),
+        coupon=True,
     )
     counts = {"customer": 11, "card": 11, "device": 11}
     return (

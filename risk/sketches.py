@@ -5,14 +5,14 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from risk import readings, rings
+from risk import coupons, readings, rings
 from risk.errors import InvalidExpectation
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
 from risk.features import Evidence, inputs_of
 from risk.signals import GROUPS
 
 _PARTS = ("customer", "instrument", "delivery", "device")
-_BESIDE = {"happened_at", "signals", "graph"}
+_BESIDE = {"happened_at", "signals", "graph", "coupon"}
 _MOMENT = datetime(2026, 1, 2, 4, tzinfo=UTC)
 
 
@@ -34,8 +34,8 @@ def _harmless() -> PaymentFacts:
 def inputs_of_sketch(sketch: Any) -> dict[str, Any]:
     """The inputs of a made-up payment: {"amount": 800000, "delivery": {"country": "US"}, "graph": {"ring_score": 30}}.
 
-    Beside facts: `signals` and `graph` as rules name them, and `happened_at`. Raises `InvalidExpectation` for whatever
-    does not exist or is of another type.
+    Beside facts: `signals`, `graph` and `coupon` as rules name them, and `happened_at`. Raises `InvalidExpectation` for
+    whatever does not exist or is of another type.
     """
     if not isinstance(sketch, Mapping) or not sketch:
         raise InvalidExpectation('An example is an object like {"amount": 800000}.', param="example")
@@ -49,7 +49,8 @@ def inputs_of_sketch(sketch: Any) -> dict[str, Any]:
     signals = _numbers(sketch.get("signals", {}), dict.fromkeys(readings.NAMES, 0))
     kinds = sorted({GROUPS[name] for name in signals if name in GROUPS})
     made["graph"] = rings.inputs_read_as(_numbers(sketch.get("graph", {}), rings.variables({})))
-    return made | readings.pack(signals, kinds)
+    coupon = _numbers(sketch.get("coupon", {}), coupons.variables({}))
+    return made | readings.pack(signals, kinds) | coupons.inputs_read_as(coupon)
 
 
 def _changed(base: Any, given: Any) -> Any:
@@ -67,7 +68,7 @@ def _changed(base: Any, given: Any) -> Any:
 
 def _numbers(given: Any, known: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(given, Mapping):
-        raise InvalidExpectation("Signals and graph are objects: names and numbers.", param="example")
+        raise InvalidExpectation("Signals, graph and coupon are objects: names and numbers.", param="example")
     for name, value in given.items():
         if name not in known:
             raise InvalidExpectation(f"A rule can not name {str(name)[:60]}.", param="example")

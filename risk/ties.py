@@ -13,7 +13,7 @@ from django.db import connection
 
 from ledger import identifiers
 from ledger.wire import Statement, exchange
-from risk import sightings
+from risk import coupons, sightings
 from risk.rings import LINKING, STRONG, Ring
 
 # Behind a weak entity (a place, a network) more customers than this are strangers to each other, and link nobody.
@@ -25,14 +25,17 @@ _REFUSALS_COUNT_FOR = timedelta(days=30)
 _KEEP = Statement(
     "risk_keep_ties",
     """
-INSERT INTO risk_tie (id, customer_key, entity, entity_key, first_at, last_at, refused_at)
-SELECT id, %(me)s, entity, entity_key, %(now)s::timestamptz, %(now)s::timestamptz, %(refused_at)s::timestamptz
+INSERT INTO risk_tie (id, customer_key, entity, entity_key, first_at, last_at, refused_at, coupon_at)
+SELECT id, %(me)s, entity, entity_key, %(now)s::timestamptz, %(now)s::timestamptz, %(refused_at)s::timestamptz,
+       %(coupon_at)s::timestamptz
   FROM unnest(%(tie_ids)s::uuid[], %(tie_kinds)s::text[], %(tie_keys)s::text[]) AS t(id, entity, entity_key)
  ORDER BY entity_key
 ON CONFLICT (customer_key, entity_key) DO UPDATE
    SET last_at = greatest(risk_tie.last_at, EXCLUDED.last_at),
-       refused_at = coalesce(EXCLUDED.refused_at, risk_tie.refused_at)
+       refused_at = coalesce(EXCLUDED.refused_at, risk_tie.refused_at),
+       coupon_at = coalesce(EXCLUDED.coupon_at, risk_tie.coupon_at)
  WHERE risk_tie.last_at < EXCLUDED.last_at - interval '1 hour' OR EXCLUDED.refused_at IS NOT NULL
+    OR EXCLUDED.coupon_at IS NOT NULL
 """,
 )
 
@@ -88,6 +91,16 @@ RING = f"""
                  WHERE customer_key = %(me)s AND entity_key = ANY(%(tie_keys)s) AND vouched_at <= %(now)s)
 ))"""  # noqa: S608
 
+# Looked for only where a coupon is used. A crowd behind a place is no reason to look away: few of it are newcomers.
+COUPONS = f"""
+(SELECT coalesce(json_object_agg(entity, others), '{{}}') FROM (
+    SELECT m.entity, count(*) AS others FROM mine m CROSS JOIN LATERAL (
+        SELECT 1 FROM risk_tie
+         WHERE entity_key = m.entity_key AND customer_key <> %(me)s
+           AND coupon_at > %(coupons_since)s AND coupon_at <= %(now)s
+         LIMIT {coupons.MOST}) n
+     WHERE %(coupon)s AND m.entity = ANY(%(coupon_kinds)s) GROUP BY m.entity) s)"""  # noqa: S608
+
 _LINKS = f"""
 WITH {_MINE}, {_HOPS}
 SELECT 1, entity, entity_key, %(me)s, customer_key, fraud_at <= %(now)s, refused_at <= %(now)s FROM close_by
@@ -124,6 +137,12 @@ def params(me: str, entities: Mapping[str, str], now: datetime) -> dict[str, Any
     }
 
 
+def coupon_params(used: bool, now: datetime) -> dict[str, Any]:
+    """What COUPONS needs beside them."""
+    kinds = [str(kind) for kind in coupons.SHARED]
+    return {"coupon": used, "coupon_kinds": kinds, "coupons_since": now - coupons.LATELY}
+
+
 def ring(found: Mapping[str, Any]) -> Ring:
     """What RING answered."""
     return Ring(**{**found, "vouched": tuple(found["vouched"])})
@@ -135,16 +154,18 @@ def keep(
     now: datetime,
     *,
     refused: bool = False,
+    coupon: bool = False,
     device: Mapping[str, Any] | None = None,
 ) -> None:
     """Remember whom a customer was seen with, and the `device` as `sightings.kept` has it.
 
-    One round trip, to be run when no lock waits behind it.
+    `coupon` says that a newcomer took one. One round trip, to be run when no lock waits behind it.
     """
     given = params(me, entities, now)
     ids = [identifiers.new_key() for _ in given["tie_keys"]]
     if me and ids:
-        told = {**given, "tie_ids": [str(one) for one in ids], "refused_at": now if refused else None}
+        marks = {"refused_at": now if refused else None, "coupon_at": now if coupon else None}
+        told = {**given, **marks, "tie_ids": [str(one) for one in ids]}
         seen = [sightings.KEEP({**device, "now": now})] if device else []
         exchange([_KEEP(told), *seen])
 

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from ledger.money import UnknownCurrency, exponent
-from risk import behaviour, readings, rings, trust
+from risk import behaviour, coupons, readings, rings, trust
 from risk.features import Inputs, whole
 from risk.limits import CURRENCY
 
@@ -17,6 +17,7 @@ GROUPS = (
     "delivery",
     "device",
     "behaviour",
+    "coupon",
     "velocity",
     "signal",
     "graph",
@@ -51,6 +52,7 @@ def variables(
         "delivery": lambda: {"country": facts["delivery"]["country"]},
         "device": lambda: trust.variables(facts["device"], inputs.get("device", {})),
         "behaviour": lambda: behaviour.variables(facts.get("behaviour", {})),
+        "coupon": lambda: coupons.variables(inputs),
         "velocity": lambda: _velocity(inputs, named, amount_cny),
         "signal": lambda: {name: readings.signal(inputs, name) for name in _of("signal", named)},
         "graph": lambda: rings.variables(inputs.get("graph", {})),

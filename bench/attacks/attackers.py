@@ -1,6 +1,7 @@
 """The five attacks, each as it is told of shops; how many, how fast and how careful comes from the seed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -118,7 +119,7 @@ def _coupon_farm(plan: Plan, *, careful: bool) -> None:
         }
         paid = {"card": chance.choice(cards)} if cards else {"method": "alipay", "card_country": ""}
         told = {"group": group, "passes": chance.random() < 0.5, "reported": chance.randint(1, 3)}
-        buyer = _somebody(plan, account=True)
+        buyer = replace(_somebody(plan, account=True), coupon=True)
         _buy(plan, FARM, at, chance.uniform(5_900, 19_900), buyer, **place, **paid, **told)
 
 

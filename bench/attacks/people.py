@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
 from bench.attacks.script import DAYS, Buyer, Plan, Visit
@@ -9,6 +10,7 @@ from bench.attacks.script import DAYS, Buyer, Plan, Visit
 ABROAD = ("US", "HK", "JP", "GB", "SG", "DE")
 _SALE_DAY, _SALE_HOUR = 12, 20
 _WALLETS = ("alipay", "wechat_pay")
+_TAKES_COUPON = 0.7  # of honest newcomers
 
 
 @dataclass(slots=True)
@@ -80,8 +82,12 @@ def _person(plan: Plan, door: str, home: str, country: str, trait: str) -> Perso
     chance = plan.chance
     new = chance.random() < 0.27
     guest = new and chance.random() < 0.5
+    email = plan.new("mail")
+    # A chance of its own: who takes a coupon changes nothing else of the script.
+    coupon = new and Random(f"coupon:{email}").random() < _TAKES_COUPON
     buyer = Buyer(
-        email=plan.new("mail"),
+        email=email,
+        coupon=coupon,
         account="" if guest else plan.new("cus"),
         phone=plan.new("phone"),
         paid_before=0 if new else int(chance.paretovariate(0.9)),

@@ -25,6 +25,7 @@ class Buyer:
     paid_before: int = 0
     member_for: int = 0  # days, at the start
     devices: tuple[str, ...] = ()  # from which those orders were paid
+    coupon: bool = False  # pays the first order with the newcomers' discount
 
     @property
     def name(self) -> str:

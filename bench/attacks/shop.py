@@ -152,6 +152,7 @@ class Shop:
             delivery=AddressFacts(country=visit.country, hash=visit.door),
             device=DeviceFacts(identifier=visit.device, is_new=paid > 0 and not seen, ip=visit.ip),
             skus=(visit.sku,),
+            coupon=buyer.coupon and not self._paid[buyer.name],
             challenges=("email", "captcha"),
         )
 

@@ -283,5 +283,5 @@ ASSESSMENT: dict[str, Any] = {
             "weight": 25,
         },
     ],
-    "policy": "starting@2",
+    "policy": "starting@3",
 }

@@ -50,6 +50,7 @@ def facts_about(
         ),
         behaviour=_behaviour(client.conduct),
         skus=tuple(skus),
+        coupon=bool(order.coupon),
     )
 
 

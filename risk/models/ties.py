@@ -50,6 +50,7 @@ class Tie(models.Model):
     refused_at = models.DateTimeField(null=True, help_text="A payment of the customer was refused.")
     fraud_at = models.DateTimeField(null=True, help_text="A payment of the customer was found to be fraud.")
     vouched_at = models.DateTimeField(null=True, help_text="A person approved a payment with this entity.")
+    coupon_at = models.DateTimeField(null=True, help_text="The customer, new here, paid with a coupon.")
     verified_at = models.DateTimeField(null=True, help_text="Of a device: the customer proved to sit there.")
     verified_as = models.CharField(
         max_length=32, blank=True, db_default="", help_text="The fingerprint's key that it had then."
@@ -61,6 +62,11 @@ class Tie(models.Model):
         indexes = [
             models.Index(fields=["entity_key", "-last_at"], name="risk_tie_entity"),
             models.Index(fields=["customer_key", "-last_at"], name="risk_tie_customer"),
+            models.Index(
+                fields=["entity_key", "coupon_at"],
+                condition=Q(coupon_at__isnull=False),
+                name="risk_tie_coupon",
+            ),
             models.Index(
                 fields=["verified_at"], condition=Q(verified_at__isnull=False), name="risk_tie_verified"
             ),

@@ -16,6 +16,7 @@ from django.utils import timezone
 from ledger import identifiers
 from ledger.wire import exchange
 from risk import (
+    coupons,
     evidence,
     features,
     histories,
@@ -25,7 +26,7 @@ from risk import (
     scorers,
     selectors,
     sightings,
-    starting_v2,
+    starting_v3,
     ties,
     wording,
 )
@@ -86,8 +87,9 @@ def assess(*, facts: PaymentFacts) -> Verdict:
 def _keep_ties(customer: str, entities: dict[str, str], decision: Decision, refused: bool) -> None:
     """After the payment's transaction: inside it, a customer's payments in parallel would wait for each other."""
     at, device = decision.happened_at, sightings.kept(decision.inputs)
+    coupon = coupons.is_taking(decision.inputs)
     transaction.on_commit(
-        lambda: ties.keep(customer, entities, at, refused=refused, device=device), robust=True
+        lambda: ties.keep(customer, entities, at, refused=refused, coupon=coupon, device=device), robust=True
     )
 
 
@@ -172,14 +174,14 @@ def _single(entities: tuple[tuple[str, str], ...]) -> dict[str, str]:
 def _starting_policy() -> UUID:
     """Nothing decides at all (a restored or emptied database): the policy that ships does, rather than no one."""
     policy, _ = Policy.objects.get_or_create(
-        name=starting_v2.NAME,
-        version=starting_v2.VERSION,
+        name=starting_v3.NAME,
+        version=starting_v3.VERSION,
         defaults={
-            "rules": starting_v2.RULES,
-            "thresholds": starting_v2.THRESHOLDS,
-            "limits": starting_v2.LIMITS,
-            "rates": starting_v2.RATES,
-            "model": starting_v2.MODEL,
+            "rules": starting_v3.RULES,
+            "thresholds": starting_v3.THRESHOLDS,
+            "limits": starting_v3.LIMITS,
+            "rates": starting_v3.RATES,
+            "model": starting_v3.MODEL,
             "state": PolicyState.ACTIVE,
             "created_by": "system",
         },

@@ -34,7 +34,7 @@ def test_the_four_cases_come_out_as_the_source_document_says(name: str) -> None:
     asked, action, level, score = CASES[name]
     verdict = assess(facts=asked)
     assert (verdict.action, verdict.level, verdict.score) == (action, level, score)
-    assert verdict.policy == "starting@2"
+    assert verdict.policy == "starting@3"
     assert bool(verdict.explanation) == (score > 30)
     assert bool(verdict.case) == (action == "review")
 

@@ -285,7 +285,7 @@ def test_without_the_lock_they_would(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def active() -> str:
     asked(facts(subject="pay_0"))  # the policy that ships is there, also after a flush
-    return "starting@2"
+    return "starting@3"
 
 
 def draft(**changes: Any) -> str:
@@ -301,7 +301,7 @@ def draft(**changes: Any) -> str:
 def test_a_new_version_decides_when_activated_and_the_old_one_can_return(active: str) -> None:
     before = asked(facts(paid_orders=0))
     second = draft(rules=[starting.RULES[1] | {"weight": 70, "version": 2}])
-    assert second == "starting@3" and asked(facts(paid_orders=0)).score == 15
+    assert second == "starting@4" and asked(facts(paid_orders=0)).score == 15
     assert activate_policy(policy=second, actor="user:2", reason="new customers") == active
     after = asked(facts(paid_orders=0, subject="pay_2"))
     assert (after.policy, after.score) == (second, 70)
@@ -314,7 +314,7 @@ def test_a_new_version_decides_when_activated_and_the_old_one_can_return(active:
 def test_a_bad_rule_is_refused_at_save(active: str) -> None:
     with pytest.raises(InvalidRule) as refused:
         draft(rules=[starting.RULES[0] | {"expression": "payment.amount >"}])
-    assert refused.value.param == "large_amount" and Policy.objects.count() == 2
+    assert refused.value.param == "large_amount" and Policy.objects.count() == 3
     with pytest.raises(PolicyNotFound):
         activate_policy(policy="starting@7", actor="user:1", reason="")
 

@@ -46,7 +46,7 @@ def asked(subject: str = "pay_1", amount: int = 10_000, **others: Any) -> Verdic
 def reviewed() -> Verdict:
     """Decided by the policy that ships: a domestic card, goods to the United States."""
     verdict = asked(amount=500_000, to="US")
-    assert (verdict.action, verdict.policy) == ("review", "starting@2")
+    assert (verdict.action, verdict.policy) == ("review", "starting@3")
     return verdict
 
 
@@ -78,10 +78,10 @@ class TestExpectations:
             activate_policy(policy=lax, actor=MAX, reason="Simpler")
         with pytest.raises(ExpectationsNotMet):
             start_roll_out(policy=lax, share=100, budget=5, actor=MAX, reason="A few")
-        assert Policy.objects.get(state="ACTIVE").version == 2
+        assert Policy.objects.get(state="ACTIVE").version == 3
         assert not PolicySwitch.objects.exists() and not RollOut.objects.exists()
         assert Policy.objects.named(lax).get().state == "DRAFT"
-        assert activate_policy(policy=draft(rule("all")), actor=MAX, reason="Strict") == "starting@2"
+        assert activate_policy(policy=draft(rule("all")), actor=MAX, reason="Strict") == "starting@3"
 
     def test_it_may_be_waived_with_a_reason_that_is_kept(self, reviewed: Verdict) -> None:
         expect(decision=reviewed.decision, must="action", value="review")
@@ -206,9 +206,9 @@ class TestPages:
         assert "Forwarders &lt;b&gt;" in shown and 'data-met="no"' in shown and "found: accept" in shown
         assert "One expectation is not met" in shown and 'name="waived"' in shown
         told = max_.post(page, {"do": "activate", "reason": "Now"}, follow=True).text
-        assert "1 expectations are not met" in told and Policy.objects.get(state="ACTIVE").version == 2
+        assert "1 expectations are not met" in told and Policy.objects.get(state="ACTIVE").version == 3
         max_.post(page, {"do": "activate", "reason": "Now", "waived": "Our own vans"})
-        assert "Our own vans" in max_.get(HOME).text and Policy.objects.get(state="ACTIVE").version == 3
+        assert "Our own vans" in max_.get(HOME).text and Policy.objects.get(state="ACTIVE").version == 4
         ending = {"do": "unexpect", "expectation": Expectation.objects.get().public_id, "reason": "Vans"}
         assert person("support").post(page, ending).status_code == 403
         ana.post(page, ending)
@@ -223,5 +223,5 @@ class TestPages:
         home = ana.get(HOME).text
         assert "The rule over has ended" in home and "The rule later" not in home
         assert "The rule soon ends in 1" in home
-        page = ana.get(f"{HOME}starting@3/").text
+        page = ana.get(f"{HOME}starting@4/").text
         assert "ends soon" in page and "ended" in page

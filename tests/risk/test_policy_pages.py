@@ -13,7 +13,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from ledger.identifiers import first_key_of
-from risk import starting_v2
+from risk import starting_v3
 from risk.models import Alert, BackTest, DayFigures, Decision, Policy, Reader, RollOut
 from risk.services.assess import assess
 from risk.services.decide_case import decide_case
@@ -27,7 +27,7 @@ from tests.risk.makers import facts
 pytestmark = pytest.mark.django_db(transaction=True)
 
 HOME = "/console/risk/policies/"
-LAST = len(starting_v2.RULES)  # where a new rule is added
+LAST = len(starting_v3.RULES)  # where a new rule is added
 
 
 def asked(subject: str, amount: int = 10_000, **others: Any) -> Any:
@@ -76,7 +76,7 @@ def test_a_rule_is_tried_before_it_is_saved_and_errors_stand_at_its_field() -> N
     given = form(page) | {"note": "Tighter", "rules-0-expression": "payment.amount_cny >"}
     wrong = analyst.post(f"{HOME}draft/", given | {"do": "save"})
     assert wrong.status_code == 422 and "Rule large_amount: the expression can not be used" in wrong.text
-    assert wrong.context["rules"].forms[0].errors["expression"] and Policy.objects.count() == 2
+    assert wrong.context["rules"].forms[0].errors["expression"] and Policy.objects.count() == 3
     unknown = analyst.post(
         f"{HOME}draft/", given | {"rules-0-expression": "payment.colour == 1", "do": "try"}
     )
@@ -86,7 +86,7 @@ def test_a_rule_is_tried_before_it_is_saved_and_errors_stand_at_its_field() -> N
     tried = analyst.post(
         f"{HOME}draft/", given | {"rules-0-expression": "payment.amount == 10000", "do": "try"}
     )
-    assert tried.status_code == 200 and Policy.objects.count() == 2
+    assert tried.status_code == 200 and Policy.objects.count() == 3
     assert ("large_amount", 3, 0) in tried.context["fired"]
     bad = analyst.post(
         f"{HOME}draft/", given | {"rules-0-expression": "true", "reject_from": "5", "do": "save"}
@@ -95,9 +95,9 @@ def test_a_rule_is_tried_before_it_is_saved_and_errors_stand_at_its_field() -> N
 
 
 def test_only_what_changed_is_another_version_of_its_rule() -> None:
-    assert drafted(person("risk analyst")) == "starting@3"
-    row = Policy.objects.get(version=3)
-    first = Policy.objects.get(version=2)
+    assert drafted(person("risk analyst")) == "starting@4"
+    row = Policy.objects.get(version=4)
+    first = Policy.objects.get(version=3)
     assert [{**rule, "owner": ""} for rule in row.rules[:LAST]] == [
         {**rule, "owner": ""} for rule in first.rules
     ]
@@ -118,14 +118,14 @@ def test_four_eyes_through_the_pages_and_back_again() -> None:
     refused = max_.post(page, {"do": "activate", "reason": "Mine"}, follow=True)
     assert "a second person has to switch it on" in refused.text
     assert ana.post(page, {"do": "activate", "reason": "x"}).status_code == 403
-    assert Policy.objects.get(state="ACTIVE").version == 2
+    assert Policy.objects.get(state="ACTIVE").version == 3
     assert "Done." in ada.post(page, {"do": "activate", "reason": "Fraud wave"}, follow=True).text
     assert asked("pay_7").policy == name
     home = max_.get(HOME).text
-    assert "Return to starting@2" in home and "Fraud wave" in home
+    assert "Return to starting@3" in home and "Fraud wave" in home
     assert ana.post(HOME, {"do": "return", "reason": "x"}).status_code == 403
     max_.post(HOME, {"do": "return", "reason": "Shoppers complain"})
-    assert asked("pay_8").policy == "starting@2" and 'data-testid="return"' not in max_.get(HOME).text
+    assert asked("pay_8").policy == "starting@3" and 'data-testid="return"' not in max_.get(HOME).text
     assert (
         ada.post(page, {"do": "nothing"}).status_code == 404
         and person("support").get(HOME).status_code == 403
@@ -146,7 +146,7 @@ def test_a_roll_out_and_a_shadow_are_started_and_ended_on_its_page() -> None:
     assert "decides for 12.5 % of the customers; 0 of 5" in max_.get(HOME).text
     max_.post(page, {"do": "end", "reason": "Enough"})
     ana.post(page, {"do": "retire"})
-    assert (RollOut.objects.get().state, Policy.objects.get(version=3).state) == ("FINISHED", "RETIRED")
+    assert (RollOut.objects.get().state, Policy.objects.get(version=4).state) == ("FINISHED", "RETIRED")
 
 
 def test_a_back_test_shows_how_far_it_is_and_what_came_out(monkeypatch: pytest.MonkeyPatch) -> None:

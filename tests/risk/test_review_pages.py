@@ -91,7 +91,7 @@ def test_the_page_of_a_case_shows_grounds_facts_and_history(manager: Client) -> 
     with transaction.atomic():
         assess(facts=facts(800_000, subject="pay_0", device=DeviceFacts(is_proxy=True)))
     text = manager.get(address(held("pay_1"))).content.decode()
-    assert "Risk score 65 (HIGH)" in text and "cross_border_goods" in text and "starting@2" in text
+    assert "Risk score 65 (HIGH)" in text and "cross_border_goods" in text and "starting@3" in text
     assert "proxy or VPN" in text  # of the earlier payment
     assert "203.0.113.0/24" in text and "203.0.113.77" not in text
 

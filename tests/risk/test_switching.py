@@ -52,7 +52,7 @@ def of(customer: str, amount: int = 10_000, **others: Any) -> PaymentFacts:
 @pytest.fixture(autouse=True)
 def active() -> str:
     asked(facts(subject="pay_0"))  # the policy that ships is there, also after a flush
-    return "starting@2"
+    return "starting@3"
 
 
 def draft(**changes: Any) -> str:
@@ -125,7 +125,7 @@ def test_a_shadow_judges_along_without_effect_and_agrees_with_the_back_test() ->
     asked(of("cus_y"))
     assert judge_along(now=timezone.now()) == 0
     with pytest.raises(PolicyNotSwitchable):
-        retire_policy(policy="starting@2", actor=MAX, reason="None at all")
+        retire_policy(policy="starting@3", actor=MAX, reason="None at all")
 
 
 def test_a_roll_out_decides_for_its_share_and_always_for_the_same_customers(active: str) -> None:
@@ -234,7 +234,7 @@ def test_verify_finds_an_altered_shadow_and_a_roll_out_of_no_shadow() -> None:
     found = {name: [one.subject for one in rows] for name, _, rows in invariants.check()}
     assert found["risk.shadows_replay"] == found["risk.roll_outs_are_of_shadows"] == []
     ShadowOutcome.objects.update(score=1)
-    Policy.objects.filter(version=3).update(state="RETIRED")
+    Policy.objects.filter(version=4).update(state="RETIRED")
     found = {name: [one.subject for one in rows] for name, _, rows in invariants.check()}
     assert found["risk.shadows_replay"] == [Decision.objects.get().public_id]
     assert found["risk.roll_outs_are_of_shadows"] == [RollOut.objects.get().public_id]
