@@ -33,20 +33,24 @@ DOCUMENT: dict[str, Any] = {
 POLICY = policies.parse(name="starting@3", **DOCUMENT)
 
 
-def newcomer(number: int, *, paid: int = 0, coupon: bool = True, **same: Any) -> PaymentFacts:
-    """Somebody new with everything of their own, but for what is `same`; pays 100 CNY by wallet."""
+def newcomer(number: int, **same: Any) -> PaymentFacts:
+    """Somebody new with a coupon and everything of their own, but for what is `same`; pays 100 CNY by wallet."""
     own: dict[str, Any] = {"card": "", "device": f"dev_{number}", "phone": f"p-{number}", "stage": "payment"}
+    own |= {"paid": 0, "coupon": True}
     own |= {"door": f"a-{number}", "ip": f"203.0.{number}.9", "at": timezone.now()} | same
     return replace(
         facts(10_000, kind="alipay", card="", subject=f"pay_{number}", happened_at=own["at"]),
         stage=own["stage"],
         customer=CustomerFacts(
-            reference=f"cus_{number}", email_hash=f"e-{number}", phone_hash=own["phone"], paid_orders=paid
+            reference=f"cus_{number}",
+            email_hash=f"e-{number}",
+            phone_hash=own["phone"],
+            paid_orders=own["paid"],
         ),
         instrument=InstrumentFacts(kind="alipay", fingerprint=own["card"]),
         delivery=AddressFacts(country="CN", hash=own["door"]),
         device=DeviceFacts(identifier=own["device"], ip=own["ip"], ip_country="CN"),
-        coupon=coupon,
+        coupon=own["coupon"],
         challenges=("email",),
     )
 
