@@ -65,6 +65,17 @@ def test_the_page_turns_and_a_right_code_pays_the_order(
     assert (state_of(held)[0], len(card_provider.captured), stock_of("tea")) == ("SUCCEEDED", 1, (4, 0))
 
 
+def test_a_card_that_is_held_can_not_be_sent_to_its_bank_any_more(
+    client: Client, held: str, card_provider: Bank
+) -> None:
+    page = reverse("review-case", kwargs={"case": payments_of(held)[0].case})
+    manager = person("risk manager", "max")
+    assert 'data-testid="no-3ds"' in manager.get(page).text
+    pressed = {"do": "challenge", "way": "three_d_secure", "reason": "Is it them?"}
+    assert "can not be asked this way" in manager.post(page, pressed, follow=True).text
+    assert (state_of(held)[0], card_provider.captured) == ("IN_REVIEW", [])
+
+
 def test_wrong_codes_let_the_hold_and_the_stock_go(client: Client, held: str, card_provider: Bank) -> None:
     ask(held)
     wrong = wrong_for(code_in(mail.outbox[0]))
