@@ -17,7 +17,7 @@ accesslog = None
 errorlog = "-"
 control_socket_disable = True
 limit_request_line = 4094
-forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 
 
 def when_ready(server: Any) -> None:

@@ -3,9 +3,27 @@
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from config.forwarding import client_address
 from ledger.audit import current_network, current_request_id, network_of
+
+
+class ClientAddressMiddleware:
+    """Behind a proxy `REMOTE_ADDR` is the customer's address from here on, if the proxy is one of ours.
+
+    gunicorn's threads leave the proxy's own there. Stands first: limits, risk, the journal and the log read it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        told = request.META
+        peer, forwarded = told.get("REMOTE_ADDR", ""), told.get("HTTP_X_FORWARDED_FOR", "")
+        told["REMOTE_ADDR"] = client_address(peer, forwarded, settings.TRUSTED_PROXIES)
+        return self.get_response(request)
 
 
 class RequestIdMiddleware:
@@ -30,8 +48,7 @@ class RequestIdMiddleware:
 
 
 class RequestNetworkMiddleware:
-    """Where a request came from: its address for the log, for the audit journal the network only. Which address
-    counts, gunicorn decides (FORWARDED_ALLOW_IPS)."""
+    """Where a request came from: its address for the log, for the audit journal the network only."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -5,6 +5,7 @@ from typing import Any
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 
+from config import forwarding
 from config.settings.environment import BASE_DIR, DATA_DIR, REQUIRED, env
 
 # Django's generic classes take type parameters at run time too.
@@ -34,6 +35,10 @@ QUOTE_KEYS: dict[str, str] = env.dict("QUOTE_KEYS")
 VAULT_KEYS: dict[str, str] = env.dict("VAULT_KEYS")
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
+try:
+    TRUSTED_PROXIES = forwarding.proxies(env.list("FORWARDED_ALLOW_IPS", default=["127.0.0.1", "::1"]))
+except ValueError as _wrong:
+    raise ImproperlyConfigured(f"FORWARDED_ALLOW_IPS: {_wrong}.") from _wrong
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 
 INSTALLED_APPS = [
@@ -62,6 +67,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.ClientAddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.policies.ContentPolicyMiddleware",

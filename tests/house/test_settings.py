@@ -46,6 +46,11 @@ def test_a_live_key_never_meets_the_sandbox(tmp_path: Path) -> None:
     assert shown.stdout.split() == ["https://api.stripe.com", "sk_live_1", "none"]
 
 
+def test_a_proxy_must_be_named_by_its_address(tmp_path: Path) -> None:
+    shown = show(written_by_up(tmp_path / "data"), FORWARDED_ALLOW_IPS="10.0.0.0/8,proxy.example.com")
+    assert "FORWARDED_ALLOW_IPS: 'proxy.example.com' does not appear" in shown.stderr
+
+
 def test_what_is_missing_is_named_with_the_way_out(tmp_path: Path) -> None:
     shown = show(tmp_path, SECRET_KEY="x")
     assert f"{', '.join(REQUIRED[1:])} not set" in shown.stderr

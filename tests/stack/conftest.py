@@ -10,6 +10,7 @@ from tests.ports import four_ports
 from tests.stack.copy import Stack
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+OUTER_PROXIES = "127.5.0.0/16"  # whose word is taken, beside this machine's own
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -23,7 +24,8 @@ FLAGS = [
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    running = Stack(tmp_path_factory.mktemp("stack") / "data", four_ports())
+    extra = {"FORWARDED_ALLOW_IPS": f"127.0.0.1,{OUTER_PROXIES}"}
+    running = Stack(tmp_path_factory.mktemp("stack") / "data", four_ports(), extra)
     running.start()
     yield running
     running.stop()
