@@ -6,10 +6,13 @@ from uuid import uuid4
 
 import httpx
 import psycopg
+import pytest
 
 from tests.stack.conftest import OUTER_PROXIES
 from tests.stack.copy import Stack
 from tests.stack.guests import ADDRESS
+
+pytestmark = [pytest.mark.stack]
 
 CART = {"items": [{"sku": "longjing-tea", "quantity": 1}]}
 PROXY, STRANGER, OUTER = "127.0.0.1", "127.9.9.9", OUTER_PROXIES.partition("/")[0].replace(".0.0", ".0.7")
