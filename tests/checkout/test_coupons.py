@@ -6,6 +6,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -18,8 +19,9 @@ from checkout.services.preview import preview
 from checkout.services.reopen_order import reopen_order
 from checkout.services.save_coupon import save_coupon
 from ledger.selectors import audit_trail
+from payments.channels.contract import Outcome
 from payments.selectors import payments_of
-from risk.models import Decision
+from risk.models import Challenge, Decision
 from tests.checkout.bank import Bank
 from tests.checkout.conftest import GUEST, article, holder_of, pay, place
 from tests.pages.conftest import ADDRESS, order_in, quote_on
@@ -147,3 +149,33 @@ class TestPages:
         client.post("/cart/coupon", {"code": "SPRING10"})
         client.post("/cart/coupon", {"remove": "on"})
         assert 'data-testid="coupon"' not in client.get("/cart/").content.decode()
+
+    def test_who_takes_it_again_from_the_same_browser_is_asked_to_confirm(
+        self, bank: Bank, settings: Any, mail_in_memory: None
+    ) -> None:
+        settings.STRIPE = {"secret_key": "x", "js_url": "/x.js", "publishable_key": "pk_test_1"}
+        client = Client(headers={"accept-language": "en"})
+
+        def buys(number: int, code: str) -> tuple[str, list[str]]:
+            client.post("/cart/add", {"sku": "tea", "quantity": "1"})
+            if code:
+                client.post("/cart/coupon", {"code": code})
+            own = {"email": f"new{number}@example.com", "line1": f"{number} Road", "name": f"Lin {number}"}
+            own |= {"phone": f"+86 138 0013 80{number:02}", "quote": quote_on(client.get("/checkout/"))}
+            form = {**ADDRESS, **own, "method": "alipay", "instrument": ""}
+            payment = payments_of(order_in(client.post("/checkout/", form)))[0]
+            decision = Decision.objects.filter(stage="payment").latest("id")
+            assert decision.inputs.get("coupon", {}).get("others", {}) == (
+                {"device": 1} if number == 2 else {}
+            )
+            return payment.state, [
+                one["code"] for one in decision.reasons if one["code"].startswith("coupon")
+            ]
+
+        bank.starts = Outcome.ACTION_REQUIRED  # the wallet's QR
+        assert buys(1, "SPRING10") == ("REQUIRES_ACTION", [])
+        assert Challenge.objects.count() == 0
+        assert buys(2, "SPRING10") == ("REQUIRES_ACTION", ["coupon_again"])
+        assert Challenge.objects.get().kind == "email" and len(mail.outbox) == 1
+        assert buys(3, "") == ("REQUIRES_ACTION", [])
+        assert Challenge.objects.count() == 1
