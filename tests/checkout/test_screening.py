@@ -53,12 +53,10 @@ def test_an_order_costs_a_bounded_number_of_statements(bank: Bank) -> None:
         article(code)
     place(Item("tea", 1))
     quote = quoted(Item("tea", 1), Item("cup", 1))
-    with CaptureQueriesContext(
-        connection,
-    ) as seen:
+    with CaptureQueriesContext(connection) as seen:
         place(Item("tea", 1), Item("cup", 1), quote=quote)
     statements = [
         q["sql"] for q in seen if not q["sql"].startswith(("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"))
     ]
-    # One of them because there are no histories here.
-    assert len(statements) <= 13, "\n".join(statements)
+    # One of them because there are no histories here; two, of ties and device, travel together.
+    assert len(statements) <= 14, "\n".join(statements)
