@@ -127,8 +127,7 @@ def _value(name: str, params: Mapping[str, Any], spoken: str) -> str:
         currency = params.get("payment.currency" if name == "payment.amount" else "currency", "")
         return amount(value, str(currency), spoken)
     if name.endswith("country"):
-        territories: Mapping[str, str] = Locale.parse(spoken).territories
-        return territories.get(str(value), str(value))
+        return country(value, spoken)
     if name == "entity" and spoken == "zh":
         return _ENTITIES.get(str(value), str(value))
     return str(value)
@@ -144,11 +143,17 @@ def cited(name: str, value: Any, *, currency: str, locale: str = "en") -> str:
     if name.endswith(_IN_CNY) or "_sum_" in name:
         return amount(value, CURRENCY, spoken) if isinstance(value, int) else str(value)
     if name.endswith("country"):
-        return str(Locale.parse(spoken).territories.get(str(value), value))
+        return country(value, spoken)
     kind, _, which = str(value).partition(" ")
     if which and spoken == "zh":  # "card A"
         return f"{_ENTITIES.get(kind, kind)} {which}"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def country(code: Any, locale: str = "en") -> str:
+    """Its name as the reader calls it; the code where there is none."""
+    territories: Mapping[str, str] = Locale.parse(language(locale)).territories
+    return territories.get(str(code), str(code))
 
 
 def amount(minor: Any, currency: str, locale: str = "en") -> str:

@@ -136,6 +136,8 @@ USE_TZ = True
 # Whose midnight ends an accounting day.
 LEDGER_TIME_ZONE = env.str("LEDGER_TIME_ZONE", default="Asia/Shanghai")
 USE_I18N = True
+# English is read all over the world: days are written year first, hours from 0 to 23.
+FORMAT_MODULE_PATH = "config.formats"
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"

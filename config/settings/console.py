@@ -63,6 +63,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("checkout/mark.svg")}
     ],
+    "STYLES": [lambda request: static("config/console.css")],
     "BORDER_RADIUS": "8px",
     "COLORS": {"primary": _GREEN},
     "SIDEBAR": {

@@ -22,7 +22,7 @@ from payments.selectors import PaymentView
 from payments.services.challenge_review import challenge_review
 from payments.services.resolve_review import resolve_review
 from payments.services.resolve_ring import resolve_ring
-from risk import advised, challenges, devices
+from risk import advised, challenges, devices, wording
 from risk import cases as casework
 from risk import selectors as risk
 from risk.errors import CaseNotFound
@@ -94,6 +94,7 @@ def case(request: HttpRequest, case: str) -> HttpResponse:
         "case": view,
         "decision": view.decision,
         "payment": _payment(view.subject),
+        **_countries(view.decision.inputs["facts"], language),
         "facts": view.decision.inputs["facts"],
         "counts": view.decision.inputs["features"]["payments_last_minute"],
         "entities": sorted(view.decision.inputs["entities"]),
@@ -239,6 +240,16 @@ def _list(request: HttpRequest, case: CaseView, reason: str) -> str:
     entity, kind = request.POST.get("entity", ""), request.POST.get("kind", "")
     list_entity(decision=case.decision.id, entity=entity, kind=kind, reason=reason, actor=_actor(request))
     return _("The %(entity)s is on the %(kind)s list.") % {"entity": entity, "kind": kind}
+
+
+def _countries(facts: dict[str, Any], language: str) -> dict[str, str]:
+    """Those that a page names."""
+    told = {
+        "card_country": facts["instrument"].get("country", ""),
+        "goods_country": facts["delivery"].get("country", ""),
+        "ip_country": facts["device"].get("ip_country", ""),
+    }
+    return {name: wording.country(code, language) for name, code in told.items()}
 
 
 def _require(request: HttpRequest, right: str) -> None:

@@ -47,7 +47,7 @@ def device(request: HttpRequest, device: str) -> HttpResponse:
     decided = seen.decisions_on(device, locale=get_language() or "en")
     context = {
         **site.each_context(request),
-        "title": view.id,
+        "title": _("Device"),
         "device": view,
         "freezes": freezes,
         "standing": any(not one.ended_by for one in freezes),

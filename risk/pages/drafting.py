@@ -1,7 +1,8 @@
 """The editor of rules: what it may name, tried on stored decisions before it is saved, wrong rules shown in place."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
+from itertools import groupby
 from typing import Any
 
 from django import forms
@@ -24,12 +25,13 @@ from ledger.errors import Refusal
 from risk import policies, trials
 from risk.expectations import Checked, checked
 from risk.models import Policy
-from risk.pages.showing import DRAFT, actor, matrix, moves, percent, require
+from risk.pages.showing import DRAFT, actor, matrix, moves, percent, require, threshold_titles
 from risk.rules import PolicyDocument, Thresholds
 from risk.services.draft_policy import draft_policy
 from risk.states import Action, PolicyState
 
 _MOST_RULES = 100
+_MOST = {"verify_device_from": 10**12}  # an amount
 
 
 class RuleForm(forms.Form):
@@ -97,12 +99,13 @@ class DocumentForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        titles = threshold_titles()
         for one in fields(Thresholds):
             self.fields[one.name] = forms.IntegerField(
                 required=one.default is MISSING,
                 min_value=0,
-                max_value=9999,
-                label=one.name.replace("_", " "),
+                max_value=_MOST.get(one.name, 9999),
+                label=titles.get(one.name, one.name),
                 widget=UnfoldAdminIntegerFieldWidget,
             )
 
@@ -148,7 +151,7 @@ def draft(request: HttpRequest) -> HttpResponse:
         "base": base,
         "head": head,
         "rules": rules,
-        "named": policies.named_fields(),
+        "named": _grouped(policies.named_fields()),
         "tried": tried,
         "share": percent(tried.figures["agreement"]) if tried else "",
         "fired": _fired(tried),
@@ -159,6 +162,11 @@ def draft(request: HttpRequest) -> HttpResponse:
     }
     wrong = bool(posted) and tried is None
     return render(request, "risk/draft.html", context, status=422 if wrong else 200)
+
+
+def _grouped(named: Sequence[tuple[str, str]]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Some hundreds of names, by what they are about."""
+    return [(about, list(some)) for about, some in groupby(named, key=lambda one: one[0].partition(".")[0])]
 
 
 def _base(request: HttpRequest) -> Policy | None:

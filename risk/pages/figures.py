@@ -1,5 +1,7 @@
 """The figures of the days, what has moved, and what was warned of."""
 
+from typing import Any, Final
+
 from django.contrib.admin import site
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
@@ -10,8 +12,10 @@ from django.views.decorators.http import require_safe
 
 from risk import advised, daily
 from risk.models import Alert
-from risk.pages.showing import require
+from risk.pages.showing import percent, require
 from risk.states import Action
+
+_MOVED_SHOWN: Final = 20  # of some hundreds of names: what moved most
 
 
 def _words() -> dict[str, str]:
@@ -32,6 +36,7 @@ def _words() -> dict[str, str]:
 def figures(request: HttpRequest) -> HttpResponse:
     require(request, "risk.view_decision")
     now, words = timezone.now(), _words()
+    moved = daily.moved(now=now)
     alerts = Alert.objects.order_by(F("ended_at").desc(nulls_first=True), "-id")[:20]
     days = daily.days(now=now)
     context = {
@@ -39,10 +44,32 @@ def figures(request: HttpRequest) -> HttpResponse:
         "title": _("Risk figures"),
         "actions": [one.value for one in Action],
         "days": [(one, [(a.value, one.actions[a], one.permille(a)) for a in Action]) for one in days],
-        "moved": daily.moved(now=now),
-        "alerts": [(one, words.get(one.kind, one.kind)) for one in alerts],
+        "moved": moved[:_MOVED_SHOWN],
+        "calm": moved[_MOVED_SHOWN:],
+        "alerts": [(one, words.get(one.kind, one.kind), _detail(one)) for one in alerts],
         "advice": advised.outcomes(),
         "recent": daily.RECENT,
         "reference": daily.REFERENCE,
     }
     return render(request, "risk/figures.html", context)
+
+
+def _detail(alert: Alert) -> str:
+    """The figures of a warning as people say them."""
+    said: dict[str, Any] = {
+        name: percent(value) if alert.kind in ("jump", "jump_hour") else value
+        for name, value in alert.detail.items()
+    }
+    sentences = {
+        "jump": _("%(today)s %% today, %(before)s %% in the weeks before"),
+        "jump_hour": _("%(now)s %% in this hour, usually %(usual)s %%"),
+        "drift": _("stability index %(index)s"),
+        "roll_out_stopped": _("%(false_positives)s false positives; %(budget)s were allowed"),
+        "model_unusable": "%(problem)s",
+        "model_old": _("%(days)s days since its data ended"),
+        "rule_ending": _("%(days)s days left"),
+    }
+    try:
+        return sentences[alert.kind] % said
+    except KeyError:  # told by an earlier version in other figures
+        return ", ".join(f"{name} {value}" for name, value in said.items())

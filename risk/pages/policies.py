@@ -19,7 +19,20 @@ from risk import trials
 from risk.errors import InvalidExpectation, PolicyNotFound
 from risk.expectations import checked
 from risk.models import BackTest, Policy, PolicySwitch, RollOut
-from risk.pages.showing import DRAFT, SWITCH, VIEW, actor, matrix, moves, names, percent, require, sides
+from risk.pages.showing import (
+    DRAFT,
+    SWITCH,
+    VIEW,
+    actor,
+    fired,
+    matrix,
+    moves,
+    names,
+    percent,
+    require,
+    sides,
+    thresholds,
+)
 from risk.policies import ending
 from risk.selectors import parse_policy, policy_before, policy_named
 from risk.services.activate_policy import activate_policy
@@ -79,8 +92,9 @@ def policy(request: HttpRequest, policy: str) -> HttpResponse:
     roll_out = row.roll_outs.order_by("-started_at").first()
     context = {
         **site.each_context(request),
-        "title": str(row),
+        "title": _("Policy %(name)s") % {"name": row},
         "policy": row,
+        "thresholds": thresholds(row.thresholds),
         "people": names([row.created_by, row.activated_by]),
         "rules": [(rule, ending(rule, timezone.now())) for rule in row.rules],
         "expected": expected,
@@ -118,6 +132,7 @@ def back_test(request: HttpRequest, back_test: str) -> HttpResponse:
         "figures": row.figures,
         "matrix": matrix(row.figures),
         "sides": sides(row.figures),
+        "fired": fired(row.figures),
         "moves": moves(row.figures),
         "under_way": row.state in (BackTestState.WAITING, BackTestState.RUNNING),
     }

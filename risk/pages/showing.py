@@ -44,6 +44,46 @@ def percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.4g}"
 
 
+def grouped(value: Any) -> str:
+    """A figure as it is read, a dash where there is none."""
+    return "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def threshold_titles() -> dict[str, str]:
+    """In the order in which a payment meets them."""
+    return {
+        "medium_above": _("Medium above a score of"),
+        "challenge_above": _("Challenged above a score of"),
+        "high_above": _("High above a score of"),
+        "reject_from": _("Rejected from a score of"),
+        "explain_above": _("Explained in words above a score of"),
+        "grey_weight": _("Points of the grey list"),
+        "review_minutes": _("Minutes for a person to decide"),
+        "deadline_ms": _("Milliseconds until rules decide alone"),
+        "late_weight": _("Points added then"),
+        "verify_device_from": _("A strange device is confirmed from, in fen (0: never)"),
+        "sample_per_mille": _("Of 1,000 accepted payments, looked at"),
+        "second_look_per_mille": _("Of 1,000 decided cases, looked at again"),
+    }
+
+
+def thresholds(given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a policy's thresholds are called, and what they are; what stands beside them comes last."""
+    titles = threshold_titles() | {"challenge": _("Asked for, by channel")}
+    known = [(title, _told(name, given[name])) for name, title in titles.items() if name in given]
+    return known + [(name, _told(name, value)) for name, value in given.items() if name not in titles]
+
+
+def _told(name: str, value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(
+            f"{of}: {_told('', one)}" if of != "*" else _told("", one) for of, one in value.items()
+        )
+    if isinstance(value, list):
+        return ", ".join("3-D Secure" if one == "three_d_secure" else str(one) for one in value)
+    return grouped(value)
+
+
 def matrix(figures: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, int, bool]]]]:
     """A row for each action that was taken: what would be taken instead, how often, and whether that is the same."""
     found = figures.get("matrix", {})
@@ -67,7 +107,7 @@ def sides(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         "fraud_passed_sum": _("Fraud let through"),
         "honest_stopped_sum": _("Honest money stopped"),
     }
-    plain = [(titles[one], _number(was[one]), _number(would[one])) for one in _SIDE]
+    plain = [(titles[one], _share(one, was[one]), _share(one, would[one])) for one in _SIDE]
     return [*plain, *((titles[one], money(was[one]), money(would[one])) for one in _SUMS)]
 
 
@@ -80,5 +120,12 @@ def moves(figures: Mapping[str, Any]) -> list[tuple[str, str, int, str]]:
     return sorted(rows, key=lambda row: -row[2])
 
 
-def _number(value: Any) -> str:
-    return "–" if value is None else str(value)
+def fired(figures: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """What fires most comes first."""
+    return sorted(figures.get("causes", {}).items(), key=lambda one: (-one[1], one[0]))
+
+
+def _share(name: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    return str(value) if name == "reviews_per_day" else f"{percent(value)} %"

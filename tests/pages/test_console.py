@@ -1,12 +1,21 @@
 """The console's frame: its pages are found, and shown to those who may see them."""
 
+import re
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.contrib.staticfiles import finders
 from django.test import Client
+from django.utils import translation
+from django.utils.formats import date_format
+
+from tests.pages.messages import ROOT
 
 pytestmark = pytest.mark.django_db
+STYLES = ("unfold/css/styles.css", "config/console.css")
 
 
 def test_sidebar_leads_to_the_work_queues(admin_client: Client) -> None:
@@ -25,3 +34,25 @@ def test_sidebar_shows_only_what_one_may_see(django_user_model: Any) -> None:
     page = client.get("/console/").text
     assert 'href="/console/payments/payment/"' in page
     assert 'href="/console/risk/policy/"' not in page
+
+
+def test_every_class_of_our_pages_is_in_a_stylesheet() -> None:
+    """unfold ships the classes that its own pages use; what ours need besides is in console.css."""
+    css = "".join(Path(str(finders.find(name))).read_text() for name in STYLES)
+    known = {name.replace("\\", "") for name in re.findall(r"\.((?:\\.|[\w-])+)", css)}
+    unknown = {
+        f"{path.name}: {name}"
+        for app in ("ledger", "payments", "reconciliation", "risk")
+        for path in (ROOT / "templates" / app).glob("*.html")
+        for names in re.findall(r'class="([^"]*)"', re.sub(r"{%.*?%}|{{.*?}}", " ", path.read_text()))
+        for name in names.split()
+        if name not in known
+    }
+    assert unknown == set()
+
+
+def test_english_days_can_be_read_one_way_only() -> None:
+    moment = datetime(2026, 11, 2, 15, 4, tzinfo=UTC)
+    with translation.override("en"):
+        assert date_format(moment, "SHORT_DATETIME_FORMAT") == "2026-11-02 15:04"
+        assert date_format(moment, "DATETIME_FORMAT") == "2 Nov 2026, 15:04"

@@ -203,3 +203,5 @@ def test_figures_count_each_decision_once_and_warn_of_a_jump_once_a_day() -> Non
     assert ("drift", "device.is_proxy") not in told
     page = person("risk manager").get("/console/risk/figures/")
     assert page.status_code == 200 and "payment.currency" in page.text and "CNY: 1000" in page.text
+    assert re.search(r"[\d.]+ % today, 0 % in the weeks before", page.text)
+    assert 0 < len(page.context["moved"]) <= 20

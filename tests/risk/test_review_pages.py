@@ -93,6 +93,7 @@ def test_the_page_of_a_case_shows_grounds_facts_and_history(manager: Client) -> 
     text = manager.get(address(held("pay_1"))).content.decode()
     assert "Risk score 65 (HIGH)" in text and "cross_border_goods" in text and "starting@3" in text
     assert "proxy or VPN" in text  # of the earlier payment
+    assert "<dd>United States</dd>" in text and "<dd>China</dd>" in text
     assert "203.0.113.0/24" in text and "203.0.113.77" not in text
 
 

@@ -1,28 +1,23 @@
-"""The console's view of risk: decisions and policies are read, lists and the active policy change through services."""
+"""The console's view of risk: decisions and policies are read, models are crowned through a service."""
 
-import json
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminTextInputWidget
 
-from ledger.admin import ReadOnlyAdmin, ThroughService
+from ledger.admin import ReadOnlyAdmin
 from ledger.errors import Refusal
-from risk import challenges, naming, selectors, wording
-from risk.models import Decision, ListEntry, Policy, RiskCase, RiskModel
-from risk.services.add_list_entry import add_list_entry
+from risk import challenges, selectors, wording
+from risk.admin.frame import named, pretty
+from risk.models import Decision, Policy, RiskCase, RiskModel
 from risk.services.crown_model import crown_model
-from risk.services.end_list_entry import end_list_entry
 
 _LEVELS = {"LOW": "success", "MEDIUM": "warning", "HIGH": "danger"}
 _ACTIONS = {"accept": "success", "challenge": "warning", "review": "info", "reject": "danger"}
@@ -35,12 +30,11 @@ _STATES = {
     "CHAMPION": "success",
     "CHALLENGER": "info",
 }
-_LISTS = {"fatal": "danger", "black": "danger", "grey": "warning", "white": "success"}
+_REASONS_SHOWN = 2
 
 
-def _pretty(value: Any) -> SafeString:
-    text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
-    return format_html('<pre class="text-xs whitespace-pre-wrap">{}</pre>', text)
+def _with_points(text: str, weight: int) -> str:
+    return f"{text} ({weight:+d})" if weight else text
 
 
 class ReadOnly(ReadOnlyAdmin):
@@ -49,17 +43,7 @@ class ReadOnly(ReadOnlyAdmin):
 
 @admin.register(Decision)
 class DecisionAdmin(ReadOnly):
-    list_display = (
-        "public_id",
-        "subject",
-        "stage",
-        "money",
-        "level_badge",
-        "score",
-        "action_badge",
-        "why",
-        "created_at",
-    )
+    list_display = ("created_at", "what", "money", "level_badge", "score", "action_badge", "first_reasons")
     list_filter = ("action", "level", "stage")
     search_fields = ("subject__exact",)
     search_help_text = _("pay_… or ord_…")
@@ -78,11 +62,31 @@ class DecisionAdmin(ReadOnly):
         "why",
         "challenged",
         "replays",
-        "latency_us",
+        "answered_in",
         "created_at",
         "looked_at",
     )
     fields = readonly_fields
+
+    @display(description=_("About"))
+    def what(self, row: Decision) -> SafeString:
+        return format_html('<span class="break-all">{}</span>', row.subject)
+
+    @display(description=_("Reasons"))
+    def first_reasons(self, row: Decision) -> SafeString:
+        """What weighs most; the page of the decision has them all."""
+        reasons = selectors.reasons_in_words(row.reasons, get_language() or "en")
+        heaviest = sorted(reasons, key=lambda one: -abs(one.weight))[:_REASONS_SHOWN]
+        said = format_html_join(
+            "", "<div>{}</div>", ((_with_points(one.text, one.weight),) for one in heaviest)
+        )
+        left = len(reasons) - len(heaviest)
+        more = (
+            format_html('<div class="text-xs">{}</div>', _("%(count)s more") % {"count": left})
+            if left
+            else ""
+        )
+        return format_html("{}{}", said or "–", more)
 
     @display(description=_("Amount"))
     def money(self, row: Decision) -> str:
@@ -100,7 +104,7 @@ class DecisionAdmin(ReadOnly):
     def why(self, row: Decision) -> str:
         reasons = selectors.reasons_in_words(row.reasons, get_language() or "en")
         return (
-            format_html_join("", "<div>{} ({})</div>", ((r.text, f"{r.weight:+d}") for r in reasons)) or "–"
+            format_html_join("", "<div>{}</div>", ((_with_points(r.text, r.weight),) for r in reasons)) or "–"
         )
 
     @display(description=_("In words"))
@@ -118,9 +122,13 @@ class DecisionAdmin(ReadOnly):
     def replays(self, row: Decision) -> bool:
         return selectors.replay_row(row).same
 
+    @display(description=_("Answered in"))
+    def answered_in(self, row: Decision) -> str:
+        return f"{row.latency_us / 1000:.1f} ms"
+
     @display(description=_("What was looked at"))
     def looked_at(self, row: Decision) -> SafeString:
-        return _pretty(row.inputs)
+        return pretty(row.inputs)
 
 
 @admin.register(Policy)
@@ -147,101 +155,27 @@ class PolicyAdmin(ReadOnly):
 
     @display(description=_("Rules"))
     def rules_shown(self, row: Policy) -> SafeString:
-        return _pretty(row.rules)
+        return pretty(row.rules)
 
     @display(description=_("Thresholds"))
     def thresholds_shown(self, row: Policy) -> SafeString:
-        return _pretty(row.thresholds)
+        return pretty(row.thresholds)
 
     @display(description=_("Limits by verification level (fen)"))
     def limits_shown(self, row: Policy) -> SafeString:
-        return _pretty(row.limits)
+        return pretty(row.limits)
 
     @display(description=_("CNY for one unit"))
     def rates_shown(self, row: Policy) -> SafeString:
-        return _pretty(row.rates)
-
-
-class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
-    value = forms.CharField(
-        max_length=128,
-        widget=UnfoldAdminTextInputWidget,
-        help_text=_(
-            "An e-mail address, a phone with +, cus_…, a card's fingerprint, a device's id, an IP address."
-            " Kept as a hash only."
-        ),
-    )
-
-    class Meta:
-        model = ListEntry
-        fields = ("kind", "entity", "label", "reason", "expires_at")
-
-    def _post_clean(self) -> None:
-        """Nothing of the instance is validated here: the service says what is wrong."""
-
-
-@admin.register(ListEntry)
-class ListEntryAdmin(ThroughService):
-    form = ListEntryForm
-    list_display = (
-        "public_id",
-        "kind_badge",
-        "entity",
-        "label",
-        "reason",
-        "source",
-        "created_by",
-        "expires_at",
-        "ended_at",
-    )
-    list_filter = ("kind", "entity")
-    ordering = ("-id",)
-    actions = ("end",)
-    actions_list = ("bring", "take")
-
-    @action(description=_("Import a file"), url_path="bring", permissions=["bring"])
-    def bring(self, request: HttpRequest) -> HttpResponse:
-        return redirect("risk-import-list")
-
-    @action(description=_("Export"), url_path="take", permissions=["view"])
-    def take(self, request: HttpRequest) -> HttpResponse:
-        return redirect("risk-export-list")
-
-    def has_bring_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("risk.add_listentry"))
-
-    @display(description=_("List"), label=_LISTS)
-    def kind_badge(self, row: ListEntry) -> str:
-        return row.kind
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_end_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("risk.add_listentry"))
-
-    def call(self, obj: ListEntry, given: dict[str, Any], actor: str) -> str:
-        value = naming.told(given["entity"], given["value"])
-        name = add_list_entry(**{**given, "value": value}, actor=actor)
-        return str(_("%(name)s decides from the next question on.") % {"name": name})
-
-    @action(description=_("End the chosen entries"), permissions=["end"])
-    def end(self, request: HttpRequest, queryset: QuerySet[ListEntry]) -> None:
-        for row in queryset:
-            try:
-                end_list_entry(
-                    entry=row.public_id, actor=f"user:{request.user.pk}", reason="ended in the console"
-                )
-            except Refusal as refusal:
-                messages.error(request, str(refusal))
+        return pretty(row.rates)
 
 
 @admin.register(RiskCase)
 class RiskCaseAdmin(ReadOnly):
     """The record of all cases; the work queue, where they are decided, belongs to payments."""
 
-    list_display = ("public_id", "subject", "state_badge", "decide_by", "assignee", "closed_by", "reason")
-    list_filter = ("state",)
+    list_display = ("opened_at", "what", "kind", "state_badge", "decide_by", "assigned", "closed", "reason")
+    list_filter = ("state", "kind")
     search_fields = ("subject__exact",)
     ordering = ("-id",)
     readonly_fields = (
@@ -258,6 +192,22 @@ class RiskCaseAdmin(ReadOnly):
         "reason",
     )
     fields = readonly_fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RiskCase]:
+        names = {"assignee_name": named("assignee"), "closed_by_name": named("closed_by")}
+        return RiskCase.objects.annotate(**names)
+
+    @display(description=_("About"))
+    def what(self, row: RiskCase) -> SafeString:
+        return format_html('<span class="break-all">{}</span>', row.subject)
+
+    @display(description=_("Taken by"))
+    def assigned(self, row: Any) -> str:
+        return row.assignee_name or "–"
+
+    @display(description=_("Closed by"))
+    def closed(self, row: Any) -> str:
+        return row.closed_by_name or "–"
 
     @display(description=_("State"), label=_STATES)
     def state_badge(self, row: RiskCase) -> str:
@@ -329,7 +279,7 @@ class RiskModelAdmin(ReadOnly):
 
     @display(description=_("Model card"))
     def card_shown(self, row: RiskModel) -> SafeString:
-        return _pretty(row.card)
+        return pretty(row.card)
 
     def has_crown_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("risk.crown_riskmodel"))

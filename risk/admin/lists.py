@@ -1,0 +1,116 @@
+"""Lists: who is on them and why, put there and taken off through services."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from ledger.admin import ThroughService
+from ledger.errors import Refusal
+from risk import naming
+from risk.admin.frame import named
+from risk.models import ListEntry
+from risk.services.add_list_entry import add_list_entry
+from risk.services.end_list_entry import end_list_entry
+
+_LISTS = {"fatal": "danger", "black": "danger", "grey": "warning", "white": "success"}
+
+
+class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
+    value = forms.CharField(
+        max_length=128,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_(
+            "An e-mail address, a phone with +, cus_…, a card's fingerprint, a device's id, an IP address."
+            " Kept as a hash only."
+        ),
+    )
+
+    class Meta:
+        model = ListEntry
+        fields = ("kind", "entity", "label", "reason", "expires_at")
+
+    def _post_clean(self) -> None:
+        """Nothing of the instance is validated here: the service says what is wrong."""
+
+
+@admin.register(ListEntry)
+class ListEntryAdmin(ThroughService):
+    form = ListEntryForm
+    list_display = ("kind_badge", "whom", "reason", "source", "added", "until")
+    list_filter = ("kind", "entity")
+    ordering = ("-id",)
+    actions = ("end",)
+    actions_list = ("bring", "take")
+
+    @action(description=_("Import a file"), url_path="bring", permissions=["bring"])
+    def bring(self, request: HttpRequest) -> HttpResponse:
+        return redirect("risk-import-list")
+
+    @action(description=_("Export"), url_path="take", permissions=["view"])
+    def take(self, request: HttpRequest) -> HttpResponse:
+        return redirect("risk-export-list")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ListEntry]:
+        return ListEntry.objects.annotate(created_by_name=named("created_by"))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """What is typed for a new one, and all that is known of one that stands."""
+        if obj is None:
+            return ("kind", "entity", "value", "label", "reason", "expires_at")
+        return ("kind_badge", "whom", "reason", "source", "added", "until", "public_id")
+
+    @display(description=_("Whom"))
+    def whom(self, row: ListEntry) -> SafeString:
+        name = row.label or row.entity_key[:8]
+        return format_html('{} <strong class="break-all">{}</strong>', row.entity, name)
+
+    @display(description=_("Added"))
+    def added(self, row: Any) -> SafeString:
+        at = date_format(timezone.localtime(row.created_at), "SHORT_DATETIME_FORMAT")
+        return format_html("{}<br>{}", row.created_by_name or row.created_by, at)
+
+    @display(description=_("In force"))
+    def until(self, row: ListEntry) -> str:
+        for at, words in ((row.ended_at, _("ended %(at)s")), (row.expires_at, _("until %(at)s"))):
+            if at:
+                return str(words % {"at": date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")})
+        return str(_("without end"))
+
+    def has_bring_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("risk.add_listentry"))
+
+    @display(description=_("List"), label=_LISTS)
+    def kind_badge(self, row: ListEntry) -> str:
+        return row.kind
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("risk.add_listentry"))
+
+    def call(self, obj: ListEntry, given: dict[str, Any], actor: str) -> str:
+        value = naming.told(given["entity"], given["value"])
+        name = add_list_entry(**{**given, "value": value}, actor=actor)
+        return str(_("%(name)s decides from the next question on.") % {"name": name})
+
+    @action(description=_("End the chosen entries"), permissions=["end"])
+    def end(self, request: HttpRequest, queryset: QuerySet[ListEntry]) -> None:
+        for row in queryset:
+            try:
+                end_list_entry(
+                    entry=row.public_id, actor=f"user:{request.user.pk}", reason="ended in the console"
+                )
+            except Refusal as refusal:
+                messages.error(request, str(refusal))
