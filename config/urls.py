@@ -6,7 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from checkout.views import refunding
 from checkout.views.ship import ship
-from config import health, views
+from config import health, metrics, views
 from payments.admin.captures import held_money
 
 urlpatterns = [
@@ -32,6 +32,7 @@ urlpatterns = [
     path("docs/errors", views.error_catalogue, name="error-catalogue"),
     path("health", health.health, name="health"),
     path("health/ready", health.ready, name="health-ready"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("", include("checkout.urls")),
 ]
 

@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError
 from risk.histories import HistoriesLost
 from risk.services import settle_challenge_codes as settling
 from risk.services.catch_up_histories import catch_up_histories
+from risk.services.count_decisions import count_decisions
 from risk.services.judge_along import judge_along
 from risk.services.rebuild_histories import rebuild_histories
 from risk.services.resume_back_tests import resume_back_tests
@@ -55,8 +56,9 @@ def do_waiting_back_tests() -> int:
 
 @shared_task
 def take_figures_and_watch() -> int:
-    """The figures of the days, and an alarm where one of them jumps."""
+    """What machines are told, the figures of the days, and an alarm where one of them jumps."""
     now = timezone.now()
+    count_decisions(now=now)
     read = take_day_figures(now=now)
     watch_jumps(now=now)
     return read

@@ -179,6 +179,9 @@ WEBHOOK_ALLOW_LOOPBACK = env.bool("WEBHOOK_ALLOW_LOOPBACK", default=DEBUG)
 # Who else hears that an endpoint was switched off.
 OPERATIONS_EMAILS = env.list("OPERATIONS_EMAILS", default=[])
 
+# Who asks /metrics shows it as a bearer token; without one there is no such page.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
 # How long events that everybody has heard of, and notifications that were applied, can still be looked at.
 EVENTS_KEPT_DAYS = env.int("EVENTS_KEPT_DAYS", default=90)
 

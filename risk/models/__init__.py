@@ -3,6 +3,7 @@
 from risk.models.advice import Advice
 from risk.models.cases import RiskCase
 from risk.models.challenges import Challenge, ChallengeCode, Passkey
+from risk.models.counted import DecisionCount
 from risk.models.decisions import Decision
 from risk.models.devices import Device, Freeze
 from risk.models.expectations import Expectation
@@ -23,6 +24,7 @@ __all__ = [
     "ChallengeCode",
     "DayFigures",
     "Decision",
+    "DecisionCount",
     "Device",
     "Expectation",
     "Freeze",

@@ -7,11 +7,10 @@ from typing import Any
 
 from risk import ages, daily, drift
 from risk.features import calendar_day
+from risk.gauges import ALERTS
 from risk.services.settle_alerts import settle_alerts
 from risk.services.tell_of_alerts import tell_of_alerts
 from risk.states import Action
-
-_KINDS = ("jump", "jump_hour", "drift", "model_unusable", "model_old", "rule_ending")
 
 Found = Iterator[tuple[str, str, dict[str, Any]]]
 
@@ -24,7 +23,7 @@ def watch_jumps(*, now: datetime) -> int:
     too few say nothing. Use case; mails outside any transaction. Returns how many warnings it gave.
     """
     wrong = {(kind, subject): detail for kind, subject, detail in _wrong(now)}
-    told = settle_alerts(kinds=_KINDS, wrong=wrong, now=now)
+    told = settle_alerts(kinds=ALERTS, wrong=wrong, now=now)
     tell_of_alerts(alerts=told)
     return len(told)
 
