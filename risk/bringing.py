@@ -36,13 +36,21 @@ UPDATE risk_listentry e SET ended_at = %(now)s FROM risk_brought b
 """  # noqa: S608
 _ADD = """
 INSERT INTO risk_listentry (id, kind, entity, entity_key, label, reason, source, created_by, created_at, expires_at,
-                            brought_by_id)
-SELECT b.id, b.kind, b.entity, b.entity_key, b.label, b.reason, b.source, %(actor)s, %(now)s, b.expires_at, %(by)s
+                            brought_by_id, confirmed_by)
+SELECT b.id, b.kind, b.entity, b.entity_key, b.label, b.reason, b.source, %(actor)s, %(now)s, b.expires_at, %(by)s,
+       %(second)s
   FROM risk_brought b
  WHERE NOT EXISTS (SELECT 1 FROM risk_listentry e
                     WHERE e.entity_key = b.entity_key AND e.kind = b.kind AND e.ended_at IS NULL)
     ON CONFLICT (entity_key, kind) WHERE ended_at IS NULL DO NOTHING
 """
+_COLUMNS = "id, kind, entity, entity_key, label, reason, source, expires_at"
+_PROPOSE = f"""
+INSERT INTO risk_proposedentry (change_id, {_COLUMNS}) SELECT %(change)s, {_COLUMNS} FROM risk_brought
+"""  # noqa: S608
+_PROPOSED = f"""
+INSERT INTO risk_brought ({_COLUMNS}) SELECT {_COLUMNS} FROM risk_proposedentry WHERE change_id = %(change)s
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +94,23 @@ def compare() -> list[Compared]:
         ]
 
 
-def write(*, by: UUID, actor: str, now: datetime) -> int:
+def propose(change: UUID) -> None:
+    """Keep what is staged until a second person has seen it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PROPOSE, {"change": change})
+
+
+def stage_proposed(change: UUID) -> None:
+    """What was kept, beside the table once more."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STAGE)
+        cursor.execute(_PROPOSED, {"change": change})
+        cursor.execute("ANALYZE risk_brought")
+
+
+def write(*, by: UUID, actor: str, now: datetime, second: str = "") -> int:
     """End what is renewed, and add what is not there; how many were added."""
     with connection.cursor() as cursor:
         cursor.execute(_END, {"now": now})
-        cursor.execute(_ADD, {"now": now, "actor": actor, "by": by})
+        cursor.execute(_ADD, {"now": now, "actor": actor, "by": by, "second": second})
         return int(cursor.rowcount)

@@ -80,7 +80,7 @@ class PolicyNotSwitchable(Refusal):
 
 
 class SecondPersonNeeded(Refusal):
-    """Who drafted a policy can not switch it on."""
+    """Who drafted a policy can not switch it on; who proposed a change of the lists can not confirm it."""
 
     code = "second_person_needed"
     status = 403
@@ -161,6 +161,20 @@ class ListFileRefused(Refusal):
     """A file of list entries in which something is wrong; nothing of it was taken."""
 
     code = "list_file_refused"
+
+
+class ListChangeNotFound(Refusal):
+    """There is no such proposed change of the lists."""
+
+    code = "list_change_not_found"
+    status = 404
+
+
+class ListChangeNotWaiting(Refusal):
+    """Somebody decided about it, or about what it concerns, meanwhile."""
+
+    code = "list_change_not_waiting"
+    status = 409
 
 
 class ListEntryNotFound(Refusal):

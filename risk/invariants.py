@@ -18,6 +18,8 @@ from risk.models import (
     Challenge,
     Decision,
     Freeze,
+    ListChange,
+    ListEntry,
     ListImport,
     Outcome,
     Policy,
@@ -29,7 +31,7 @@ from risk.models import (
 )
 from risk.scorers import artefact_of
 from risk.selectors import policy_document, replay_row
-from risk.states import AdviceState, CaseState, ChallengeState, PolicyState
+from risk.states import BY_TWO, AdviceState, CaseState, ChallengeState, PolicyState
 
 _SAMPLE = 500  # newest decisions judged again; the others were when they were new
 _MODELS = 20  # newest versions; a model is some hundred kilobytes
@@ -90,6 +92,16 @@ SELECT ledger_public_id('lim', i.id), i.added + i.renewed, coalesce(e.entries, 0
 """
 
 
+_BY_ONE = """
+SELECT ledger_public_id('lst', e.id) FROM risk_listentry e
+ WHERE e.kind IN ('fatal', 'white') AND e.ended_at IS NULL AND (e.confirmed_by = '' OR e.confirmed_by = e.created_by)
+ UNION ALL
+SELECT ledger_public_id('lch', c.id) FROM risk_listchange c
+ WHERE c.state = 'CONFIRMED' AND (c.decided_by = '' OR c.decided_by = c.proposed_by)
+ LIMIT 100
+"""
+
+
 def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     yield _one_active_policy()
     yield _decisions_replay()
@@ -105,6 +117,7 @@ def check() -> Iterator[tuple[str, int, Iterable[Finding]]]:
     yield _advice_is_founded()
     yield _devices_are_known_and_proven()
     yield _imports_are_whole()
+    yield _strongest_by_two()
 
 
 def _one_active_policy() -> tuple[str, int, list[Finding]]:
@@ -271,3 +284,13 @@ def _imports_are_whole() -> tuple[str, int, list[Finding]]:
             for one, wanted, there in cursor.fetchall()
         ]
     return name, ListImport.objects.count(), found
+
+
+def _strongest_by_two() -> tuple[str, int, list[Finding]]:
+    name = "risk.strongest_lists_by_two"
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_ONE)
+        alone = [row[0] for row in cursor.fetchall()]
+    looked = ListEntry.objects.filter(kind__in=BY_TWO, ended_at=None).count() + ListChange.objects.count()
+    detail = "one person alone put it there"
+    return name, looked, [Finding(check=name, subject=one, detail=detail) for one in alone]

@@ -35,6 +35,22 @@ class ListKind(StrEnum):
     GREY = "grey"  # adds weight and asks for a challenge
 
 
+# Nothing is stronger than these: two people put an entry there.
+BY_TWO = (ListKind.FATAL, ListKind.WHITE)
+
+
+class ListChangeKind(StrEnum):
+    ADD = "add"
+    FILE = "file"
+    END = "end"  # of a fatal entry; to end trust takes one person
+
+
+class ListChangeState(StrEnum):
+    WAITING = "WAITING"  # for a second person; decisions do not see it
+    CONFIRMED = "CONFIRMED"
+    REJECTED = "REJECTED"  # by a second person, or taken back
+
+
 class EntityKind(StrEnum):
     CUSTOMER = "customer"
     EMAIL = "email"

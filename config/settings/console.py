@@ -73,6 +73,12 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Work"),
                 "items": [
                     _page(_("Review queue"), "policy", "review-queue", "risk.view_riskcase"),
+                    _page(
+                        _("List entries to confirm"),
+                        "fact_check",
+                        "risk-list-changes",
+                        "risk.confirm_listchange",
+                    ),
                     _page(_("Refunds to approve"), "approval", "refund-queue", "payments.view_refund"),
                     _page(_("Disputes"), "balance", "dispute-queue", "payments.view_dispute"),
                     {

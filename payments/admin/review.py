@@ -238,7 +238,14 @@ def _note(request: HttpRequest, case: CaseView, reason: str) -> str:
 
 def _list(request: HttpRequest, case: CaseView, reason: str) -> str:
     entity, kind = request.POST.get("entity", ""), request.POST.get("kind", "")
-    list_entity(decision=case.decision.id, entity=entity, kind=kind, reason=reason, actor=_actor(request))
+    name = list_entity(
+        decision=case.decision.id, entity=entity, kind=kind, reason=reason, actor=_actor(request)
+    )
+    if name.startswith("lch_"):
+        return _("That the %(entity)s comes on the %(kind)s list waits for a second person.") % {
+            "entity": entity,
+            "kind": kind,
+        }
     return _("The %(entity)s is on the %(kind)s list.") % {"entity": entity, "kind": kind}
 
 

@@ -51,7 +51,7 @@ class ListEntryAdmin(ThroughService):
     list_filter = ("kind", "entity")
     ordering = ("-id",)
     actions = ("end",)
-    actions_list = ("bring", "take")
+    actions_list = ("bring", "take", "to_confirm")
 
     @action(description=_("Import a file"), url_path="bring", permissions=["bring"])
     def bring(self, request: HttpRequest) -> HttpResponse:
@@ -61,8 +61,17 @@ class ListEntryAdmin(ThroughService):
     def take(self, request: HttpRequest) -> HttpResponse:
         return redirect("risk-export-list")
 
+    @action(description=_("To confirm"), url_path="to-confirm", permissions=["confirm"])
+    def to_confirm(self, request: HttpRequest) -> HttpResponse:
+        return redirect("risk-list-changes")
+
+    def has_confirm_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("risk.view_listchange"))
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[ListEntry]:
-        return ListEntry.objects.annotate(created_by_name=named("created_by"))
+        return ListEntry.objects.annotate(
+            created_by_name=named("created_by"), confirmed_by_name=named("confirmed_by")
+        )
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """What is typed for a new one, and all that is known of one that stands."""
@@ -78,7 +87,8 @@ class ListEntryAdmin(ThroughService):
     @display(description=_("Added"))
     def added(self, row: Any) -> SafeString:
         at = date_format(timezone.localtime(row.created_at), "SHORT_DATETIME_FORMAT")
-        return format_html("{}<br>{}", row.created_by_name or row.created_by, at)
+        second = f" + {row.confirmed_by_name}" if row.confirmed_by_name else ""
+        return format_html("{}{}<br>{}", row.created_by_name or row.created_by, second, at)
 
     @display(description=_("In force"))
     def until(self, row: ListEntry) -> str:
@@ -103,14 +113,21 @@ class ListEntryAdmin(ThroughService):
     def call(self, obj: ListEntry, given: dict[str, Any], actor: str) -> str:
         value = naming.told(given["entity"], given["value"])
         name = add_list_entry(**{**given, "value": value}, actor=actor)
+        if name.startswith("lch_"):
+            return str(_("It waits for a second person: nothing is decided by it before they confirm."))
         return str(_("%(name)s decides from the next question on.") % {"name": name})
 
     @action(description=_("End the chosen entries"), permissions=["end"])
     def end(self, request: HttpRequest, queryset: QuerySet[ListEntry]) -> None:
+        waits = 0
         for row in queryset:
             try:
-                end_list_entry(
-                    entry=row.public_id, actor=f"user:{request.user.pk}", reason="ended in the console"
+                waits += bool(
+                    end_list_entry(
+                        entry=row.public_id, actor=f"user:{request.user.pk}", reason="ended in the console"
+                    )
                 )
             except Refusal as refusal:
                 messages.error(request, str(refusal))
+        if waits:
+            messages.warning(request, _("A fatal entry ends once a second person has confirmed it."))

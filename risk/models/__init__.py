@@ -8,6 +8,7 @@ from risk.models.decisions import Decision
 from risk.models.devices import Device, Freeze
 from risk.models.expectations import Expectation
 from risk.models.learned import Outcome, Proof, RiskModel
+from risk.models.list_changes import ListChange, ProposedEntry
 from risk.models.lists import LimitUse, ListEntry, ListImport
 from risk.models.measured import Alert, BackTest, DayFigures, HourFigures, Reader, ShadowOutcome
 from risk.models.notes import CaseNote
@@ -30,6 +31,7 @@ __all__ = [
     "Freeze",
     "HourFigures",
     "LimitUse",
+    "ListChange",
     "ListEntry",
     "ListImport",
     "Outcome",
@@ -37,6 +39,7 @@ __all__ = [
     "Policy",
     "PolicySwitch",
     "Proof",
+    "ProposedEntry",
     "Reader",
     "RiskCase",
     "RiskModel",

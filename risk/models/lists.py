@@ -8,13 +8,13 @@ from typing import Self
 import pgtrigger
 from django.conf import settings
 from django.db import connection, models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from ledger import identifiers
 from ledger.wire import Call, Statement
 from risk.features import entity_key
-from risk.states import EntityKind, ListKind
+from risk.states import BY_TWO, EntityKind, ListKind
 
 
 def entity_secret() -> bytes:
@@ -83,6 +83,9 @@ class ListEntry(models.Model):
         max_length=80, help_text='Who says so: "operator", "chargeback", "import:2026-05".'
     )
     created_by = models.CharField(max_length=80)
+    confirmed_by = models.CharField(
+        max_length=80, blank=True, db_default="", help_text="The second person, where it takes two."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -105,6 +108,11 @@ class ListEntry(models.Model):
                 condition=Q(entity__in=[str(k) for k in EntityKind]), name="risk_list_entry_entity"
             ),
             models.CheckConstraint(condition=~Q(reason=""), name="risk_list_entry_reason"),
+            models.CheckConstraint(
+                condition=~Q(kind__in=[str(k) for k in BY_TWO])
+                | (~Q(confirmed_by="") & ~Q(confirmed_by=F("created_by"))),
+                name="risk_list_entry_by_two",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -113,6 +121,10 @@ class ListEntry(models.Model):
     @property
     def public_id(self) -> str:
         return identifiers.encode("lst", self.id)
+
+    def end(self, *, at: datetime) -> None:
+        self.ended_at = at
+        self.save(update_fields=["ended_at"])
 
 
 def limit_lock(customer_key: str) -> int:

@@ -31,6 +31,7 @@ _HEAD: Final = (
     "expires_at",
     "added_by",
     "added_at",
+    "confirmed_by",
     "key",
     "entry",
 )
@@ -51,6 +52,14 @@ def import_file(request: HttpRequest) -> HttpResponse:
         except ListFileRefused as refusal:
             wrong = {name: refusal.context.get(name) for name in ("problems", "count")}
             return _page(request, context | {"refusal": refusal, **wrong})
+        if done.waits and done.id:
+            messages.warning(
+                request,
+                _("The whole file waits for a second person: it changes the fatal or the white list."),
+            )
+            if request.user.has_perm("risk.view_listchange"):
+                return redirect("risk-list-change", change=done.id)
+            return redirect("admin:risk_listentry_changelist")
         if done.id and not done.before:
             messages.success(
                 request,
@@ -117,6 +126,7 @@ def _rows() -> Iterator[tuple[Value, ...]]:
             one.expires_at,
             one.created_by,
             one.created_at,
+            one.confirmed_by,
             one.entity_key,
             one.public_id,
         )

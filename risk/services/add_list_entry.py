@@ -23,7 +23,9 @@ def add_list_entry(
 ) -> str:
     """This will put `value` (as facts carry it) on the `kind` list from the next decision on, and return its "lst_…".
 
-    Use case. Only a keyed hash of the value is stored; `label` is shown to operators. Raises `InvalidListEntry`.
+    On the fatal and the white list it comes once a second person has confirmed it; returned is then the "lch_…" of
+    what waits. Use case. Only a keyed hash of the value is stored; `label` is shown to operators. Raises
+    `InvalidListEntry`.
     """
     if not text(value):
         raise InvalidListEntry("An empty value would never match.", param="value")

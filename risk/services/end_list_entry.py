@@ -5,14 +5,17 @@ from django.utils import timezone
 
 from ledger import audit
 from ledger.identifiers import MalformedIdentifier, decode
-from risk.errors import ListEntryNotFound
-from risk.models import ListEntry
+from risk.errors import ListChangeNotWaiting, ListEntryNotFound
+from risk.features import text
+from risk.models import ListChange, ListEntry
+from risk.states import ListChangeKind, ListKind
 
 
-def end_list_entry(*, entry: str, actor: str, reason: str) -> None:
+def end_list_entry(*, entry: str, actor: str, reason: str) -> str:
     """This will end an entry from the next decision on; the row stays.
 
-    Use case; locks the entry. Raises `ListEntryNotFound`.
+    A fatal one ends once a second person has confirmed it: returned is then the "lch_…" of what waits, else nothing.
+    Use case; locks the entry. Raises `ListEntryNotFound`, `ListChangeNotWaiting` where that waits already.
     """
     try:
         key = decode("lst", entry)
@@ -23,6 +26,18 @@ def end_list_entry(*, entry: str, actor: str, reason: str) -> None:
         if row is None:
             raise ListEntryNotFound("There is no such list entry, or it has ended.", param="entry")
         audit.attribute(actor=actor, reason=reason)
-        row.ended_at = timezone.now()
-        row.save(update_fields=["ended_at"])
+        if row.kind == ListKind.FATAL:
+            return _propose(row, actor, reason)
+        row.end(at=timezone.now())
         audit.record(action="listentry.end", object_id=row.public_id)
+        return ""
+
+
+def _propose(row: ListEntry, actor: str, reason: str) -> str:
+    if ListChange.objects.waiting().filter(ended=row).exists():
+        raise ListChangeNotWaiting("That this entry ends waits for a second person already.", param="entry")
+    change = ListChange.objects.create(
+        kind=ListChangeKind.END.value, ended=row, reason=text(reason, 300), proposed_by=actor
+    )
+    audit.record(action="listchange.propose", object_id=change.public_id, after={"ends": row.public_id})
+    return change.public_id

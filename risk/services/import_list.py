@@ -14,8 +14,10 @@ from risk.bringing import Compared
 from risk.errors import ListFileRefused
 from risk.features import entity_key, text
 from risk.listings import parse
-from risk.models import ListImport
+from risk.models import ListChange, ListImport
 from risk.models.lists import entity_secret
+from risk.services.write_import import write_import
+from risk.states import BY_TWO, ListChangeKind
 
 _SOURCE = "import"
 
@@ -28,6 +30,7 @@ class Imported:
     digest: str
     lists: tuple[Compared, ...]
     before: datetime | None = None
+    waits: bool = False  # for a second person: nothing decides yet, and `id` is the "lch_…" of what waits
 
     @property
     def added(self) -> int:
@@ -46,6 +49,8 @@ def import_list(
     *, content: bytes, name: str, actor: str, dry_run: bool = False, checked: str = ""
 ) -> Imported:
     """This will put every entry of a CSV file on its list from the next decision on, or none of them.
+
+    A file that changes the fatal or the white list waits, whole, for a second person.
 
     Use case; one import at a time, a few statements for any number of entries, one entry in the audit journal with
     the file's hash. What is on the list with other words or another end is ended and added anew. The same file does
@@ -73,27 +78,34 @@ def import_list(
         bringing.stage(rows)
         found = bringing.compare()
         if dry_run:
-            return Imported(id="", digest=digest, lists=tuple(found))
+            return Imported(id="", digest=digest, lists=tuple(found), waits=_takes_two(found))
         if ListImport.objects.filter(digest=digest).exists():  # by somebody else, just now
             return Imported(id="", digest=digest, lists=(), before=now)
-        return _write(found, digest=digest, name=name, actor=actor, now=now)
+        if _takes_two(found):
+            return _propose(found, digest=digest, name=name, actor=actor)
+        taken = write_import(found=found, digest=digest, name=name, actor=actor, now=now)
+        return Imported(id=taken.public_id, digest=digest, lists=tuple(found))
 
 
-def _write(found: Sequence[Compared], *, digest: str, name: str, actor: str, now: datetime) -> Imported:
-    done = Imported(id="", digest=digest, lists=tuple(found))
-    row = ListImport.objects.create(
-        digest=digest,
+def _propose(found: Sequence[Compared], *, digest: str, name: str, actor: str) -> Imported:
+    """The whole file waits, also what one person could add alone: what was checked together stays together."""
+    if ListChange.objects.waiting().filter(digest=digest).exists():
+        raise ListFileRefused("This very file waits for a second person already.", param="file")
+    change = ListChange.objects.create(
+        kind=ListChangeKind.FILE.value,
+        reason=text(f"The file {name}", 300),
         name=text(name, 200),
-        added=done.added,
-        renewed=done.renewed,
-        unchanged=done.unchanged,
-        imported_by=actor,
-        imported_at=now,
+        digest=digest,
+        proposed_by=actor,
     )
-    bringing.write(by=row.pk, actor=actor, now=now)
+    bringing.propose(change.pk)
     after = {
         "digest": digest,
         "lists": {one.kind: [one.added, one.renewed, one.unchanged] for one in found},
     }
-    audit.record(action="listentry.import", object_id=row.public_id, after=after)
-    return Imported(id=row.public_id, digest=digest, lists=tuple(found))
+    audit.record(action="listchange.propose", object_id=change.public_id, after=after)
+    return Imported(id=change.public_id, digest=digest, lists=tuple(found), waits=True)
+
+
+def _takes_two(found: Sequence[Compared]) -> bool:
+    return any(one.kind in BY_TWO and one.added + one.renewed for one in found)

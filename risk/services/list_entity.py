@@ -10,7 +10,8 @@ from risk.services.put_entry import put_entry
 def list_entity(*, decision: str, entity: str, kind: str, reason: str, actor: str) -> str:
     """This will put the card, device, address, … of a decision on the `kind` list, and return its "lst_…".
 
-    Use case. Works on the stored hash, so no value is needed. Raises `DecisionNotFound`, `InvalidListEntry`.
+    On the fatal list it comes once a second person has confirmed it ("lch_…"). Use case. Works on the stored hash,
+    so no value is needed. Raises `DecisionNotFound`, `InvalidListEntry`.
     """
     keys = selectors.decision(decision).inputs["entities"]
     if entity not in keys:

@@ -8,8 +8,9 @@ from django.utils import timezone
 from ledger import audit
 from risk.errors import InvalidListEntry
 from risk.features import text
-from risk.models import ListEntry, ListImport
-from risk.states import EntityKind, ListKind
+from risk.models import ListEntry, ListImport, ProposedEntry
+from risk.services.propose_entry import propose_entry
+from risk.states import BY_TWO, EntityKind, ListKind
 
 
 def put_entry(
@@ -22,15 +23,29 @@ def put_entry(
     label: str,
     source: str,
     expires_at: datetime | None,
+    confirmed_by: str = "",
 ) -> str:
     """This will store and audit an entry about an entity's key, and return its "lst_…".
 
-    Operation: needs an open transaction; waits for a file that is just being taken. Raises `InvalidListEntry`.
+    An entry of the fatal or the white list waits for a second person instead, and its "lch_…" is returned, unless
+    `confirmed_by` names them. Operation: needs an open transaction; waits for a file that is just being taken. Raises
+    `InvalidListEntry`.
     """
     assert connection.in_atomic_block, "put_entry() is an operation"
     _check(kind, entity, reason, expires_at)
-    audit.attribute(actor=actor, reason=reason)
+    audit.attribute(actor=confirmed_by or actor, reason=reason)
     ListImport.objects.one_at_a_time()
+    if kind in BY_TWO and not confirmed_by:
+        proposed = ProposedEntry(
+            kind=kind,
+            entity=entity,
+            entity_key=entity_key,
+            label=text(label, 80),
+            reason=text(reason, 300),
+            source=text(source, 80),
+            expires_at=expires_at,
+        )
+        return propose_entry(proposed=proposed, actor=actor)
     try:
         with transaction.atomic():
             entry = ListEntry.objects.create(
@@ -41,11 +56,14 @@ def put_entry(
                 reason=text(reason, 300),
                 source=text(source, 80),
                 created_by=actor,
+                confirmed_by=confirmed_by,
                 expires_at=expires_at,
             )
     except IntegrityError as problem:
         raise InvalidListEntry(f"This {entity} is on the {kind} list already.", param="value") from problem
     after = {"kind": kind, "entity": entity, "entity_key": entity_key}
+    if confirmed_by:
+        after |= {"proposed_by": actor}
     audit.record(action="listentry.add", object_id=entry.public_id, after=after)
     return entry.public_id
 

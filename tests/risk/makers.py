@@ -10,6 +10,8 @@ import pytest
 from risk import starting
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
 from risk.models import Policy
+from risk.services.add_list_entry import add_list_entry
+from risk.services.confirm_list_change import confirm_list_change
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)  # in China
 
@@ -41,6 +43,14 @@ def facts(
         "device": DeviceFacts(identifier="dev_1", ip="203.0.113.77", ip_country="CN"),
     }
     return PaymentFacts(**{**base, **others})
+
+
+def listed(**entry: Any) -> str:
+    """A list entry in force, which a second person has confirmed where it takes two."""
+    name = add_list_entry(**entry)
+    if not name.startswith("lch_"):
+        return name
+    return confirm_list_change(change=name, actor="user:99", reason="I looked, too")
 
 
 def challenge_everybody(*kinds: str) -> None:

@@ -39,7 +39,7 @@ from risk.services.end_list_entry import end_list_entry
 from risk.services.escalate_case import escalate_case
 from risk.services.expire_case import expire_case
 from risk.services.expire_cases import expire_cases
-from tests.risk.makers import facts
+from tests.risk.makers import facts, listed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LIST: dict[str, Any] = {"reason": "chargeback", "actor": "user:1"}
@@ -201,7 +201,7 @@ def test_an_entry_decides_from_the_next_question_until_it_ends() -> None:
         "The card is on the black list: chargeback",
     )
     assert "fp_1" not in str(ListEntry.objects.values())
-    white = add_list_entry(kind="white", entity="customer", value="cus_anna", **LIST)
+    white = listed(kind="white", entity="customer", value="cus_anna", **LIST)
     assert asked(facts()).action == "accept"
     for one in (entry, white):
         end_list_entry(entry=one, actor="user:1", reason="mistake")
@@ -224,7 +224,7 @@ def test_an_entry_decides_from_the_next_question_until_it_ends() -> None:
 def test_every_kind_of_entity_can_be_listed(entity: str, value: str) -> None:
     question = facts(merchant="m_1", skus=("TEA-1", "TEA-2"))
     assert asked(question).action == "accept"
-    add_list_entry(kind="fatal", entity=entity, value=value, **LIST)
+    listed(kind="fatal", entity=entity, value=value, **LIST)
     assert asked(question).action == "reject"
 
 
@@ -351,6 +351,7 @@ def test_invariants_hold_and_name_what_breaks_them(active: str, case: str) -> No
         "risk.challenged_cases_were_asked": 0,
         "risk.advice_is_founded": 0,
         "risk.imports_are_whole": 0,
+        "risk.strongest_lists_by_two": 0,
         "risk.devices_are_known_and_proven": 0,
     }
     RiskCase.objects.update(decide_by=timezone.now() - timedelta(minutes=11))

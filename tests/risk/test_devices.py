@@ -19,13 +19,12 @@ from risk.errors import (
 )
 from risk.facts import BehaviourFacts, DeviceFacts, PaymentFacts, Verdict
 from risk.models import Challenge, Decision, Device, Freeze, LimitUse, Policy, Tie
-from risk.services.add_list_entry import add_list_entry
 from risk.services.assess import assess
 from risk.services.check_challenge import check_challenge
 from risk.services.freeze_device import freeze_device
 from risk.services.open_challenge import open_challenge
 from risk.services.unfreeze_device import unfreeze_device
-from tests.risk.makers import NOON, facts, round_trips
+from tests.risk.makers import NOON, facts, listed, round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)
 IN_JULY = NOON + timedelta(days=120)
@@ -162,7 +161,7 @@ class TestBehaviour:
 class TestFreezing:
     def test_a_frozen_device_pays_nothing_whoever_asks_and_nothing_moves(self) -> None:
         ask(at("dev_1"))
-        add_list_entry(kind="white", entity="customer", value="cus_anna", reason="known", actor="user:1")
+        listed(kind="white", entity="customer", value="cus_anna", reason="known", actor="user:1")
         used = LimitUse.objects.count()
         name = freeze_device(device=only_device(), reason="stolen on 2 March", actor="user:1")
         assert freeze_device(device=only_device(), reason="again", actor="user:1") == name
@@ -172,7 +171,7 @@ class TestFreezing:
         assert ask(at("dev_1"), customer="cus_bert", stage="order").action == "reject"
         assert LimitUse.objects.count() == used
         assert ask(at("dev_2")).action == "accept"
-        add_list_entry(kind="fatal", entity="customer", value="cus_anna", reason="listed", actor="user:1")
+        listed(kind="fatal", entity="customer", value="cus_anna", reason="listed", actor="user:1")
         assert codes(ask(at("dev_1"))) == ["list_fatal"]
 
         unfreeze_device(device=only_of("dev_1"), reason="found again", actor="user:2")

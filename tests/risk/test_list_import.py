@@ -29,6 +29,7 @@ from risk.models import ListEntry, ListImport
 from risk.models.lists import key_of
 from risk.services.add_list_entry import add_list_entry
 from risk.services.assess import assess
+from risk.services.confirm_list_change import confirm_list_change
 from risk.services.end_list_entry import end_list_entry
 from risk.services.import_list import Imported, import_list
 from tests.risk.makers import facts
@@ -46,7 +47,13 @@ def file(*rows: Iterable[str], columns: Iterable[str] = COLUMNS) -> bytes:
 
 
 def bring(content: bytes, **more: Any) -> Imported:
-    return import_list(content=content, name="mules.csv", actor="user:1", **more)
+    """Taken, by two people where it takes two."""
+    done = import_list(content=content, name="mules.csv", actor="user:1", **more)
+    if not (done.waits and done.id):
+        return done
+    return replace(
+        done, id=confirm_list_change(change=done.id, actor="user:9", reason="read it"), waits=False
+    )
 
 
 SANCTIONS = file(
@@ -55,6 +62,14 @@ SANCTIONS = file(
     ("black", "address", "CN|200120|Shanghai|88 Century Avenue", "mule address", "", ""),
     ("grey", "ip", "203.0.113.77", "seen with bots", "", ""),
     ("white", "card", "fp_1", "the founder's", "operator", ""),
+)
+# What one person may bring.
+MULES = file(
+    ("black", "email", " Eve@Example.com ", "stolen cards", "bank", ""),
+    ("black", "phone", "+86 138 0013 8000", "mule", "police", "2099-01-31"),
+    ("black", "address", "CN|200120|Shanghai|88 Century Avenue", "mule address", "", ""),
+    ("grey", "ip", "203.0.113.77", "seen with bots", "", ""),
+    ("black", "card", "fp_1", "stolen", "bank", ""),
 )
 
 
@@ -110,9 +125,9 @@ def test_a_file_that_two_bring_at_once_is_taken_once() -> None:
         finally:
             connections.close_all()
 
-    by_hand = partial(add_list_entry, kind="white", entity="card", value="fp_1", reason="x", actor="user:2")
+    by_hand = partial(add_list_entry, kind="black", entity="card", value="fp_1", reason="x", actor="user:2")
     with ThreadPoolExecutor(5) as pool:
-        done = list(pool.map(work, [*[partial(bring, SANCTIONS)] * 4, by_hand]))
+        done = list(pool.map(work, [*[partial(bring, MULES)] * 4, by_hand]))
     taken = [one for one in done if isinstance(one, Imported) and not one.before]
     assert len(taken) == 1 == ListImport.objects.count()
     assert ListEntry.objects.filter(ended_at=None).count() == 5
@@ -225,7 +240,7 @@ def test_many_entries_take_few_statements() -> None:
 
 def test_the_command_says_what_it_did_or_what_is_wrong(tmp_path: Path, capsys: Any) -> None:
     good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
-    good.write_bytes(SANCTIONS)
+    good.write_bytes(MULES)
     bad.write_bytes(but(list="red"))
     call_command("import_list", str(good), "--dry-run")
     assert json.loads(capsys.readouterr().out)["added"] == 5 and not ListEntry.objects.exists()
@@ -251,18 +266,18 @@ def test_a_person_checks_a_file_and_imports_the_very_same() -> None:
     refused = upload(manager, but(list="red"), do="check")
     assert refused.status_code == 422 and "line 3" in refused.content.decode()
     assert "because of one line" in refused.content.decode()
-    checked = upload(manager, SANCTIONS, do="check")
+    checked = upload(manager, MULES, do="check")
     assert "Nothing has been written yet" in checked.content.decode() and not ListEntry.objects.exists()
     digest = checked.context["done"].digest
     other = upload(manager, but(value="fp_8"), do="import", checked=digest)
     assert "another file" in other.content.decode() and not ListEntry.objects.exists()
-    done = upload(manager, SANCTIONS, do="import", checked=digest)
+    done = upload(manager, MULES, do="import", checked=digest)
     assert "5 added" in done.content.decode() and ListEntry.objects.count() == 5
-    assert "taken on" in upload(manager, SANCTIONS, do="check").content.decode()
+    assert "taken on" in upload(manager, MULES, do="check").content.decode()
     assert manager.post(reverse("risk-import-list"), {"do": "check"}).status_code == 422
     reader = person("ana", "risk.view_listentry")
     assert reader.get(reverse("risk-import-list")).status_code == 403
-    assert upload(reader, SANCTIONS).status_code == 403
+    assert upload(reader, MULES).status_code == 403
     assert "Import a file" not in reader.get("/console/risk/listentry/").content.decode()
 
 

@@ -36,6 +36,7 @@ class Command(BaseCommand):
         told = {
             "import": done.id,
             "digest": done.digest,
+            "waits_for_a_second_person": done.waits,
             "added": done.added,
             "renewed": done.renewed,
             "unchanged": done.unchanged,
