@@ -1,21 +1,24 @@
 """Changes of the strongest lists: what waits for a second person, looked at and decided."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.admin import site
+from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ledger.errors import Refusal
-from risk.models import ListChange
+from risk.models import ListChange, ProposedEntry
 from risk.pages.showing import actor, names, require
 from risk.services.confirm_list_change import confirm_list_change
 from risk.services.reject_list_change import reject_list_change
-from risk.states import BY_TWO, ListChangeState
+from risk.states import ListChangeState, ListKind
 
 VIEW, CONFIRM = "risk.view_listchange", "risk.confirm_listchange"
 _WAITING_SHOWN: Final = 100
@@ -34,11 +37,12 @@ def changes(request: HttpRequest) -> HttpResponse:
         .order_by("-decided_at")[:_DECIDED_SHOWN]
     )
     people = names([who for row in (*waiting, *decided) for who in (row.proposed_by, row.decided_by)])
+    words = _words([*waiting, *decided])
     context = {
         **site.each_context(request),
         "title": _("List entries to confirm"),
-        "waiting": [(row, _words(row), people.get(row.proposed_by, "")) for row in waiting],
-        "decided": [(row, _words(row), people.get(row.decided_by, "")) for row in decided],
+        "waiting": [(row, words[row.pk], people.get(row.proposed_by, "")) for row in waiting],
+        "decided": [(row, words[row.pk], people.get(row.decided_by, "")) for row in decided],
     }
     return render(request, "risk/list_changes.html", context)
 
@@ -57,7 +61,7 @@ def change(request: HttpRequest, change: str) -> HttpResponse:
         **site.each_context(request),
         "title": _("A change of the lists"),
         "change": row,
-        "words": _words(row),
+        "words": _words([row])[row.pk],
         "proposed_by": people.get(row.proposed_by, ""),
         "decided_by": people.get(row.decided_by, ""),
         "entries": row.entries.order_by("pk")[:_ENTRIES_SHOWN],
@@ -88,12 +92,22 @@ def _decide(request: HttpRequest, change: str) -> HttpResponse:
     return redirect("risk-list-changes")
 
 
-def _words(row: ListChange) -> str:
-    """What would be so."""
+def _words(rows: Sequence[ListChange]) -> dict[UUID, str]:
+    """What would be so, by change: two statements for any number of them, however long their files."""
+    files = [row.pk for row in rows if row.digest]
+    counted: dict[UUID, Counter[str]] = {}
+    entries = ProposedEntry.objects.filter(change__in=files).order_by()
+    for change, kind, count in entries.values_list("change_id", "kind").annotate(Count("pk")):
+        counted.setdefault(change, Counter())[kind] = count
+    alone = [row.pk for row in rows if not row.digest and row.ended is None]
+    single = {one.change_id: str(one) for one in ProposedEntry.objects.filter(change__in=alone)}
+    return {row.pk: _said(row, single.get(row.pk, ""), counted.get(row.pk, Counter())) for row in rows}
+
+
+def _said(row: ListChange, single: str, counted: Counter[str]) -> str:
     if row.ended is not None:
         return _("End: %(entry)s") % {"entry": row.ended}
-    counted: Counter[str] = Counter(row.entries.values_list("kind", flat=True))
     if not row.digest:
-        return _("Add: %(entry)s") % {"entry": row.entries.first()}
-    told = [f"{count} {kind}" for kind in (*BY_TWO, "black", "grey") if (count := counted[kind])]
+        return _("Add: %(entry)s") % {"entry": single}
+    told = [f"{counted[kind]:,} {kind}" for kind in ListKind if counted[kind]]
     return _("File %(name)s: %(entries)s") % {"name": row.name or row.digest[:12], "entries": ", ".join(told)}

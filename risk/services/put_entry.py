@@ -35,35 +35,21 @@ def put_entry(
     _check(kind, entity, reason, expires_at)
     audit.attribute(actor=confirmed_by or actor, reason=reason)
     ListImport.objects.one_at_a_time()
+    said = {"label": text(label, 80), "reason": text(reason, 300), "source": text(source, 80)}
+    about = {"kind": kind, "entity": entity, "entity_key": entity_key}
     if kind in BY_TWO and not confirmed_by:
-        proposed = ProposedEntry(
-            kind=kind,
-            entity=entity,
-            entity_key=entity_key,
-            label=text(label, 80),
-            reason=text(reason, 300),
-            source=text(source, 80),
-            expires_at=expires_at,
+        return propose_entry(
+            proposed=ProposedEntry(**about, **said, expires_at=expires_at),
+            actor=actor,
         )
-        return propose_entry(proposed=proposed, actor=actor)
     try:
         with transaction.atomic():
             entry = ListEntry.objects.create(
-                kind=kind,
-                entity=entity,
-                entity_key=entity_key,
-                label=text(label, 80),
-                reason=text(reason, 300),
-                source=text(source, 80),
-                created_by=actor,
-                confirmed_by=confirmed_by,
-                expires_at=expires_at,
+                **about, **said, created_by=actor, confirmed_by=confirmed_by, expires_at=expires_at
             )
     except IntegrityError as problem:
         raise InvalidListEntry(f"This {entity} is on the {kind} list already.", param="value") from problem
-    after = {"kind": kind, "entity": entity, "entity_key": entity_key}
-    if confirmed_by:
-        after |= {"proposed_by": actor}
+    after = about | ({"proposed_by": actor} if confirmed_by else {})
     audit.record(action="listentry.add", object_id=entry.public_id, after=after)
     return entry.public_id
 
