@@ -33,7 +33,8 @@ def put_entry(
     """
     assert connection.in_atomic_block, "put_entry() is an operation"
     _check(kind, entity, reason, expires_at)
-    audit.attribute(actor=confirmed_by or actor, reason=reason)
+    if not confirmed_by:  # else the journal already knows who does this, and why they confirm it
+        audit.attribute(actor=actor, reason=reason)
     ListImport.objects.one_at_a_time()
     said = {"label": text(label, 80), "reason": text(reason, 300), "source": text(source, 80)}
     about = {"kind": kind, "entity": entity, "entity_key": entity_key}

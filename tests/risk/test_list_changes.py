@@ -92,6 +92,7 @@ def test_an_entry_counts_once_a_second_person_has_confirmed_it(kind: str, then: 
         ("listchange.state", change.proposed_by),
         ("listchange.state", entry.confirmed_by),
     }
+    assert {one.reason for one in kept if one.actor == entry.confirmed_by} == {"looked at it"}
     assert broken() == []
 
 
