@@ -1,7 +1,9 @@
 """How own clients reach a provider: one checked address, one time limit, one exception for "no clear answer"."""
 
 from collections.abc import Mapping
+from functools import cache
 from ipaddress import ip_address
+from ssl import SSLContext
 from urllib.parse import urlsplit
 
 import httpx
@@ -38,6 +40,12 @@ def checked_url(url: str) -> str:
     raise ValueError(f"{url!r} is not an https address; plain http is for this machine only")
 
 
+@cache
+def tls(*, trust_env: bool) -> SSLContext:
+    """What the program trusts, read once: every certificate of the world takes longer to read than a request takes."""
+    return httpx.create_ssl_context(trust_env=trust_env)
+
+
 class Transport:
     """Sends one request and gives back one whole response, or raises `Unanswered`."""
 
@@ -45,7 +53,12 @@ class Transport:
         self.base_url = checked_url(base_url)
         # A proxy from the environment must never stand between this machine and its own sandbox.
         behind_proxy = not is_loopback(urlsplit(self.base_url).hostname)
-        self._client = httpx.Client(timeout=timeout_seconds, follow_redirects=False, trust_env=behind_proxy)
+        self._client = httpx.Client(
+            timeout=timeout_seconds,
+            follow_redirects=False,
+            trust_env=behind_proxy,
+            verify=tls(trust_env=behind_proxy),
+        )
 
     def send(
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes = b""

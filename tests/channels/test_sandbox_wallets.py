@@ -14,7 +14,7 @@ from payments.channels.contract import Acknowledgement, Outcome
 from payments.channels.wechat import signing as wechat_signing
 from tests.channels.drivers.alipay import AlipayDriver
 from tests.channels.drivers.wechat import WechatDriver
-from tests.channels.world import Receiver, Sandbox, eventually
+from tests.channels.world import STRANGER, Receiver, Sandbox, eventually
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def gateway(ali: AlipayDriver, changed: dict[str, str], after: dict[str, str]) -
         **changed,
     }
     body = {**alipay_signing.signed(sent, ali.key), **after}
-    answer = httpx.post(f"{ali.sandbox.url}/alipay/gateway.do", data=body).json()
+    answer = STRANGER.post(f"{ali.sandbox.url}/alipay/gateway.do", data=body).json()
     return answer
 
 
@@ -101,8 +101,8 @@ class TestAlipay:
         start = replace(ali.start_request(), device="phone")
         action = ali.channel.start(start).next_action
         assert action is not None
-        page = httpx.get(action.value, follow_redirects=True)
-        paid = httpx.post(f"{page.url}/pay")
+        page = STRANGER.get(action.value, follow_redirects=True)
+        paid = STRANGER.post(f"{page.url}/pay")
         assert paid.status_code == 303
         back = urlsplit(paid.headers["location"])
         assert back.path == "/return" and f"out_trade_no={start.reference}" in back.query
@@ -120,7 +120,7 @@ class TestWechat:
             lambda: at or datetime.now(UTC),
         )
         header = changed.get("header") or signer.authorization("GET", changed.get("signed", target), b"")
-        return httpx.get(wx.sandbox.url + target, headers={"Authorization": header})
+        return STRANGER.get(wx.sandbox.url + target, headers={"Authorization": header})
 
     def test_a_correct_request_is_answered_and_signed(self, wx: WechatDriver) -> None:
         answer = self.call(wx)
@@ -183,7 +183,7 @@ class TestWallet:
         start = driver.start_request()
         action = driver.channel.start(start).next_action
         headers = {"Origin": "https://evil.example"}
-        assert httpx.post(f"{action.value}/pay", headers=headers).status_code == 403
+        assert STRANGER.post(f"{action.value}/pay", headers=headers).status_code == 403
         assert driver.sandbox.payments(start.reference)[0]["captured"] == 0
 
     @pytest.mark.parametrize("name", ["ali", "wx"])
@@ -191,17 +191,17 @@ class TestWallet:
         driver = request.getfixturevalue(name)
         start = driver.start_request()
         action = driver.channel.start(start).next_action
-        statuses = [httpx.post(f"{action.value}/pay").status_code for _ in range(2)]
+        statuses = [STRANGER.post(f"{action.value}/pay").status_code for _ in range(2)]
         assert statuses == [303, 409]
         assert driver.sandbox.payments(start.reference)[0]["captured"] == 10_000
-        assert "支付成功" in httpx.get(action.value).text
+        assert "支付成功" in STRANGER.get(action.value).text
 
     def test_a_description_is_text_and_never_markup(self, wx: WechatDriver) -> None:
         start = replace(wx.start_request(), description="<script>alert(1)</script>")
         action = wx.channel.start(start).next_action
         assert action is not None
-        assert "<script>alert" not in httpx.get(action.value).text
+        assert "<script>alert" not in STRANGER.get(action.value).text
 
     def test_an_unknown_code(self, ali: AlipayDriver) -> None:
         for code in ("zzz", "..", "'", urlencode({"a": "%00"})):
-            assert httpx.get(f"{ali.sandbox.url}/wallet/alipay/{code}").status_code == 404
+            assert STRANGER.get(f"{ali.sandbox.url}/wallet/alipay/{code}").status_code == 404

@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_SECONDS = 30.0
 # one client: making a TLS context for every request would cost more than the request
 HTTP = httpx.Client(timeout=10, trust_env=False)
+# the same for strangers, who come on a connection of their own
+STRANGER = httpx.Client(timeout=10, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def free_port() -> int:

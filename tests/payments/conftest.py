@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -20,7 +19,7 @@ from payments.facts import PaymentIntent
 from payments.selectors import PaymentView
 from payments.services.start_payment import start_payment
 from risk.facts import AddressFacts, CustomerFacts, PaymentFacts
-from tests.channels.world import Sandbox, eventually, running_sandbox
+from tests.channels.world import HTTP, Sandbox, eventually, running_sandbox
 
 CHINESE_VISA = "4000001560000002"
 AMERICAN_VISA = "4242424242424242"
@@ -160,7 +159,7 @@ class Till:
         self._publishable_key = credentials["STRIPE"]["publishable_key"]
 
     def card(self, number: str = CHINESE_VISA) -> str:
-        answer = httpx.post(
+        answer = HTTP.post(
             f"{self.sandbox.url}/stripe/v1/payment_methods",
             data={
                 "type": "card",

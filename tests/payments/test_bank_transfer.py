@@ -4,7 +4,6 @@ import json
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 from django.utils import timezone
 
@@ -19,7 +18,7 @@ from payments.selectors import PaymentView
 from payments.services.cancel_payment import cancel_payment
 from payments.services.request_refund import request_refund
 from payments.services.settle_attempt import settle_attempt
-from tests.channels.world import eventually
+from tests.channels.world import STRANGER, eventually
 from tests.payments.conftest import Till
 
 
@@ -187,6 +186,6 @@ def test_too_few_or_too_many_coins_are_never_applied_but_told(till: Till, action
 @pytest.mark.parametrize("channel", ["bank", "crypto"])
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b"\xff\xfe", b"{" * 5000])
 def test_garbage_is_a_client_error(till: Till, live_server: Any, channel: str, body: bytes) -> None:
-    answer = httpx.post(f"{live_server.url}/webhooks/{channel}", content=body, trust_env=False)
+    answer = STRANGER.post(f"{live_server.url}/webhooks/{channel}", content=body)
     assert 400 <= answer.status_code < 500
     assert InboxEvent.objects.filter(channel=channel).count() == 0

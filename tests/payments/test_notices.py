@@ -18,7 +18,7 @@ from payments.selectors import PaymentView
 from payments.services import apply_notice as applying
 from payments.services.cancel_payment import cancel_payment
 from payments.tasks import retry_inbox
-from tests.channels.world import eventually
+from tests.channels.world import STRANGER, eventually
 from tests.payments.conftest import Till
 
 
@@ -38,7 +38,7 @@ def moved() -> tuple[Any, ...]:
 def test_garbage_is_a_client_error(till: Till, live_server: Any, channel: str, body: bytes) -> None:
     waiting = till.pay("alipay")
     before = moved()
-    answer = httpx.post(f"{live_server.url}/webhooks/{channel}", content=body)
+    answer = STRANGER.post(f"{live_server.url}/webhooks/{channel}", content=body)
     assert 400 <= answer.status_code < 500, answer.text
     assert moved() == before
     assert selectors.payment(waiting.id).state == "REQUIRES_ACTION"
@@ -50,8 +50,8 @@ def test_a_channel_without_credentials_is_none(client: Client) -> None:
 
 
 def test_a_channel_that_is_none(till: Till, live_server: Any) -> None:
-    assert httpx.post(f"{live_server.url}/webhooks/cash", content=b"{}").status_code == 404
-    assert httpx.get(f"{live_server.url}/webhooks/stripe").status_code == 405
+    assert STRANGER.post(f"{live_server.url}/webhooks/cash", content=b"{}").status_code == 404
+    assert STRANGER.get(f"{live_server.url}/webhooks/stripe").status_code == 405
 
 
 @pytest.mark.parametrize("method", ["alipay", "wechat_pay"])
@@ -79,7 +79,7 @@ def told(till: Till, monkeypatch: pytest.MonkeyPatch) -> Any:
     def deliver(live_server: Any, notice: Notice) -> httpx.Response:
         alipay = registry.channel("alipay")
         monkeypatch.setattr(type(alipay), "read_notice", lambda *_: notice)
-        return httpx.post(f"{live_server.url}/webhooks/alipay", content=b"signed")
+        return STRANGER.post(f"{live_server.url}/webhooks/alipay", content=b"signed")
 
     return deliver
 

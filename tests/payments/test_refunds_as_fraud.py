@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
 from ledger.money import Money
@@ -11,6 +10,7 @@ from payments.services.approve_refund import approve_refund
 from payments.services.reject_refund import reject_refund
 from payments.services.request_refund import request_refund
 from risk.models import Outcome
+from tests.channels.world import STRANGER
 from tests.payments.conftest import Till
 
 
@@ -41,7 +41,7 @@ def test_risk_hears_of_it_once_and_the_network_too(paid: PaymentView, settings: 
     assert ask(paid, "40").id == back.id
     assert (back.state, back.cause, back.reason) == ("SUCCEEDED", "fraudulent", "The cardholder called")
     assert heard() == [(paid.id, True, "refund", back.id)]
-    refunds = httpx.get(
+    refunds = STRANGER.get(
         f"{settings.STRIPE['api_base']}/v1/refunds", auth=(settings.STRIPE["secret_key"], "")
     ).json()["data"]
     assert [one["reason"] for one in refunds if one["metadata"]["reference"] == back.id] == ["fraudulent"]

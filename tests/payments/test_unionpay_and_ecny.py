@@ -14,7 +14,7 @@ from payments.selectors import PaymentView
 from payments.services.cancel_payment import cancel_payment
 from payments.services.request_refund import request_refund
 from payments.services.settle_attempt import settle_attempt
-from tests.channels.world import eventually
+from tests.channels.world import STRANGER, eventually
 from tests.payments.conftest import Till
 
 
@@ -22,12 +22,12 @@ def goes_to_unionpay(payment: PaymentView) -> httpx.Response:
     """What the browser sees after it posted the form of the page."""
     assert payment.next_action is not None and payment.next_action.kind == "form"
     form = json.loads(payment.next_action.value)
-    return httpx.post(form["url"], data=form["fields"], follow_redirects=True, trust_env=False)
+    return STRANGER.post(form["url"], data=form["fields"], follow_redirects=True)
 
 
 def pays_there(payment: PaymentView) -> httpx.Response:
     page = goes_to_unionpay(payment)
-    return httpx.post(f"{page.url}/pay_credit", follow_redirects=True, trust_env=False)
+    return STRANGER.post(f"{page.url}/pay_credit", follow_redirects=True)
 
 
 def test_unionpays_page_takes_the_money_and_the_notice_brings_it_into_the_books(till: Till) -> None:
@@ -66,7 +66,7 @@ def test_the_notice_twice_is_applied_once(till: Till) -> None:
 def test_a_declined_card_moves_nothing(till: Till) -> None:
     payment = till.pay("unionpay")
     page = goes_to_unionpay(payment)
-    httpx.post(f"{page.url}/decline", trust_env=False)
+    STRANGER.post(f"{page.url}/decline")
 
     settle_attempt(attempt=till.attempt(payment))
     after = selectors.payment(payment.id)
@@ -81,7 +81,7 @@ def test_what_unionpay_can_not_close_is_given_up_and_believed_when_it_is_paid(ti
     assert cancel_payment(payment=payment.id, actor="tester", reason="customer").state == "CANCELLED"
     assert transactions_of(payment.reference) == []
 
-    httpx.post(f"{page.url}/pay_debit", trust_env=False)
+    STRANGER.post(f"{page.url}/pay_debit")
     assert till.wait_for(payment, "SUCCEEDED").captured == Money(10_000, "CNY")
     assert till.at_provider(payment)["captured"] == 10_000
 
@@ -126,6 +126,6 @@ def test_only_what_is_configured_is_offered(till: Till, settings: Any) -> None:
 @pytest.mark.parametrize("channel", ["unionpay", "ecny"])
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b"\xff\xfe", b"signature=x&orderId=y", b"{" * 5000])
 def test_garbage_is_a_client_error(till: Till, live_server: Any, channel: str, body: bytes) -> None:
-    answer = httpx.post(f"{live_server.url}/webhooks/{channel}", content=body, trust_env=False)
+    answer = STRANGER.post(f"{live_server.url}/webhooks/{channel}", content=body)
     assert 400 <= answer.status_code < 500
     assert InboxEvent.objects.filter(channel=channel).count() == 0

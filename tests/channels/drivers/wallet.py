@@ -3,13 +3,12 @@
 import tempfile
 from pathlib import Path
 
-import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from payments.channels.contract import StartRequest
 from tests.channels.drivers import Driver
-from tests.channels.world import Receiver, Sandbox
+from tests.channels.world import STRANGER, Receiver, Sandbox
 
 
 def new_key() -> RSAPrivateKey:
@@ -45,7 +44,7 @@ class WalletDriver(Driver):
 
     def open(self, address: str) -> int:
         """The status of the page that the customer's phone ends up on."""
-        return httpx.get(address, follow_redirects=True).status_code
+        return STRANGER.get(address, follow_redirects=True).status_code
 
     def start_request(
         self, amount: int = 10_000, *, capture: bool = True, instrument: str = ""
