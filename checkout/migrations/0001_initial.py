@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "state",
-                    django_fsm.FSMField(
+                    models.CharField(
                         choices=[
                             ("CREATING", "CREATING"),
                             ("REJECTED", "REJECTED"),
@@ -81,7 +81,6 @@ class Migration(migrations.Migration):
                         ],
                         default=checkout.states.OrderState["CREATING"],
                         max_length=50,
-                        protected=True,
                     ),
                 ),
                 ("access_token_hash", models.CharField(blank=True, db_index=True, max_length=64)),
@@ -179,7 +178,7 @@ class Migration(migrations.Migration):
                 ("quantity", models.IntegerField()),
                 (
                     "state",
-                    django_fsm.FSMField(
+                    models.CharField(
                         choices=[
                             ("RESERVED", "RESERVED"),
                             ("CONFIRMED", "CONFIRMED"),
@@ -187,7 +186,6 @@ class Migration(migrations.Migration):
                         ],
                         default=checkout.states.ReservationState["RESERVED"],
                         max_length=50,
-                        protected=True,
                     ),
                 ),
                 ("expires_at", models.DateTimeField()),

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
                 ('business_key', models.CharField(max_length=120, unique=True)),
-                ('state', django_fsm.FSMField(choices=[('WAITING_FOR_MONEY', 'WAITING_FOR_MONEY'), ('SENT', 'SENT'), ('DELIVERED', 'DELIVERED'), ('CALLED_OFF', 'CALLED_OFF')], default=checkout.states.ShipmentState['WAITING_FOR_MONEY'], max_length=50, protected=True)),
+                ('state', models.CharField(choices=[('WAITING_FOR_MONEY', 'WAITING_FOR_MONEY'), ('SENT', 'SENT'), ('DELIVERED', 'DELIVERED'), ('CALLED_OFF', 'CALLED_OFF')], default=checkout.states.ShipmentState['WAITING_FOR_MONEY'], max_length=50)),
                 ('carrier', models.CharField(max_length=60)),
                 ('tracking', models.CharField(blank=True, max_length=80)),
                 ('subtotal', models.BigIntegerField()),

@@ -4,12 +4,13 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from checkout.models.goods import Sku
 from checkout.models.orders import Order
 from checkout.states import ReservationState
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from ledger.identifiers import new_key
 
 
@@ -26,7 +27,7 @@ class Reservation(FSMModelMixin, models.Model):
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="reservations")
     sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="+")
     quantity = models.IntegerField()
-    state = FSMField(
+    state = StateField(
         default=ReservationState.RESERVED,
         choices=[(s.value, s.value) for s in ReservationState],
         protected=True,

@@ -7,12 +7,13 @@ import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from checkout.models.goods import Sku
 from checkout.sharing import LinePart
 from checkout.states import PAID, OrderState
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
 
@@ -44,7 +45,7 @@ class Order(FSMModelMixin, models.Model):
     """What one customer wants, at the price of the quote that is stored with it. Amounts never change."""
 
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
-    state = FSMField(
+    state = StateField(
         default=OrderState.CREATING, choices=[(s.value, s.value) for s in OrderState], protected=True
     )
     user = models.ForeignKey(

@@ -6,11 +6,12 @@ from typing import ClassVar
 import pgtrigger
 from django.db import models
 from django.db.models import F, Q
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from checkout.models.orders import Order, OrderLine
 from checkout.states import ShipmentState
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from ledger.guards import Bell
 from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
@@ -49,7 +50,7 @@ class Shipment(FSMModelMixin, models.Model):
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="shipments")
     business_key = models.CharField(max_length=120, unique=True)
-    state = FSMField(
+    state = StateField(
         default=ShipmentState.WAITING_FOR_MONEY,
         choices=[(s.value, s.value) for s in ShipmentState],
         protected=True,

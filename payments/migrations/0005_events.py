@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
                 ('url', models.CharField(max_length=500)),
                 ('description', models.CharField(blank=True, max_length=200)),
                 ('events', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=60), size=None)),
-                ('state', django_fsm.FSMField(choices=[(payments.states.WebhookEndpointState['ENABLED'], payments.states.WebhookEndpointState['ENABLED']), (payments.states.WebhookEndpointState['DISABLED'], payments.states.WebhookEndpointState['DISABLED'])], default=payments.states.WebhookEndpointState['ENABLED'], max_length=50, protected=True)),
+                ('state', models.CharField(choices=[(payments.states.WebhookEndpointState['ENABLED'], payments.states.WebhookEndpointState['ENABLED']), (payments.states.WebhookEndpointState['DISABLED'], payments.states.WebhookEndpointState['DISABLED'])], default=payments.states.WebhookEndpointState['ENABLED'], max_length=50)),
                 ('secret', payments.models.sealed.SealedTextField()),
                 ('previous_secret', payments.models.sealed.SealedTextField(blank=True)),
                 ('previous_secret_until', models.DateTimeField(null=True)),

@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                 ('rules', models.JSONField()),
                 ('points', models.JSONField()),
                 ('note', models.TextField(blank=True)),
-                ('state', django_fsm.FSMField(choices=[(payments.states.RoutingPolicyState['DRAFT'], payments.states.RoutingPolicyState['DRAFT']), (payments.states.RoutingPolicyState['ACTIVE'], payments.states.RoutingPolicyState['ACTIVE']), (payments.states.RoutingPolicyState['RETIRED'], payments.states.RoutingPolicyState['RETIRED'])], default=payments.states.RoutingPolicyState['DRAFT'], max_length=50, protected=True)),
+                ('state', models.CharField(choices=[(payments.states.RoutingPolicyState['DRAFT'], payments.states.RoutingPolicyState['DRAFT']), (payments.states.RoutingPolicyState['ACTIVE'], payments.states.RoutingPolicyState['ACTIVE']), (payments.states.RoutingPolicyState['RETIRED'], payments.states.RoutingPolicyState['RETIRED'])], default=payments.states.RoutingPolicyState['DRAFT'], max_length=50)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('created_by', models.CharField(max_length=80)),
                 ('activated_by', models.CharField(blank=True, max_length=80)),

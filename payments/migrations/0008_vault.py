@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
             name='SavedMethod',
             fields=[
                 ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
-                ('state', django_fsm.FSMField(choices=[(payments.states.SavedMethodState['PENDING'], payments.states.SavedMethodState['PENDING']), (payments.states.SavedMethodState['ACTIVE'], payments.states.SavedMethodState['ACTIVE']), (payments.states.SavedMethodState['EXPIRED'], payments.states.SavedMethodState['EXPIRED']), (payments.states.SavedMethodState['DELETED'], payments.states.SavedMethodState['DELETED'])], default=payments.states.SavedMethodState['PENDING'], max_length=50, protected=True)),
+                ('state', models.CharField(choices=[(payments.states.SavedMethodState['PENDING'], payments.states.SavedMethodState['PENDING']), (payments.states.SavedMethodState['ACTIVE'], payments.states.SavedMethodState['ACTIVE']), (payments.states.SavedMethodState['EXPIRED'], payments.states.SavedMethodState['EXPIRED']), (payments.states.SavedMethodState['DELETED'], payments.states.SavedMethodState['DELETED'])], default=payments.states.SavedMethodState['PENDING'], max_length=50)),
                 ('channel', models.CharField(max_length=20)),
                 ('sealed', models.TextField(blank=True)),
                 ('fingerprint', models.CharField(blank=True, max_length=64)),

@@ -8,9 +8,10 @@ from django.db import models
 from django.db.models import Count, F, Max, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
 from payments.channels.contract import Answer, MovementRequest, NextAction, Outcome, StartRequest
@@ -141,7 +142,7 @@ class Attempt(FSMModelMixin, models.Model):
     kind = models.CharField(max_length=10, choices=[(k, k) for k in AttemptKind])
     sequence = models.PositiveSmallIntegerField()
     business_key = models.CharField(max_length=100, null=True, unique=True)  # the caller's name for a capture
-    state = FSMField(default=S.CREATED, choices=[(s, s) for s in S], protected=True)
+    state = StateField(default=S.CREATED, choices=[(s, s) for s in S], protected=True)
     channel = models.CharField(max_length=20)
     channel_reference = models.CharField(max_length=100, blank=True)
     currency = models.CharField(max_length=3)

@@ -7,9 +7,10 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
 from payments.models import bells
@@ -89,7 +90,7 @@ class Dispute(FSMModelMixin, models.Model):
     attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, related_name="disputes")
     channel = models.CharField(max_length=20)
     channel_reference = models.CharField(max_length=100)
-    state = FSMField(default=S.WARNING, choices=[(s, s) for s in S], protected=True)
+    state = StateField(default=S.WARNING, choices=[(s, s) for s in S], protected=True)
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField()
     withdrawn = models.BigIntegerField(default=0)

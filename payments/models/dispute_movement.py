@@ -6,9 +6,10 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from ledger.identifiers import encode, new_key
 from payments.models.dispute import Dispute
 from payments.states import DisputeMovementKind, DisputeState
@@ -50,7 +51,7 @@ class DisputeMovement(FSMModelMixin, models.Model):
     dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="movements")
     kind = models.CharField(max_length=10, choices=[(k, k) for k in DisputeMovementKind])
     stage = models.CharField(max_length=20, choices=[(s, s) for s in DisputeState])
-    state = FSMField(default=S.SENT, choices=[(s, s) for s in S], protected=True)
+    state = StateField(default=S.SENT, choices=[(s, s) for s in S], protected=True)
     texts = models.JSONField(default=dict)
     files = models.JSONField(default=dict)
     requested_by = models.CharField(max_length=100)

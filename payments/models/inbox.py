@@ -6,9 +6,10 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from ledger.identifiers import decode, encode, new_key
 from payments.models.retrying import wait_after
 from payments.states import InboxState as S
@@ -46,7 +47,7 @@ class InboxEvent(FSMModelMixin, models.Model):
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
     channel = models.CharField(max_length=20)
     event_id = models.CharField(max_length=150)
-    state = FSMField(default=S.RECEIVED, choices=[(s, s) for s in S], protected=True)
+    state = StateField(default=S.RECEIVED, choices=[(s, s) for s in S], protected=True)
     reference = models.CharField(max_length=64, blank=True, db_index=True)
     notice = models.JSONField()
     headers = models.JSONField(default=dict, db_default={})

@@ -7,9 +7,10 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
 from payments.models import bells
@@ -90,7 +91,7 @@ class Payment(FSMModelMixin, models.Model):
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
     reference = models.CharField(max_length=64)
     business_key = models.CharField(max_length=100, unique=True)
-    state = FSMField(default=S.INIT, choices=[(s, s) for s in S], protected=True)
+    state = StateField(default=S.INIT, choices=[(s, s) for s in S], protected=True)
     method = models.CharField(max_length=20)
     channel = models.CharField(max_length=20, blank=True)
     currency = models.CharField(max_length=3)

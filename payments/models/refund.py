@@ -8,9 +8,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from ledger.identifiers import MalformedIdentifier, decode, encode, new_key
 from ledger.money import Money
 from payments.models import bells
@@ -95,7 +96,7 @@ class Refund(FSMModelMixin, models.Model):
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
     business_key = models.CharField(max_length=150, unique=True)
-    state = FSMField(default=S.REQUESTED, choices=[(s, s) for s in S], protected=True)
+    state = StateField(default=S.REQUESTED, choices=[(s, s) for s in S], protected=True)
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField()
     reason = models.CharField(max_length=300)

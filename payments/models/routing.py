@@ -6,10 +6,11 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from payments.states import RoutingPolicyState as S
 
 _CONTENT = ("name", "version", "rules", "points", "created_by")
@@ -34,7 +35,7 @@ class RoutingPolicy(FSMModelMixin, models.Model):
     rules = models.JSONField()
     points = models.JSONField()
     note = models.TextField(blank=True)
-    state = FSMField(default=S.DRAFT, choices=[(s, s) for s in S], protected=True)
+    state = StateField(default=S.DRAFT, choices=[(s, s) for s in S], protected=True)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.CharField(max_length=80)
     activated_by = models.CharField(max_length=80, blank=True)

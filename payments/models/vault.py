@@ -8,9 +8,10 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from ledger.identifiers import decode, encode, new_key
 from ledger.money import Money
 from payments.channels.contract import Instrument
@@ -173,7 +174,7 @@ class SavedMethod(FSMModelMixin, models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
     vault = models.ForeignKey(CustomerVault, on_delete=models.PROTECT, related_name="methods")
-    state = FSMField(default=S.PENDING, choices=[(s, s) for s in S], protected=True)
+    state = StateField(default=S.PENDING, choices=[(s, s) for s in S], protected=True)
     channel = models.CharField(max_length=20)
     sealed = models.TextField(blank=True)
     fingerprint = models.CharField(max_length=64, blank=True)

@@ -8,9 +8,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from ledger.identifiers import decode, encode, new_key
 from payments.models.retrying import wait_after
 from payments.models.sealed import SealedTextField
@@ -67,7 +68,7 @@ class WebhookEndpoint(FSMModelMixin, models.Model):
     url = models.CharField(max_length=500)
     description = models.CharField(max_length=200, blank=True)
     events = ArrayField(models.CharField(max_length=60))
-    state = FSMField(default=S.ENABLED, choices=[(s, s) for s in S], protected=True)
+    state = StateField(default=S.ENABLED, choices=[(s, s) for s in S], protected=True)
     secret = SealedTextField()
     previous_secret = SealedTextField(blank=True)
     previous_secret_until = models.DateTimeField(null=True)

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "state",
-                    django_fsm.FSMField(
+                    models.CharField(
                         choices=[
                             ("OPEN", "OPEN"),
                             ("INVESTIGATING", "INVESTIGATING"),
@@ -33,7 +33,6 @@ class Migration(migrations.Migration):
                         ],
                         default="OPEN",
                         max_length=50,
-                        protected=True,
                     ),
                 ),
                 (

@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
                 ('channel', models.CharField(max_length=20)),
                 ('kind', models.CharField(max_length=30)),
                 ('day_on', models.DateField()),
-                ('state', django_fsm.FSMField(choices=[('RECEIVED', 'RECEIVED'), ('MATCHED', 'MATCHED'), ('SETTLED', 'SETTLED'), ('REFUSED', 'REFUSED'), ('SUPERSEDED', 'SUPERSEDED')], default='RECEIVED', max_length=50, protected=True)),
+                ('state', models.CharField(choices=[('RECEIVED', 'RECEIVED'), ('MATCHED', 'MATCHED'), ('SETTLED', 'SETTLED'), ('REFUSED', 'REFUSED'), ('SUPERSEDED', 'SUPERSEDED')], default='RECEIVED', max_length=50)),
                 ('source', models.CharField(choices=[('fetched', 'fetched'), ('uploaded', 'uploaded'), ('command', 'command')], max_length=10)),
                 ('name', models.CharField(max_length=200)),
                 ('sha256', models.CharField(max_length=64)),

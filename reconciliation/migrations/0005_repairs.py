@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
                 ('kind', models.CharField(choices=[('post_fee', 'post_fee'), ('take_back_fee', 'take_back_fee'), ('record_capture', 'record_capture'), ('ask_provider', 'ask_provider'), ('refund', 'refund'), ('suspense', 'suspense'), ('wait', 'wait'), ('accept', 'accept'), ('write_off', 'write_off'), ('force_match', 'force_match')], max_length=20)),
-                ('state', django_fsm.FSMField(choices=[('WAITING', 'WAITING'), ('STARTED', 'STARTED'), ('DONE', 'DONE'), ('REFUSED', 'REFUSED'), ('FAILED', 'FAILED'), ('UNDONE', 'UNDONE')], max_length=50, protected=True)),
+                ('state', models.CharField(choices=[('WAITING', 'WAITING'), ('STARTED', 'STARTED'), ('DONE', 'DONE'), ('REFUSED', 'REFUSED'), ('FAILED', 'FAILED'), ('UNDONE', 'UNDONE')], max_length=50)),
                 ('amount', models.BigIntegerField()),
                 ('currency', models.CharField(max_length=3)),
                 ('words', models.CharField(max_length=500)),
@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
                 ('name', models.SlugField(max_length=40)),
                 ('version', models.PositiveIntegerField()),
-                ('state', django_fsm.FSMField(choices=[('DRAFT', 'DRAFT'), ('ACTIVE', 'ACTIVE'), ('RETIRED', 'RETIRED')], default='DRAFT', max_length=50, protected=True)),
+                ('state', models.CharField(choices=[('DRAFT', 'DRAFT'), ('ACTIVE', 'ACTIVE'), ('RETIRED', 'RETIRED')], default='DRAFT', max_length=50)),
                 ('channel', models.CharField(blank=True, max_length=20)),
                 ('kind', models.CharField(choices=[('amount', 'amount'), ('currency', 'currency'), ('missing_here', 'missing_here'), ('missing_there', 'missing_there'), ('state', 'state'), ('fee', 'fee'), ('duplicate', 'duplicate'), ('late', 'late'), ('deposit_missing', 'deposit_missing'), ('deposit_amount', 'deposit_amount'), ('bank_unexplained', 'bank_unexplained')], max_length=20)),
                 ('action', models.CharField(choices=[('post_fee', 'post_fee'), ('take_back_fee', 'take_back_fee'), ('record_capture', 'record_capture'), ('ask_provider', 'ask_provider'), ('refund', 'refund'), ('suspense', 'suspense'), ('wait', 'wait'), ('accept', 'accept'), ('write_off', 'write_off'), ('force_match', 'force_match')], max_length=20)),

@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             name='BankLine',
             fields=[
                 ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
-                ('state', django_fsm.FSMField(choices=[('OPEN', 'OPEN'), ('EXPLAINED', 'EXPLAINED'), ('GONE', 'GONE')], default='OPEN', max_length=50, protected=True)),
+                ('state', models.CharField(choices=[('OPEN', 'OPEN'), ('EXPLAINED', 'EXPLAINED'), ('GONE', 'GONE')], default='OPEN', max_length=50)),
                 ('line', models.IntegerField()),
                 ('account', models.CharField(max_length=64)),
                 ('amount', models.BigIntegerField()),
@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
             name='Settlement',
             fields=[
                 ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
-                ('state', django_fsm.FSMField(choices=[('ANNOUNCED', 'ANNOUNCED'), ('DEPOSITED', 'DEPOSITED'), ('WITHDRAWN', 'WITHDRAWN')], default='ANNOUNCED', max_length=50, protected=True)),
+                ('state', models.CharField(choices=[('ANNOUNCED', 'ANNOUNCED'), ('DEPOSITED', 'DEPOSITED'), ('WITHDRAWN', 'WITHDRAWN')], default='ANNOUNCED', max_length=50)),
                 ('channel', models.CharField(max_length=20)),
                 ('grp', models.CharField(max_length=100)),
                 ('words', models.CharField(max_length=100)),
@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
                 ('channel', models.CharField(max_length=20)),
                 ('kind', models.CharField(max_length=30)),
                 ('day_on', models.DateField()),
-                ('state', django_fsm.FSMField(choices=[('DUE', 'DUE'), ('DONE', 'DONE'), ('EMPTY', 'EMPTY'), ('UNAVAILABLE', 'UNAVAILABLE')], default='DUE', max_length=50, protected=True)),
+                ('state', models.CharField(choices=[('DUE', 'DUE'), ('DONE', 'DONE'), ('EMPTY', 'EMPTY'), ('UNAVAILABLE', 'UNAVAILABLE')], default='DUE', max_length=50)),
                 ('attempts', models.PositiveIntegerField(default=0)),
                 ('next_try_at', models.DateTimeField()),
                 ('last_error', models.CharField(blank=True, max_length=300)),

@@ -8,10 +8,11 @@ from uuid import UUID
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from reconciliation.errors import DiscrepancyClosed, DiscrepancyNotFound, NotUnderInvestigation
 from reconciliation.models.open_item import OpenItem
 from reconciliation.models.statement import StatementFile
@@ -93,7 +94,7 @@ class Discrepancy(FSMModelMixin, models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
-    state = FSMField(
+    state = StateField(
         default=DiscrepancyState.OPEN.value, choices=[(state, state) for state in _STATES], protected=True
     )
     kind = models.CharField(max_length=20, choices=[(kind.value, kind.value) for kind in DiscrepancyKind])

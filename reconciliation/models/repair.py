@@ -7,10 +7,11 @@ from uuid import UUID
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from reconciliation.errors import RepairNotFound
 from reconciliation.models.discrepancy import Discrepancy
 from reconciliation.models.open_item import OpenItem
@@ -59,7 +60,7 @@ class Repair(FSMModelMixin, models.Model):
         Discrepancy, on_delete=models.PROTECT, related_name="repairs", db_index=False
     )
     kind = models.CharField(max_length=20, choices=[(kind.value, kind.value) for kind in RepairKind])
-    state = FSMField(choices=[(s.value, s.value) for s in S], protected=True)
+    state = StateField(choices=[(s.value, s.value) for s in S], protected=True)
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     words = models.CharField(max_length=500)

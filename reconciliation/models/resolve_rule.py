@@ -6,10 +6,11 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from reconciliation.errors import ResolveRuleNotFound
 from reconciliation.states import DiscrepancyKind, RepairKind, ResolveRuleState
 
@@ -51,7 +52,7 @@ class ResolveRule(FSMModelMixin, models.Model):
     id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
     name = models.SlugField(max_length=40)
     version = models.PositiveIntegerField()
-    state = FSMField(default=S.DRAFT.value, choices=[(s.value, s.value) for s in S], protected=True)
+    state = StateField(default=S.DRAFT.value, choices=[(s.value, s.value) for s in S], protected=True)
     channel = models.CharField(max_length=20, blank=True)
     kind = models.CharField(max_length=20, choices=[(kind.value, kind.value) for kind in DiscrepancyKind])
     action = models.CharField(max_length=20, choices=[(kind.value, kind.value) for kind in RepairKind])

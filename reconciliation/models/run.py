@@ -7,10 +7,11 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from reconciliation.errors import RunNotFound
 from reconciliation.models.statement import StatementFile
 from reconciliation.states import RunState as S
@@ -51,7 +52,7 @@ class StatementRun(FSMModelMixin, models.Model):
     channel = models.CharField(max_length=20)
     kind = models.CharField(max_length=30)
     day_on = models.DateField()
-    state = FSMField(default=S.DUE.value, choices=[(state, state) for state in _STATES], protected=True)
+    state = StateField(default=S.DUE.value, choices=[(state, state) for state in _STATES], protected=True)
     attempts = models.PositiveIntegerField(default=0)
     next_try_at = models.DateTimeField()
     last_error = models.CharField(max_length=300, blank=True)

@@ -6,10 +6,11 @@ from typing import Self
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from reconciliation.models.statement import StatementFile
 from reconciliation.states import BankLineState, Explanation, SettlementState
 
@@ -33,7 +34,7 @@ class Settlement(FSMModelMixin, models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
-    state = FSMField(
+    state = StateField(
         default=SettlementState.ANNOUNCED.value, choices=[(state, state) for state in _STATES], protected=True
     )
     channel = models.CharField(max_length=20)
@@ -144,7 +145,7 @@ class BankLine(FSMModelMixin, models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
-    state = FSMField(
+    state = StateField(
         default=BankLineState.OPEN.value, choices=[(state, state) for state in _LINE_STATES], protected=True
     )
     file = models.ForeignKey(

@@ -6,10 +6,11 @@ from typing import Self
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from reconciliation.errors import StatementNotFound
 from reconciliation.models.triggers import NeverChanged
 from reconciliation.states import StatementPhase, StatementSource, TotalPart
@@ -55,7 +56,7 @@ class StatementFile(FSMModelMixin, models.Model):
     channel = models.CharField(max_length=20)
     kind = models.CharField(max_length=30)
     day_on = models.DateField()
-    state = FSMField(default=S.RECEIVED.value, choices=[(s.value, s.value) for s in S], protected=True)
+    state = StateField(default=S.RECEIVED.value, choices=[(s.value, s.value) for s in S], protected=True)
     source = models.CharField(max_length=10, choices=[(s.value, s.value) for s in StatementSource])
     name = models.CharField(max_length=200)
     sha256 = models.CharField(max_length=64)

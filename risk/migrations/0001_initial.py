@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ("subject", models.CharField(max_length=128)),
                 (
                     "state",
-                    django_fsm.FSMField(
+                    models.CharField(
                         choices=[
                             (risk.states.CaseState["OPEN"], risk.states.CaseState["OPEN"]),
                             (risk.states.CaseState["ASSIGNED"], risk.states.CaseState["ASSIGNED"]),
@@ -42,7 +42,6 @@ class Migration(migrations.Migration):
                         ],
                         default=risk.states.CaseState["OPEN"],
                         max_length=50,
-                        protected=True,
                     ),
                 ),
                 ("opened_at", models.DateTimeField()),
@@ -188,7 +187,7 @@ class Migration(migrations.Migration):
                 ("note", models.TextField(blank=True)),
                 (
                     "state",
-                    django_fsm.FSMField(
+                    models.CharField(
                         choices=[
                             (risk.states.PolicyState["DRAFT"], risk.states.PolicyState["DRAFT"]),
                             (risk.states.PolicyState["SHADOW"], risk.states.PolicyState["SHADOW"]),
@@ -197,7 +196,6 @@ class Migration(migrations.Migration):
                         ],
                         default=risk.states.PolicyState["DRAFT"],
                         max_length=50,
-                        protected=True,
                     ),
                 ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
                 ('name', models.SlugField(max_length=40)),
                 ('version', models.PositiveIntegerField()),
-                ('state', django_fsm.FSMField(choices=[(risk.states.ModelState['CHALLENGER'], risk.states.ModelState['CHALLENGER']), (risk.states.ModelState['CHAMPION'], risk.states.ModelState['CHAMPION']), (risk.states.ModelState['RETIRED'], risk.states.ModelState['RETIRED'])], default=risk.states.ModelState['CHALLENGER'], max_length=50, protected=True)),
+                ('state', models.CharField(choices=[(risk.states.ModelState['CHALLENGER'], risk.states.ModelState['CHALLENGER']), (risk.states.ModelState['CHAMPION'], risk.states.ModelState['CHAMPION']), (risk.states.ModelState['RETIRED'], risk.states.ModelState['RETIRED'])], default=risk.states.ModelState['CHALLENGER'], max_length=50)),
                 ('text', models.TextField()),
                 ('schema', models.JSONField(help_text="Ordered: each signal's name and group.")),
                 ('digest', models.CharField(max_length=64)),

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
                 ('days', models.PositiveSmallIntegerField()),
-                ('state', django_fsm.FSMField(choices=[('WAITING', 'WAITING'), ('RUNNING', 'RUNNING'), ('DONE', 'DONE'), ('FAILED', 'FAILED')], default=risk.states.BackTestState['WAITING'], max_length=50, protected=True)),
+                ('state', models.CharField(choices=[('WAITING', 'WAITING'), ('RUNNING', 'RUNNING'), ('DONE', 'DONE'), ('FAILED', 'FAILED')], default=risk.states.BackTestState['WAITING'], max_length=50)),
                 ('asked_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('asked_by', models.CharField(max_length=80)),
                 ('seen', models.PositiveIntegerField(default=0)),
@@ -92,7 +92,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
                 ('share', models.PositiveIntegerField()),
                 ('budget', models.PositiveIntegerField()),
-                ('state', django_fsm.FSMField(choices=[('RUNNING', 'RUNNING'), ('FINISHED', 'FINISHED'), ('STOPPED', 'STOPPED')], default=risk.states.RollOutState['RUNNING'], max_length=50, protected=True)),
+                ('state', models.CharField(choices=[('RUNNING', 'RUNNING'), ('FINISHED', 'FINISHED'), ('STOPPED', 'STOPPED')], default=risk.states.RollOutState['RUNNING'], max_length=50)),
                 ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('started_by', models.CharField(max_length=80)),
                 ('decided', models.PositiveIntegerField(default=0)),

@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
             name='Advice',
             fields=[
                 ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
-                ('state', django_fsm.FSMField(choices=[(risk.states.AdviceState['WAITING'], risk.states.AdviceState['WAITING']), (risk.states.AdviceState['WRITTEN'], risk.states.AdviceState['WRITTEN']), (risk.states.AdviceState['REFUSED'], risk.states.AdviceState['REFUSED']), (risk.states.AdviceState['FAILED'], risk.states.AdviceState['FAILED'])], default=risk.states.AdviceState['WAITING'], max_length=50, protected=True)),
+                ('state', models.CharField(choices=[(risk.states.AdviceState['WAITING'], risk.states.AdviceState['WAITING']), (risk.states.AdviceState['WRITTEN'], risk.states.AdviceState['WRITTEN']), (risk.states.AdviceState['REFUSED'], risk.states.AdviceState['REFUSED']), (risk.states.AdviceState['FAILED'], risk.states.AdviceState['FAILED'])], default=risk.states.AdviceState['WAITING'], max_length=50)),
                 ('model', models.CharField(blank=True, max_length=80)),
                 ('digest', models.CharField(blank=True, max_length=64)),
                 ('answer_digest', models.CharField(blank=True, max_length=64)),

@@ -2,7 +2,6 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import django_fsm
 import ledger.identifiers
 import pgtrigger.compiler
 import pgtrigger.migrations
@@ -95,7 +94,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='riskcase',
             name='state',
-            field=django_fsm.FSMField(choices=[(risk.states.CaseState['OPEN'], risk.states.CaseState['OPEN']), (risk.states.CaseState['ASSIGNED'], risk.states.CaseState['ASSIGNED']), (risk.states.CaseState['ESCALATED'], risk.states.CaseState['ESCALATED']), (risk.states.CaseState['APPROVED'], risk.states.CaseState['APPROVED']), (risk.states.CaseState['REJECTED'], risk.states.CaseState['REJECTED']), (risk.states.CaseState['EXPIRED'], risk.states.CaseState['EXPIRED']), (risk.states.CaseState['CHALLENGED'], risk.states.CaseState['CHALLENGED'])], default=risk.states.CaseState['OPEN'], max_length=50, protected=True),
+            field=models.CharField(choices=[(risk.states.CaseState['OPEN'], risk.states.CaseState['OPEN']), (risk.states.CaseState['ASSIGNED'], risk.states.CaseState['ASSIGNED']), (risk.states.CaseState['ESCALATED'], risk.states.CaseState['ESCALATED']), (risk.states.CaseState['APPROVED'], risk.states.CaseState['APPROVED']), (risk.states.CaseState['REJECTED'], risk.states.CaseState['REJECTED']), (risk.states.CaseState['EXPIRED'], risk.states.CaseState['EXPIRED']), (risk.states.CaseState['CHALLENGED'], risk.states.CaseState['CHALLENGED'])], default=risk.states.CaseState['OPEN'], max_length=50),
         ),
         # What was told before alerts had an end was told for its day.
         migrations.RunSQL('UPDATE risk_alert SET ended_at = raised_at', migrations.RunSQL.noop),

@@ -6,10 +6,11 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from risk.models.decisions import Decision
 from risk.states import AdviceState
 
@@ -49,7 +50,7 @@ class Advice(FSMModelMixin, models.Model):
 
     id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
     decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="advice")
-    state = FSMField(default=AdviceState.WAITING, choices=[(s, s) for s in AdviceState], protected=True)
+    state = StateField(default=AdviceState.WAITING, choices=[(s, s) for s in AdviceState], protected=True)
     model = models.CharField(max_length=80, blank=True)
     digest = models.CharField(max_length=64, blank=True)
     answer_digest = models.CharField(max_length=64, blank=True)

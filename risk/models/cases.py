@@ -5,10 +5,11 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from risk.models.decisions import Decision
 from risk.states import LIVE_CASE, CaseKind, CaseState
 
@@ -29,7 +30,7 @@ class RiskCase(FSMModelMixin, models.Model):
     id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
     decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="cases", db_index=False)
     subject = models.CharField(max_length=128)
-    state = FSMField(default=CaseState.OPEN, choices=[(s, s) for s in CaseState], protected=True)
+    state = StateField(default=CaseState.OPEN, choices=[(s, s) for s in CaseState], protected=True)
     kind = models.CharField(
         max_length=6, choices=[(k, k) for k in CaseKind], default=CaseKind.HOLD, db_default="hold"
     )

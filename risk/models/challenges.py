@@ -9,10 +9,11 @@ from typing import Self
 from django.db import connection, models
 from django.db.models import F, Q
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from risk.models.decisions import Decision
 from risk.models.lists import entity_secret
 from risk.states import ChallengeKind, ChallengeState, CodeState
@@ -51,7 +52,7 @@ class Challenge(FSMModelMixin, models.Model):
     kind = models.CharField(max_length=14, choices=[(k, k) for k in ChallengeKind])
     sent_to = models.JSONField(default=dict)
     nonce = models.CharField(max_length=64)
-    state = FSMField(default=ChallengeState.OPEN, choices=[(s, s) for s in ChallengeState], protected=True)
+    state = StateField(default=ChallengeState.OPEN, choices=[(s, s) for s in ChallengeState], protected=True)
     wrong_answers = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
@@ -163,7 +164,7 @@ class ChallengeCode(FSMModelMixin, models.Model):
     customer_key = models.CharField(max_length=32, blank=True)
     network_key = models.CharField(max_length=32, blank=True)
     seal = models.CharField(max_length=64)
-    state = FSMField(default=CodeState.SENT, choices=[(s, s) for s in CodeState], protected=True)
+    state = StateField(default=CodeState.SENT, choices=[(s, s) for s in CodeState], protected=True)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     next_check_at = models.DateTimeField(null=True)

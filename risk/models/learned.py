@@ -7,10 +7,11 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from risk.models.decisions import Decision
 from risk.states import ChallengeKind, ModelState, OutcomeKind
 
@@ -91,7 +92,7 @@ class RiskModel(FSMModelMixin, models.Model):
     id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
     name = models.SlugField(max_length=40)
     version = models.PositiveIntegerField()
-    state = FSMField(default=ModelState.CHALLENGER, choices=[(s, s) for s in ModelState], protected=True)
+    state = StateField(default=ModelState.CHALLENGER, choices=[(s, s) for s in ModelState], protected=True)
     text = models.TextField()
     schema = models.JSONField(help_text="Ordered: each signal's name and group.")
     digest = models.CharField(max_length=64)

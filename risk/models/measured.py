@@ -7,10 +7,11 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from risk.models.decisions import Decision
 from risk.models.policies import Policy
 from risk.states import Action, BackTestState
@@ -49,7 +50,7 @@ class BackTest(FSMModelMixin, models.Model):
     id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
     policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="back_tests")
     days = models.PositiveSmallIntegerField()
-    state = FSMField(
+    state = StateField(
         default=BackTestState.WAITING, choices=[(s.value, s.value) for s in BackTestState], protected=True
     )
     asked_at = models.DateTimeField(default=timezone.now)

@@ -6,10 +6,11 @@ import pgtrigger
 from django.db import connection, models
 from django.db.models import F, Q
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from risk.states import PolicyState
 
 _SWITCHING = 726_231_950  # one at a time changes what decides
@@ -49,7 +50,7 @@ class Policy(FSMModelMixin, models.Model):
     rates = models.JSONField()
     model = models.JSONField(default=dict, db_default={}, blank=True, help_text="Empty for none.")
     note = models.TextField(blank=True)
-    state = FSMField(default=PolicyState.DRAFT, choices=[(s, s) for s in PolicyState], protected=True)
+    state = StateField(default=PolicyState.DRAFT, choices=[(s, s) for s in PolicyState], protected=True)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.CharField(max_length=80)
     activated_by = models.CharField(

@@ -7,10 +7,11 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from risk.models.policies import Policy
 from risk.states import RollOutState
 
@@ -30,7 +31,7 @@ class RollOut(FSMModelMixin, models.Model):
     policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="roll_outs")
     share = models.PositiveIntegerField()
     budget = models.PositiveIntegerField()
-    state = FSMField(
+    state = StateField(
         default=RollOutState.RUNNING, choices=[(s.value, s.value) for s in RollOutState], protected=True
     )
     started_at = models.DateTimeField(default=timezone.now)

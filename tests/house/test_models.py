@@ -11,10 +11,10 @@ from django.db.migrations import AddField, CreateModel
 from django.db.migrations.loader import MigrationLoader
 from django.db.models.fields import NOT_PROVIDED
 from django.test.utils import isolate_apps
-from django_fsm import FSMField
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from ledger.models import AuditEntry
 from payments.models import Payment
 
@@ -45,8 +45,8 @@ def _unaudited(tables: Iterable[Model]) -> Iterator[str]:
                 yield f"{table._meta.label} has a state and no StateAudit"
             elif not _names_itself(table, audits[0].prefix):
                 yield f"{table._meta.label} is audited as {audits[0].prefix}_ and called otherwise"
-            if not isinstance(field, FSMField) or not field.protected:
-                yield f"{table._meta.label}.state is no protected FSMField"
+            if not isinstance(field, StateField) or not field.protected:
+                yield f"{table._meta.label}.state is no protected StateField"
 
 
 def _names_itself(table: Model, prefix: str) -> bool:
@@ -137,7 +137,7 @@ def test_the_offenders_are_caught() -> None:
 def test_an_audited_name_that_is_not_the_rows_own_is_caught() -> None:
     class Planted(models.Model):
         id = models.UUIDField(primary_key=True)
-        state = FSMField(protected=True)
+        state = StateField(protected=True)
 
         class Meta:
             app_label = "ledger"
