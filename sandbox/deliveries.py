@@ -185,9 +185,12 @@ class DeliveryEngine:
         )
 
     def _pause(self) -> float:
+        """Until what is due next: an appointment, or a notification (one under way says itself when it is done)."""
         row = self._world.storage.row(
-            "SELECT min(next_at) AS next_at FROM deliveries WHERE state = 'pending'"
+            "SELECT min(due_at) AS due_at FROM (SELECT due_at FROM appointments"
+            " UNION ALL SELECT next_at FROM deliveries WHERE state = 'pending' AND ?)",
+            not self._in_flight,
         )
-        if row is None or row["next_at"] is None or self._in_flight:
+        if row is None or row["due_at"] is None:
             return _LONGEST_PAUSE_SECONDS
-        return min(max(float(row["next_at"]) - self._world.now(), 0.01), _LONGEST_PAUSE_SECONDS)
+        return min(max(float(row["due_at"]) - self._world.now(), 0.01), _LONGEST_PAUSE_SECONDS)
