@@ -22,7 +22,8 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+# Of this folder and no longer: its beat, relay and worker have something to do all the time.
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     extra = {"FORWARDED_ALLOW_IPS": f"127.0.0.1,{OUTER_PROXIES}"}
     running = Stack(tmp_path_factory.mktemp("stack") / "data", four_ports(), extra)
