@@ -14,6 +14,8 @@ from config.embedded.folder import DataFolder
 from config.embedded.supervisor import Part
 
 Starter = Callable[[int], subprocess.Popen[bytes]]
+# One for all questions, because a client reads the certificates of the world first; each on a new connection.
+_HTTP = httpx.Client(timeout=5, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,6 @@ def _status(url: str) -> int:
     if not ports.answers(httpx.URL(url).port or 80):
         return 0
     try:
-        return httpx.get(url, timeout=5, trust_env=False).status_code
+        return _HTTP.get(url).status_code
     except httpx.HTTPError:
         return 0
