@@ -39,6 +39,14 @@ _TOGETHER = {
     "tests/house/test_up.py": "copies",
     "tests/channels/test_card_field.py": "card field",
 }
+# Where each file has a world of its own: a sandbox, keys, a trained model.
+_FILE_BY_FILE = (
+    "tests/channels/",
+    "tests/sandbox/",
+    "tests/reconciliation/parsers/",
+    "tests/risk/test_models.py",
+    "tests/api/test_schema.py",
+)
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
@@ -48,7 +56,8 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((name for path, name in _TOGETHER.items() if nodeid.startswith(path)), nodeid)
+        alone = nodeid.partition("::")[0] if nodeid.startswith(_FILE_BY_FILE) else nodeid
+        return next((name for path, name in _TOGETHER.items() if nodeid.startswith(path)), alone)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
