@@ -281,7 +281,7 @@ class TestStatement:
 
     def test_a_day_without_a_file_is_late_and_then_lost(self, driver: UnionPayDriver) -> None:
         source = self.source(driver.channel)
-        today = datetime.now(naming.BEIJING).date()
+        today = naming.day_of(datetime.now(UTC))
         with pytest.raises(StatementNotReady):
             source.fetch_statement("ACOMN", today - timedelta(days=2))
         with pytest.raises(StatementUnavailable):
