@@ -1,11 +1,11 @@
 """Pytest plugin: after a test that commits, the database is as the migrations left it, in a few milliseconds.
 
 Django would TRUNCATE every table: the books refuse it, what migrations have seeded is lost, and it is slow.
-Here only the tables that have rows are emptied, with triggers off, and the seeded rows are put back.
+Here only the tables that have rows are emptied, with triggers off, and seeded rows are put back where they changed.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from django.test import TransactionTestCase
 _SEEDS = "as_migrated"
 _KEPT = "django_migrations"
 _PATIENCE = 100
+Mark = tuple[int, int]
 _TRIES = 5
 _OTHERS_AT_WORK = """
 SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -27,14 +28,14 @@ SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() A
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """pytest-django's fixture, which has made the database, and then the quicker way to clean up."""
     with django_db_blocker.unblock():
-        seeded = _remember(tables())
+        seeds = _remember(tables())
     plain = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def put_back(_: TransactionTestCase) -> None:
         for tries_left in reversed(range(_TRIES)):
             _wait_for_others()
             try:
-                return _put_back(tables(), seeded)
+                return _put_back(tables(), seeds)
             except OperationalError:
                 # A deadlock with a notification that the live server was still applying.
                 if not tries_left:
@@ -51,13 +52,22 @@ def tables() -> list[str]:
     return [table for table in connection.introspection.table_names() if table != _KEPT]
 
 
-def _remember(names: list[str]) -> list[str]:
+def _remember(names: list[str]) -> dict[str, Mark]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"DROP SCHEMA IF EXISTS {_SEEDS} CASCADE; CREATE SCHEMA {_SEEDS}")
         seeded = filled_tables(cursor, names)
         for table in seeded:
             cursor.execute(f'CREATE TABLE {_SEEDS}."{table}" AS TABLE public."{table}"')
-    return seeded
+        return _marks(cursor, seeded)
+
+
+def _marks(cursor: Any, names: Iterable[str]) -> dict[str, Mark]:
+    """What every change of a table changes: whoever writes a row gives it a transaction's number above all earlier."""
+    marks = {}
+    for name in names:
+        cursor.execute(f'SELECT count(*), sum(xmin::text::bigint) FROM public."{name}"')
+        marks[name] = cursor.fetchone()
+    return marks
 
 
 def _wait_for_others() -> None:
@@ -70,14 +80,16 @@ def _wait_for_others() -> None:
             time.sleep(0.02)
 
 
-def _put_back(names: list[str], seeded: list[str]) -> None:
+def _put_back(names: list[str], seeds: dict[str, Mark]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        filled = filled_tables(cursor, names)
+        changed = [table for table, mark in _marks(cursor, seeds).items() if mark != seeds[table]]
+        filled = filled_tables(cursor, [name for name in names if name not in seeds])
         # As a replica the session fires no triggers: neither the books' guards nor foreign keys.
         statements = ["SET LOCAL session_replication_role = replica"]
-        statements += [f'DELETE FROM public."{table}"' for table in filled]
-        statements += [f'INSERT INTO public."{table}" SELECT * FROM {_SEEDS}."{table}"' for table in seeded]
+        statements += [f'DELETE FROM public."{table}"' for table in [*filled, *changed]]
+        statements += [f'INSERT INTO public."{table}" SELECT * FROM {_SEEDS}."{table}"' for table in changed]
         cursor.execute("; ".join(statements))
+        seeds.update(_marks(cursor, changed))
 
 
 def filled_tables(cursor: Any, names: list[str]) -> list[str]:
