@@ -1,6 +1,8 @@
 """Payments in the middle of things, made in the tables, and news about them: for tests that need no provider."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 from django.db import transaction
@@ -102,6 +104,21 @@ def now(attempt: Attempt) -> tuple[str, str]:
     """(state of the attempt's payment, state of the attempt)"""
     row = Attempt.objects.select_related("payment").get(pk=attempt.pk)
     return row.payment.state, row.state
+
+
+def alone(example: Callable[..., None]) -> Callable[..., None]:
+    """An example that leaves nothing to those after it: their checks would look at all of it again and again."""
+
+    @wraps(example)
+    def rolled_back(*given: Any, **told: Any) -> None:
+        before = transaction.savepoint()
+        try:
+            example(*given, **told)
+        finally:
+            transaction.set_rollback(False)
+            transaction.savepoint_rollback(before)
+
+    return rolled_back
 
 
 def broken() -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from payments.services import cancel_payment as cancelling
 from payments.services.apply_answer import apply_answer
 from payments.services.cancel_payment import cancel_payment
 from payments.states import AttemptKind
-from tests.payments.desk import FEN, again, answer, begin_part, broken, movement, opened, tell
+from tests.payments.desk import FEN, again, alone, answer, begin_part, broken, movement, opened, tell
 
 pytestmark = pytest.mark.django_db
 
@@ -81,6 +81,7 @@ steps = st.one_of(
 @given(st.lists(steps, max_size=8))
 @example([Outcome.ACTION_REQUIRED, CANCEL, Outcome.DECLINED])
 @example([Outcome.PENDING, CANCEL, Outcome.SUCCEEDED, ("close", Outcome.PENDING)])
+@alone
 def test_one_try_ends_as_the_provider_says(news: list[Any]) -> None:
     """A success counts whenever it comes; without one, what we closed is closed and the rest has failed."""
     with transaction.atomic():
@@ -112,6 +113,7 @@ def test_one_try_ends_as_the_provider_says(news: list[Any]) -> None:
 
 @bounded(40)
 @given(st.lists(st.sampled_from(NEWS), max_size=5), st.data())
+@alone
 def test_every_order_of_the_same_news_has_the_same_end(news: list[Outcome], data: st.DataObject) -> None:
     news = [*news, data.draw(st.sampled_from((Outcome.SUCCEEDED, Outcome.DECLINED)))]
     ends = set()
@@ -170,6 +172,7 @@ moves: st.SearchStrategy[tuple[str, tuple[Any, ...]]] = st.one_of(
 
 @bounded(150)
 @given(st.lists(moves, max_size=12))
+@alone
 def test_no_news_of_several_tries_loses_or_doubles_money(told: list[tuple[str, tuple[Any, ...]]]) -> None:
     desk = Desk()
     for name, arguments in told:
@@ -272,6 +275,7 @@ parts: st.SearchStrategy[tuple[str, tuple[Any, ...]]] = st.one_of(
 
 @bounded(50)
 @given(st.lists(parts, max_size=12))
+@alone
 def test_what_is_taken_in_parts_ends_as_the_provider_knows_it(
     told: list[tuple[str, tuple[Any, ...]]],
 ) -> None:
