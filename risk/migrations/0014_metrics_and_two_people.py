@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
                 ('kind', models.CharField(choices=[('add', 'add'), ('file', 'file'), ('end', 'end')], max_length=4)),
-                ('state', django_fsm.FSMField(choices=[('WAITING', 'WAITING'), ('CONFIRMED', 'CONFIRMED'), ('REJECTED', 'REJECTED')], default='WAITING', max_length=50, protected=True)),
+                ('state', models.CharField(choices=[('WAITING', 'WAITING'), ('CONFIRMED', 'CONFIRMED'), ('REJECTED', 'REJECTED')], default='WAITING', max_length=50)),
                 ('reason', models.CharField(max_length=300)),
                 ('name', models.CharField(blank=True, max_length=200)),
                 ('digest', models.CharField(blank=True, max_length=64)),

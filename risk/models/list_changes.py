@@ -7,10 +7,11 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
-from django_fsm import FSMField, FSMModelMixin, transition
+from django_fsm import FSMModelMixin, transition
 
 from ledger import identifiers
 from ledger.audit import StateAudit
+from ledger.fields import StateField
 from ledger.identifiers import MalformedIdentifier, decode
 from risk.models.lists import ListEntry
 from risk.states import EntityKind, ListChangeKind, ListChangeState, ListKind
@@ -40,7 +41,7 @@ class ListChange(FSMModelMixin, models.Model):
 
     id = models.UUIDField(primary_key=True, default=identifiers.new_key, editable=False)
     kind = models.CharField(max_length=4, choices=[(k.value, k.value) for k in ListChangeKind])
-    state = FSMField(default=S.WAITING.value, choices=[(s.value, s.value) for s in S], protected=True)
+    state = StateField(default=S.WAITING.value, choices=[(s.value, s.value) for s in S], protected=True)
     reason = models.CharField(max_length=300)
     name = models.CharField(max_length=200, blank=True)
     digest = models.CharField(max_length=64, blank=True)
