@@ -60,11 +60,11 @@ def _doubling(value: float) -> str:
     return f"{'-' if value < 0 else ''}{low} to {high}"
 
 
-def add(spreads: dict[str, dict[str, int]], bins: Mapping[str, str]) -> None:
+def add(spreads: dict[str, dict[str, int]], bins: Mapping[str, str], times: int = 1) -> None:
     for name, found in bins.items():
         spread = spreads.setdefault(name, {})
         fits = found if found in spread or len(spread) < _MOST_BINS else "other"
-        spread[fits] = spread.get(fits, 0) + 1
+        spread[fits] = spread.get(fits, 0) + times
 
 
 def index(reference: Mapping[str, int], now: Mapping[str, int]) -> float | None:

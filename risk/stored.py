@@ -1,7 +1,7 @@
 """Stored decisions, read in the order of their keys, some at a time: no long transaction, and flat memory."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,6 +40,11 @@ SELECT d.id, d.subject, d.action, d.inputs::text, label.fraud
   FROM (SELECT * FROM risk_decision WHERE stage = 'payment' ORDER BY id DESC LIMIT %(most)s) AS d {LABEL}
  ORDER BY d.id
 """  # noqa: S608
+_ACTIONS = """
+SELECT id, action FROM risk_decision
+ WHERE id > %(after)s AND id < %(before)s AND stage = 'payment' ORDER BY id LIMIT %(most)s
+"""
+_INPUTS = "SELECT id, inputs::text FROM risk_decision WHERE id = ANY(%(keys)s)"
 _ESTIMATE = (
     "EXPLAIN (FORMAT JSON) SELECT 1 FROM risk_decision WHERE id > %s AND id < %s AND stage = 'payment'"
 )
@@ -65,6 +70,19 @@ def chunks(after: UUID, before: UUID, most: int = CHUNK) -> Iterator[list[Stored
             after = rows[-1].id
         if len(rows) < most:
             return
+
+
+def actions(after: UUID, before: UUID, most: int) -> list[tuple[UUID, str]]:
+    """Key and action of the first between the two keys."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ACTIONS, {"after": after, "before": before, "most": most})
+        return cursor.fetchall()
+
+
+def inputs_of(keys: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_INPUTS, {"keys": list(keys)})
+        return {key: json.loads(inputs) for key, inputs in cursor.fetchall()}
 
 
 def latest(most: int) -> list[Stored]:

@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError
 from ledger.identifiers import first_key_of
 from risk import starting_v3
 from risk.models import Alert, BackTest, DayFigures, Decision, Policy, Reader, RollOut
+from risk.services import take_day_figures as taking
 from risk.services.assess import assess
 from risk.services.decide_case import decide_case
 from risk.services.judge_along import judge_along
@@ -182,6 +183,22 @@ def history(day: int, count: int, **changed: Any) -> None:
         for n in range(count)
     ]
     Decision.objects.bulk_create(copies)
+
+
+def test_of_a_busy_shops_inputs_a_tenth_stands_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking, "_CHUNK", 50)
+    monkeypatch.setattr(taking, "_LOOKED_AT", 5)
+    Reader.objects.update_or_create(
+        name="day_figures", defaults={"through": first_key_of(timezone.now() - timedelta(days=9))}
+    )
+    history(8, 150, currency="USD")
+    history(2, 70, currency="EUR")
+    before = timezone.now() - timedelta(hours=1)
+    assert take_day_figures(now=before) == 220
+    days = list(DayFigures.objects.order_by("counted_on"))
+    assert [sum(day.actions.values()) for day in days] == [150, 70]
+    # 20 after the last full chunk are looked at one by one.
+    assert [day.inputs["payment.currency"] for day in days] == [{"USD": 150}, {"EUR": 70}]
 
 
 def test_figures_count_each_decision_once_and_warn_of_a_jump_once_a_day() -> None:
