@@ -25,7 +25,7 @@ AUDIT_ANCHOR_DIR = env.str("AUDIT_ANCHOR_DIR", default="") or str(DATA_DIR / "au
 # hashes personal entities of risk lists and velocity; another key forgets them all
 RISK_ENTITY_KEY = env.str("RISK_ENTITY_KEY")
 # A decision waits so long for its histories; then it counts in PostgreSQL.
-RISK_REDIS_MS = env.int("RISK_REDIS_MS", default=5)
+RISK_REDIS_MS = env.int("RISK_REDIS_MS", default=15)
 # files of the operator's: places of addresses (MaxMind's format), and networks of proxies, one a line
 GEO_DATABASE = env.str("GEO_DATABASE", default="")
 PROXY_NETWORKS = env.str("PROXY_NETWORKS", default="")
