@@ -76,7 +76,7 @@ def actions(after: UUID, before: UUID, most: int) -> list[tuple[UUID, str]]:
     """Key and action of the first between the two keys."""
     with connection.cursor() as cursor:
         cursor.execute(_ACTIONS, {"after": after, "before": before, "most": most})
-        return cursor.fetchall()
+        return [(key, action) for key, action in cursor.fetchall()]
 
 
 def inputs_of(keys: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
