@@ -13,8 +13,8 @@ from risk.selectors import policy_document
 from risk.states import PolicyState
 
 _CHUNK = 1000
-# Of a full chunk the inputs of so many stand for all: how they are spread needs no more, and to read all would take
-# a busy shop a third of a core.
+# Of a full chunk the inputs of so many stand for all: how they are spread needs no more, and to read one takes a worker
+# most of a millisecond.
 _LOOKED_AT = 100
 _MOST_CHUNKS = 30  # the next run goes on
 _FIRST = timedelta(days=40)  # older days are no reference any more
