@@ -4,6 +4,7 @@ Runs under the interpreter of a virtual environment of its own and imports nothi
 `python bench/beside_hordak.py postgresql://… 1500`: so many transfers.
 """
 
+import gc
 import json
 import os
 import sys
@@ -78,6 +79,9 @@ def main(url: str, transfers: int) -> None:
         )
         for number in range(ACCOUNTS)
     ]
+    gc.collect()  # the same as ours does
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     for number in range(-WARM, transfers):
         if number == 0:
             began, used = time.perf_counter(), cpu_ms()

@@ -10,6 +10,7 @@ from typing import Any
 from bench.frame import ROUNDS, finish, median, median_of, say
 from bench.own_database import own_database
 from config.embedded.postgres import Cluster
+from config.garbage import collect_rarely
 
 HORDAK = Path("var/bench/hordak")
 TRANSFERS = 1500
@@ -48,6 +49,7 @@ def main() -> None:
         from bench import posting  # noqa: PLC0415 - needs settings
 
         posting.prepare()
+        collect_rarely()  # as every process does that serves
         rounds = []
         for number in range(ROUNDS):
             figures = posting.one_round()

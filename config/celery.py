@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core.cache import cache
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from config.garbage import collect_rarely
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 HEARTBEAT = "worker-heartbeat"
@@ -25,6 +27,11 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 @signals.setup_logging.connect
 def use_our_logs(**_: Any) -> None:
     logging.config.dictConfig(settings.LOGGING)
+
+
+@signals.worker_process_init.connect
+def settle_down(**_: Any) -> None:
+    collect_rarely()
 
 
 @signals.worker_ready.connect

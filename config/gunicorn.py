@@ -1,8 +1,11 @@
 """The web server: processes for the cores, threads for the waiting on providers and the database."""
 
 import gc
+import logging
 import os
 from typing import Any
+
+from config.garbage import collect_rarely
 
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "16"))
@@ -32,9 +35,9 @@ def post_worker_init(worker: Any) -> None:
 
     from risk.services.get_ready import get_ready  # noqa: PLC0415
 
+    logging._srcfile = (
+        None  # nobody prints which line of code a line of log came from, and to find out takes time
+    )
     get_ready()
     connection.close()  # it belongs to this thread, which serves nobody
-    gc.collect()
-    gc.freeze()
-    # A request makes thousands of objects and hardly a cycle; by default it is interrupted ten times to look for some.
-    gc.set_threshold(20_000, 20, 20)
+    collect_rarely()

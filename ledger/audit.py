@@ -8,6 +8,7 @@ import ipaddress
 import json
 import re
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
 import pgtrigger
@@ -26,6 +27,7 @@ class ActorIsNotAReference(ValueError):
     """The actor is not a plain reference ("system", "user:12", "key_…"). Names and addresses stay out."""
 
 
+@lru_cache(maxsize=4096)  # programs come from a few addresses, again and again
 def network_of(address: str) -> str:
     """The network of an address, which names a place and no person: /24 of IPv4, /48 of IPv6; "" of neither.
 

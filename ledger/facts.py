@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
+from uuid import UUID
 
+from ledger.identifiers import encode
 from ledger.money import Money
 
 
@@ -37,9 +39,14 @@ class Posting:
 class PostedTransaction:
     """`created` is false when the business key had been posted before with the same content."""
 
-    id: str  # txn_…
+    key: UUID
     business_key: str
     created: bool
+
+    @property
+    def id(self) -> str:
+        """`txn_…`, made when somebody asks: most who post many do not."""
+        return encode("txn", self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,12 @@
 """Reads of the books and of the audit journal, for every app: frozen dataclasses only."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef
 
 from ledger import anchors
@@ -129,6 +131,15 @@ def chain_state(folder: Path | None = None) -> ChainState:
         anchored=anchor.sequence if anchor else 0,
         anchored_at=datetime.fromisoformat(anchor.at) if anchor else None,
     )
+
+
+def names_of(actors: Iterable[str]) -> dict[str, str]:
+    """Actor → what to call them, in one statement: people ("user:12") by their names, programs by what they are."""
+    wanted = set(actors)
+    keys = [key for one in wanted if (key := one.removeprefix("user:")) != one and key.isdecimal()]
+    people: Any = get_user_model().objects.filter(pk__in=keys)
+    known = {f"user:{person.pk}": person.get_full_name() or person.get_username() for person in people}
+    return {one: known.get(one, one) for one in wanted}
 
 
 def _view(row: Transaction) -> TransactionView:

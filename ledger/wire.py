@@ -1,6 +1,6 @@
 """Statements that are prepared once a session, sent in as few round trips as there can be.
 
-In a transaction BEGIN travels with the first of them, and each is put together while the server works on the one
+In a transaction BEGIN travels with the first of them, and a batch is put together while the server works on the one
 before it. Outside of one, those that are sent together are a transaction of their own, in one round trip. So this
 speaks to the driver's own connection, without Django's cursors; whoever listens to those (`execute_wrappers`, the log
 of queries) gets the statements by such a cursor instead.
@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 import psycopg
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.abc import PQGen
 from psycopg.errors import error_from_result
@@ -28,6 +28,10 @@ Values: TypeAlias = Sequence[Any]
 Row: TypeAlias = list[str | None]  # as the server writes values
 Driver: TypeAlias = "psycopg.Connection[Any]"
 
+_Told: TypeAlias = tuple["Statement", list[bytes | None]]  # with its values as they are sent
+
+# What of each connection waits for its next statement, or for COMMIT.
+_waiting: WeakKeyDictionary[Driver, list[_Told]] = WeakKeyDictionary()
 # What each connection has prepared. The server then reads and plans a statement once a session, and not every time.
 _prepared: WeakKeyDictionary[Driver, set[str]] = WeakKeyDictionary()
 _NAMED = re.compile(r"%\((\w+)\)s")
@@ -64,9 +68,10 @@ def plan_once(connection: BaseDatabaseWrapper, **_: Any) -> None:
             cursor.execute("SET plan_cache_mode = force_generic_plan")
 
 
-def call(function: str, calls: Iterable[Values]) -> list[Row]:
+def call(function: str, calls: Iterable[Values], *, as_made: bool = False) -> list[Row]:
     """The row that a function of ours returns for each of the calls, in their order. Raises what a cursor would."""
-    return [row or [] for row in exchange(Call(_calling(function, len(values)), values) for values in calls)]
+    made = (Call(_calling(function, len(values)), values) for values in calls)
+    return [row or [] for row in exchange(made, as_made=as_made)]
 
 
 @cache
@@ -75,29 +80,85 @@ def _calling(function: str, arguments: int) -> Statement:
     return Statement(function, f"SELECT * FROM {function}({places})")  # noqa: S608
 
 
-def exchange(calls: Iterable[Call]) -> list[Row | None]:
-    """The first row of each statement's answer, None where there is none. Raises what a cursor would."""
-    rows, _ = exchange_while(calls, lambda: None)
+def exchange(calls: Iterable[Call], *, as_made: bool = False) -> list[Row | None]:
+    """The first row of each statement's answer, None where there is none. Raises what a cursor would.
+
+    They leave in one packet, or each `as_made`: the server works on one while the next is put together.
+    """
+    rows, _ = exchange_while(calls, lambda: None, as_made=as_made)
     return rows
 
 
-def exchange_while(calls: Iterable[Call], work: Callable[[], T]) -> tuple[list[Row | None], T]:
+def exchange_while(
+    calls: Iterable[Call], work: Callable[[], T], *, as_made: bool = False
+) -> tuple[list[Row | None], T]:
     """The same, and the result of `work`, done while the server works; it must not use this connection."""
-    if connection.get_autocommit():  # a transaction looked after its connection when it was opened
-        connection.close_if_health_check_failed()
-        connection.ensure_connection()
-    driver: Driver = connection.connection
-    watched = connection.queries_logged or connection.execute_wrappers
-    if watched or driver.isolation_level or driver.read_only or driver.deferrable:
+    own = connections[DEFAULT_DB_ALIAS]  # of this thread; to ask `connection` for it each time takes longer
+    if own.get_autocommit():  # a transaction looked after its connection when it was opened
+        own.close_if_health_check_failed()
+        own.ensure_connection()
+    if _is_watched(own):
         return [_sent_openly(call) for call in calls], work()
-    connection.validate_no_broken_transaction()
-    with connection.wrap_database_errors, driver.lock:
+    own.validate_no_broken_transaction()
+    results, done = _conversed(own, calls, work, as_made=as_made)
+    return [_row(result) for result in results], done
+
+
+def post(calls: Iterable[Call]) -> None:
+    """Send what has no answer that anybody needs: with what this transaction sends next, at the latest with COMMIT.
+
+    So it costs no round trip. What the server refuses of it is raised there, and nothing of the transaction stays.
+    """
+    own = connections[DEFAULT_DB_ALIAS]
+    if own.get_autocommit() or _is_watched(own):
+        exchange(calls)
+    else:
+        own.validate_no_broken_transaction()
+        with own.wrap_database_errors:
+            told = [_told(call) for call in calls]
+        _waiting.setdefault(own.connection, []).extend(told)
+
+
+def send_posted(own: BaseDatabaseWrapper) -> None:
+    """Before a cursor of Django's sends anything on this connection."""
+    if own.connection in _waiting:
+        _conversed(own, [], lambda: None)
+
+
+def commit_posted(own: BaseDatabaseWrapper) -> bool:
+    """COMMIT, together with what was posted; False, and nothing done, where nothing was."""
+    if own.connection not in _waiting:
+        return False
+    _conversed(own, [], lambda: None, commit=True)
+    return True
+
+
+def forget_posted(own: BaseDatabaseWrapper) -> None:
+    """Before ROLLBACK."""
+    _waiting.pop(own.connection, None)
+
+
+def _conversed(
+    own: BaseDatabaseWrapper,
+    calls: Iterable[Call],
+    work: Callable[[], T],
+    *,
+    as_made: bool = False,
+    commit: bool = False,
+) -> tuple[list[PGresult], T]:
+    driver: Driver = own.connection
+    with own.wrap_database_errors, driver.lock:
         try:
-            results, done = driver.wait(_Exchange(driver).of(calls, work))
+            return driver.wait(_Exchange(driver).of(calls, work, as_made=as_made, commit=commit))
         finally:
             if driver.pgconn.pipeline_status:
                 driver.close()  # in the middle of a conversation: nobody can go on from there
-        return [_row(result) for result in results], done
+
+
+def _is_watched(own: BaseDatabaseWrapper) -> bool:
+    driver: Driver = own.connection
+    unusual = driver.isolation_level or driver.read_only or driver.deferrable
+    return bool(own.queries_logged or own.execute_wrappers or unusual)
 
 
 def _sent_openly(call: Call) -> Row | None:
@@ -113,36 +174,31 @@ def _row(result: PGresult) -> Row | None:
     return [None if value is None else value.decode() for value in values]
 
 
-_Told: TypeAlias = tuple[Statement, list[bytes | None]]
-
-
 class _Exchange:
     """One conversation with the server: everything is sent, then the answers are read."""
 
     def __init__(self, driver: Driver) -> None:
-        self._pgconn, self._alone = driver.pgconn, driver.autocommit
+        self._driver, self._pgconn, self._alone = driver, driver.pgconn, driver.autocommit
         self._known = _prepared.setdefault(driver, set())
         self._may_prepare = driver.prepare_threshold is not None
         self._sent: list[str] = []
         self._preparing: set[str] = set()
 
-    def of(self, calls: Iterable[Call], work: Callable[[], T]) -> PQGen[tuple[list[PGresult], T]]:
-        pgconn, failure = self._pgconn, None
-        told: Iterable[_Told] = (
-            (call.statement, [_encoded(value) for value in call.values]) for call in calls
-        )
+    def of(
+        self, calls: Iterable[Call], work: Callable[[], T], *, as_made: bool, commit: bool
+    ) -> PQGen[tuple[list[PGresult], T]]:
+        pgconn = self._pgconn
+        told: Iterable[_Told] = (_told(call) for call in calls)
         if self._alone:
             told = list(told)  # nobody could undo the first when the last can not be sent
         pgconn.enter_pipeline_mode()
         if pgconn.transaction_status == TransactionStatus.IDLE and not self._alone:
-            pgconn.send_query_params(b"BEGIN", None)
-            self._sent.append("begin")
-        try:
-            for statement, values in told:
-                self._send(statement, values)
-                yield from self._flushed()
-        except psycopg.DataError as error:
-            failure = error
+            self._send_plainly("begin")
+        for statement, values in _waiting.pop(self._driver, []):
+            self._send(statement, values, "posted")
+        failure = yield from self._send_each(told, as_made=as_made)
+        if commit:
+            self._send_plainly("commit")
         pgconn.pipeline_sync()
         yield from self._flushed()
         done = work()
@@ -154,7 +210,21 @@ class _Exchange:
             raise failure
         return found, done
 
-    def _send(self, statement: Statement, values: list[bytes | None]) -> None:
+    def _send_each(self, told: Iterable[_Told], *, as_made: bool) -> PQGen[psycopg.DataError | None]:
+        try:
+            for statement, values in told:
+                self._send(statement, values, "call")
+                if as_made:
+                    yield from self._flushed()
+        except psycopg.DataError as error:
+            return error
+        return None
+
+    def _send_plainly(self, command: str) -> None:
+        self._pgconn.send_query_params(command.encode(), None)
+        self._sent.append(command)
+
+    def _send(self, statement: Statement, values: list[bytes | None], kind: str) -> None:
         name, text = statement.name.encode(), statement.numbered.encode()
         if not self._may_prepare:
             self._pgconn.send_query_params(text, values)
@@ -164,7 +234,7 @@ class _Exchange:
                 self._sent.append(f"prepare {statement.name}")
                 self._preparing.add(statement.name)
             self._pgconn.send_query_prepared(name, values)
-        self._sent.append("call")
+        self._sent.append(kind)
 
     def _flushed(self) -> PQGen[None]:
         """Reads while it writes: a server that can not get rid of its answers takes no more calls."""
@@ -179,13 +249,20 @@ class _Exchange:
         return results
 
     def _sound(self, results: list[PGresult]) -> list[PGresult]:
-        """Those of the calls. Raises what the server refused; what came after that, it did not even try."""
-        for sent, result in zip(self._sent, results, strict=True):
+        """Those of the calls. Raises what the server refused; what came after that, it did not even try.
+
+        Alone, the commit has a result only when it is refused.
+        """
+        for sent, result in zip([*self._sent, "commit"], results, strict=False):
             if result.status == ExecStatus.FATAL_ERROR:
                 raise error_from_result(result)
             if sent.startswith("prepare "):
                 self._known.add(sent.removeprefix("prepare "))
         return [result for sent, result in zip(self._sent, results, strict=True) if sent == "call"]
+
+
+def _told(call: Call) -> _Told:
+    return call.statement, [_encoded(value) for value in call.values]
 
 
 def _encoded(value: object) -> bytes | None:

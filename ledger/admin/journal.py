@@ -16,7 +16,7 @@ from unfold.paginator import InfinitePaginator
 
 from ledger.admin.frame import ReadOnlyAdmin
 from ledger.models import AuditEntry, AuditSeal
-from ledger.selectors import chain_state
+from ledger.selectors import chain_state, names_of
 
 _ANCHOR_DUE = timedelta(hours=49)  # one a day, and the hour in which it is written
 _SHOWN = 80  # letters of what was and what is
@@ -73,7 +73,10 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         answer: HttpResponse = super().changelist_view(request, {"chain": chain, "anchor_is_late": late})
         if isinstance(answer, TemplateResponse) and answer.context_data and "cl" in answer.context_data:
             rows = answer.context_data["cl"].result_list
-            answer.context_data["rows"] = [{"entry": row, "step": _step(row)} for row in rows]
+            people = names_of({row.actor for row in rows})
+            answer.context_data["rows"] = [
+                {"entry": row, "step": _step(row), "person": people[row.actor]} for row in rows
+            ]
         return answer
 
     @admin.display(description=_("sealed"), boolean=True)

@@ -94,7 +94,8 @@ def write_many(drafts: Sequence[Draft]) -> list[tuple["Batch", int, set[UUID] | 
             batches.append(Batch(chunk))
             yield batches[-1].values()
 
-    rows = call("ledger_append" if len(drafts) <= _FEW else "ledger_append_many", calls())
+    function = "ledger_append" if len(drafts) <= _FEW else "ledger_append_many"
+    rows = call(function, calls(), as_made=True)
     return [
         (
             batch,

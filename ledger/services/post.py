@@ -7,7 +7,6 @@ from django.db import connection
 
 from ledger.errors import Refusal
 from ledger.facts import Entry, PostedTransaction
-from ledger.identifiers import encode
 from ledger.models import Transaction
 from ledger.models.drafts import Draft
 from ledger.rules import refuse_unsound
@@ -45,4 +44,4 @@ def post(
     if isinstance(answer, Refusal):
         raise answer
     key, created = answer
-    return PostedTransaction(id=encode("txn", key), business_key=business_key, created=created)
+    return PostedTransaction(key=key, business_key=business_key, created=created)

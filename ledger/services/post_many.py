@@ -6,7 +6,6 @@ from django.db import connection
 
 from ledger.errors import Refusal
 from ledger.facts import PostedTransaction, Posting
-from ledger.identifiers import encode
 from ledger.models import Transaction
 from ledger.models.drafts import Answer, Draft
 from ledger.rules import refuse_unsound
@@ -51,4 +50,4 @@ def _result(posting: Posting, answers: Iterator[Answer]) -> PostedTransaction | 
     if isinstance(answer, Refusal):
         return answer
     key, created = answer
-    return PostedTransaction(id=encode("txn", key), business_key=posting.business_key, created=created)
+    return PostedTransaction(key=key, business_key=posting.business_key, created=created)

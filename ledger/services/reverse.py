@@ -4,7 +4,7 @@ from django.db import connection
 
 from ledger.errors import Refusal, TransactionNotFound
 from ledger.facts import Entry, PostedTransaction
-from ledger.identifiers import MalformedIdentifier, decode, encode
+from ledger.identifiers import MalformedIdentifier, decode
 from ledger.models import Transaction
 from ledger.models.drafts import Draft
 
@@ -28,7 +28,7 @@ def reverse(*, business_key: str, of: str, reason: str) -> PostedTransaction:
     if isinstance(answer, Refusal):
         raise answer
     key, created = answer
-    return PostedTransaction(id=encode("txn", key), business_key=business_key, created=created)
+    return PostedTransaction(key=key, business_key=business_key, created=created)
 
 
 def _find(public_id: str) -> Transaction:

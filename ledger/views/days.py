@@ -1,12 +1,9 @@
 """Which days are closed, and the page on which finance closes more."""
 
-from collections.abc import Iterable
 from datetime import date
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import site
-from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -15,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from ledger.errors import Refusal
 from ledger.reports.days import first_open_day, last_ended_day, moved_by_day
-from ledger.selectors import closed_days
+from ledger.selectors import closed_days, names_of
 from ledger.services.close_day import close_day
 from ledger.views import frame
 
@@ -32,7 +29,7 @@ def days(request: HttpRequest) -> HttpResponse:
     through = min(frame.day(request, "through", ended), ended)
     open_ = first is not None and first <= through
     closed = closed_days(limit=62)
-    names = _names(row.closed_by for row in closed)
+    names = names_of(row.closed_by for row in closed)
     return frame.page(
         request,
         "days",
@@ -64,15 +61,3 @@ def _close(request: HttpRequest) -> None:
         return
     said = ngettext("%(count)s day is closed.", "%(count)s days are closed.", len(closed))
     messages.success(request, said % {"count": len(closed)})
-
-
-def _names(actors: Iterable[str]) -> dict[str, str]:
-    """Actor → what to call them, in one statement."""
-    keys = {actor: actor.removeprefix("user:") for actor in actors}
-    wanted = [key for key in keys.values() if key.isdecimal()]
-    people: dict[int, Any] = get_user_model().objects.in_bulk(wanted)
-    found = {actor: people.get(int(key)) if key.isdecimal() else None for actor, key in keys.items()}
-    return {
-        actor: (person.get_full_name() or person.get_username()) if person else actor
-        for actor, person in found.items()
-    }

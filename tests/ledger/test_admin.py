@@ -68,6 +68,12 @@ def test_the_audit_journal_is_narrowed_to_an_object_or_a_person(console: Client)
         assert "of user:7" in page and "OLD → NEW" in page and "of user:8" not in page
 
 
+def test_the_audit_journal_names_the_person(console: Client) -> None:
+    anna = get_user_model().objects.create_user("anna", first_name="Anna", last_name="Li")
+    _did(f"user:{anna.pk}", "ord_1")
+    assert f'title="user:{anna.pk}">Anna Li</a>' in _page(console, "auditentry_changelist")
+
+
 def test_the_audit_journal_tells_of_its_chain(console: Client, settings: Any, tmp_path: Path) -> None:
     settings.AUDIT_ANCHOR_DIR = str(tmp_path)
     _did("user:7", "ord_1")

@@ -1,12 +1,14 @@
 """Postings on their way to the database: what a connection does when one of them can not be sent or is refused."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import psycopg
 import pytest
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 
+from config.postgresql import base as postgresql
 from ledger import selectors, wire
 from ledger.errors import Refusal
 from ledger.facts import Entry, PostedTransaction, Posting
@@ -169,6 +171,16 @@ def test_outside_of_a_transaction_what_is_sent_together_stays_together() -> None
 
 
 @pytest.mark.usefixtures("kept")
+def test_what_is_refused_at_the_commit_only_is_raised_too() -> None:
+    late = "ADD UNIQUE (word) DEFERRABLE INITIALLY DEFERRED"
+    run(f"ALTER TABLE kept DROP CONSTRAINT kept_word_key, {late}")
+    with pytest.raises(IntegrityError):
+        wire.exchange([_OPENED({"word": "a"}), _OPENED({"word": "a"})])
+    assert _kept() == 0
+    assert wire.exchange([_OPENED({"word": "a"})]) == [["a"]]
+
+
+@pytest.mark.usefixtures("kept")
 @pytest.mark.parametrize("first", ["a call", "a cursor"])
 def test_a_connection_that_the_server_ended_at_rest_is_replaced_before_the_next_request(first: str) -> None:
     connection.ensure_connection()
@@ -195,7 +207,7 @@ def test_a_connection_to_which_the_server_only_said_something_is_kept() -> None:
 
 
 def test_who_listens_to_statements_hears_of_postings() -> None:
-    heard = []
+    heard: list[str] = []
 
     def listen(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
         heard.append(sql)
@@ -219,3 +231,133 @@ def test_a_call_that_is_given_up_ends_the_connection(monkeypatch: pytest.MonkeyP
         with nothing_moves(), pytest.raises(KeyboardInterrupt):
             captured()
     assert captured().created
+
+
+@pytest.fixture
+def exchanges(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many statements each conversation told the server of."""
+    told: list[int] = []
+    plain = wire._Exchange._sound
+
+    def noting(self: Any, results: list[Any]) -> list[Any]:
+        told.append(len(self._sent))
+        return plain(self, results)
+
+    monkeypatch.setattr(wire._Exchange, "_sound", noting)
+    return told
+
+
+@pytest.mark.usefixtures("kept")
+def test_what_is_posted_leaves_with_the_commit(exchanges: list[int]) -> None:
+    wire.exchange([_OPENED({"word": "prepares"})])
+    exchanges.clear()
+    with transaction.atomic():
+        wire.post([_OPENED({"word": "a"})])
+        wire.post([_OPENED({"word": "b"})])
+    assert exchanges == [4]  # BEGIN, two calls, COMMIT
+    assert _kept() == 3
+    assert not connection.in_atomic_block and connection.get_autocommit()
+
+
+@pytest.mark.usefixtures("kept")
+def test_what_is_posted_leaves_before_what_is_sent_next() -> None:
+    with transaction.atomic():
+        wire.post([_OPENED({"word": "a"})])
+        assert _kept() == 1
+        wire.post([_OPENED({"word": "b"})])
+        assert wire.exchange([_OPENED({"word": "c"})]) == [["c"]]
+        wire.post([_OPENED({"word": "d"})])
+        with transaction.atomic():  # a savepoint is a statement, too
+            wire.post([_OPENED({"word": "e"})])
+    assert _kept() == 5
+
+
+@pytest.mark.usefixtures("kept")
+def test_what_is_posted_goes_with_its_transaction() -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        wire.post([_OPENED({"word": "a"})])
+        raise ZeroDivisionError
+    with transaction.atomic():
+        wire.post([_OPENED({"word": "b"})])
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            wire.post([_OPENED({"word": "c"})])
+            raise ZeroDivisionError
+    with transaction.atomic():
+        wire.post([_OPENED({"word": "d"})])
+        transaction.set_rollback(True)
+    assert _kept() == 1
+
+
+@pytest.mark.usefixtures("kept")
+def test_what_is_refused_of_what_is_posted_undoes_the_transaction() -> None:
+    heard: list[str] = []
+    with pytest.raises(IntegrityError), transaction.atomic():
+        wire.post([_OPENED({"word": "a"})])
+        wire.post([_OPENED({"word": "a"})])
+        transaction.on_commit(lambda: heard.append("committed"))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        wire.post([_OPENED({"word": "a"}), _OPENED({"word": "a"})])
+        _kept()
+    with pytest.raises(DataError, match="NUL"), transaction.atomic():
+        wire.post([_OPENED({"word": "b"})])
+        wire.post([_OPENED({"word": "\0"})])
+    assert _kept() == 0 and not heard
+    with transaction.atomic():
+        wire.post([_OPENED({"word": "a"})])
+    assert _kept() == 1
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_connection_that_is_lost_before_the_commit_loses_what_was_posted() -> None:
+    with pytest.raises(OperationalError), transaction.atomic():
+        _kept()
+        pid = connection.connection.info.backend_pid
+        wire.post([_OPENED({"word": "a"})])
+        with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    assert _kept() == 0
+    with transaction.atomic():
+        wire.post([_OPENED({"word": "a"})])
+    assert _kept() == 1
+
+
+@pytest.mark.usefixtures("kept")
+def test_who_listens_to_statements_hears_at_once_of_what_is_posted() -> None:
+    heard: list[str] = []
+
+    def listen(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        heard.append(sql)
+        return execute(sql, parameters, many, context)
+
+    with transaction.atomic():
+        wire.post([_OPENED({"word": "a"})])
+        with connection.execute_wrapper(listen):
+            wire.post([_OPENED({"word": "b"})])
+    assert heard == [_OPENED.text]
+    wire.post([_OPENED({"word": "c"})])  # outside of a transaction, too
+    assert _kept() == 3
+
+
+@pytest.mark.usefixtures("kept")
+def test_no_commit_is_silent_when_something_had_failed_and_was_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def passes_over() -> None:
+        with transaction.atomic():
+            wire.exchange([_OPENED({"word": "a"})])
+            with suppress(DataError), connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+
+    def passes_over_what_was_posted() -> None:
+        with transaction.atomic():
+            wire.post([_OPENED({"word": "a"}), _OPENED({"word": "a"})])
+            with suppress(IntegrityError), transaction.atomic():  # refused where a savepoint begins
+                pass
+
+    for lost in (passes_over, passes_over_what_was_posted):
+        with monkeypatch.context() as unguarded:
+            unguarded.setattr(postgresql, "_FAILED", None)
+            lost()  # as if all were well
+        with pytest.raises(transaction.TransactionManagementError):
+            lost()
+        assert _kept() == 0
