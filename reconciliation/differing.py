@@ -11,6 +11,7 @@ _BANK = frozenset({DiscrepancyKind.BANK_UNEXPLAINED})
 _NOT_OURS = frozenset({DiscrepancyKind.MISSING_HERE, DiscrepancyKind.DUPLICATE})
 # What a dispute costs is posted by whoever hears of the dispute.
 _CHARGED = frozenset({LineKind.PAYMENT, LineKind.REFUND, LineKind.REFUND_RETURNED})
+_NOT_DONE = frozenset({LineState.PROCESSING, LineState.FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,26 +121,24 @@ def fee_of(case: Case) -> Money | None:
     if case.told is None or case.line_kind not in _CHARGED or case.bank:
         return None
     if case.kind == DiscrepancyKind.STATE:
-        # Of a pair, it was posted with the line.
-        sign = -(case.their_state == LineState.PROCESSING) if case.ours_counts else _took(case)
+        # It is posted with the row that is done.
+        sign = not case.ours_counts and case.their_state == LineState.SUCCESS
     else:
         sign = case.kind in _NOT_OURS and case.their_state != LineState.FAILED
     minor = sign * whole(case.told_fee)
     return Money(minor, case.told.currency) if minor else None
 
 
-def _took(case: Case) -> bool:
-    return case.their_state == LineState.SUCCESS
-
-
 def fees_of_ours(case: Case) -> tuple[Money, ...]:
     """What the channel kept of a movement of ours beyond what is posted, if ours is right, by currency."""
     if not case.ours_counts or case.line_kind not in _CHARGED or case.bank:
         return ()
-    ours = Money(whole(case.fee), case.ours.currency)
-    not_told = case.kind == DiscrepancyKind.STATE and case.their_state == LineState.FAILED
+    going = case.kind == DiscrepancyKind.STATE and case.their_state == LineState.PROCESSING
+    # Of what is under way they say already what they will keep of it.
+    fee = case.told_fee if going and case.told_fee else case.fee
+    ours = Money(whole(fee), case.ours.currency)
     fees: tuple[Money, ...] = ()
-    if case.kind == DiscrepancyKind.MISSING_THERE or not_told:
+    if case.kind == DiscrepancyKind.MISSING_THERE or case.their_state in _NOT_DONE:
         fees = (ours,)
     elif case.kind == DiscrepancyKind.CURRENCY and case.told is not None:
         fees = (-Money(whole(case.told_fee), case.told.currency), ours)

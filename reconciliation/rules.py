@@ -73,8 +73,8 @@ def rounded(thousandths: int) -> int:
 
 
 def keeps_fee(line: Line) -> bool:
-    """Whether the channel kept something of it, or gave it back, whosever it is."""
-    return bool(line.fee) and line.kind in _CHARGED and line.state != LineState.FAILED.value
+    """Whether the channel kept something of it, or gave it back, whosever it is: once, with the row that is done."""
+    return bool(line.fee) and line.kind in _CHARGED and line.state == LineState.SUCCESS.value
 
 
 def has_fee(line: Line) -> bool:
@@ -83,7 +83,7 @@ def has_fee(line: Line) -> bool:
 
 def is_charged(line: Line) -> bool:
     """Whether it is a movement of which a channel keeps a fee, or may have: corrected lines count without one, too."""
-    return line.kind in _CHARGED and line.state != LineState.FAILED.value and bool(line.reference)
+    return line.kind in _CHARGED and line.state == LineState.SUCCESS.value and bool(line.reference)
 
 
 def fee_entries(channel: str, amount: Money) -> list[Entry]:

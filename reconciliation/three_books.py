@@ -124,7 +124,7 @@ def day_reports(channel: str, day: date) -> list[DayReport]:
     if file is not None:
         _read_statement(books, file)
         _read_orders(books, file)
-        for apart in fees_apart(file, begin, end):
+        for apart in fees_apart(file):
             told = NamedDifference("statement_ledger", f"{apart.why}:fee", apart.rows, apart.amount)
             books[apart.currency].named.append(told)
     return [

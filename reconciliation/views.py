@@ -1,11 +1,11 @@
 """The console's list of stuck money, and the page on which one item is repaired."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import site
-from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from ledger.errors import Refusal
 from ledger.identifiers import MalformedIdentifier, decode
 from ledger.money import Money
+from ledger.selectors import names_of
 from ledger.stuck import Action, Button, Sort, StuckItem, StuckKind, StuckTotal
 from reconciliation.errors import NothingStuck
 from reconciliation.facts import ListedItem
@@ -57,10 +58,11 @@ def stuck_list(request: HttpRequest) -> HttpResponse:
     totals = stuck_totals()
     page = stuck_page(sort=sort, kind=kind, after=request.GET.get("after", ""))
     titles = {one.code: one for one in every_kind()}
+    people = names_of(listed.snoozed_by for listed in page.items)
     context = {
         **site.each_context(request),
         "title": _("Stuck money"),
-        "rows": [_row(request, listed, titles[listed.item.kind]) for listed in page.items],
+        "rows": [_row(request, listed, titles[listed.item.kind], people) for listed in page.items],
         "next": page.next,
         "kind": kind,
         "sort": sort,
@@ -95,7 +97,7 @@ def stuck_case(request: HttpRequest, kind: str, subject: str) -> HttpResponse:
     context = {
         **site.each_context(request),
         "title": found.title,
-        "row": _row(request, listed, found),
+        "row": _row(request, listed, found, names_of([listed.snoozed_by])),
         "buttons": [(button, _may(request, button)) for button in found.buttons],
         "may_snooze": request.user.has_perm(REPAIR),
         "snoozes": [("4", _("4 hours")), ("24", _("a day")), ("72", _("3 days"))],
@@ -158,7 +160,9 @@ def _snooze(request: HttpRequest, kind: StuckKind, subject: str) -> HttpResponse
     return redirect("stuck-list")
 
 
-def _row(request: HttpRequest, listed: ListedItem, kind: StuckKind) -> dict[str, Any]:
+def _row(
+    request: HttpRequest, listed: ListedItem, kind: StuckKind, people: Mapping[str, str]
+) -> dict[str, Any]:
     """What the templates show of an item."""
     first = kind.buttons[0]
     return {
@@ -168,7 +172,7 @@ def _row(request: HttpRequest, listed: ListedItem, kind: StuckKind) -> dict[str,
         "button": first,
         "may": _may(request, first),
         "details": _details(request, listed.item),
-        "seen_by": _name(listed.snoozed_by),
+        "seen_by": people[listed.snoozed_by],
     }
 
 
@@ -218,9 +222,3 @@ def _require(request: HttpRequest, right: str) -> None:
 
 def _actor(request: HttpRequest) -> str:
     return f"user:{request.user.pk}"
-
-
-def _name(actor: str) -> str:
-    key = actor.removeprefix("user:")
-    person: Any = get_user_model().objects.filter(pk=key).first() if key.isdecimal() else None
-    return (person.get_full_name() or person.get_username()) if person else actor

@@ -104,8 +104,11 @@ def _of_row(
         # Missing on either side: in the file of its own day, or, when that one came last, in ours.
         hits = [row for row in mine if row["kind"].startswith("missing_") and row not in lasting]
         return ("missing, then explained" if hits else fault["arrived"], hits)
-    hits = [row for row in lasting if row["kind"] == fault["expected"]][:1]
-    return (fault["expected"] if hits else "", hits)
+    hits = [row for row in lasting if row["kind"] == fault["expected"]]
+    hits.sort(
+        key=lambda row: row["subject"] != fault.get("reference")
+    )  # a refund's row names its payment, too
+    return (fault["expected"] if hits else "", hits[:1])
 
 
 def _is_payout(row: dict[str, Any], fault: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from unfold.decorators import display
 
 from ledger.admin import ReadOnly
 from ledger.money import Money
+from reconciliation.admin.sides import our_sum, their_sum
 from reconciliation.models import Discrepancy
 
 
@@ -17,7 +18,7 @@ class DiscrepancyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     """Every discrepancy that ever was; the work on them has pages of its own."""
 
     list_display = (
-        *("public_id", "status", "kind", "channel", "at_risk", "ours", "told"),
+        *("public_id", "status", "kind", "channel", "at_risk", "our_sum", "told"),
         *("reference", "times_seen", "work"),
     )
     list_filter = ("state", "kind", "channel")
@@ -25,7 +26,7 @@ class DiscrepancyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     ordering = ("-first_seen_at",)
     show_full_result_count = False
     fields = (
-        *("public_id", "work", "status", "kind", "channel", "subject", "reference", "ours", "told"),
+        *("public_id", "work", "status", "kind", "channel", "subject", "reference", "our_sum", "told"),
         *("at_risk", "source", "times_seen", "first_seen_at", "last_seen_at", "investigator"),
         *("write_off_proposed_by", "closed_by", "closed_at", "reason"),
     )
@@ -39,12 +40,12 @@ class DiscrepancyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         return str(row.state)
 
     @admin.display(description=_("ours"))
-    def ours(self, row: Discrepancy) -> str:
-        return Money(row.amount, row.currency).formatted()
+    def our_sum(self, row: Discrepancy) -> str:
+        return our_sum(row)
 
     @admin.display(description=_("told"))
     def told(self, row: Discrepancy) -> str:
-        return f"{row.told_amount} {row.told_currency}"
+        return their_sum(row)
 
     @admin.display(description=_("at risk"))
     def at_risk(self, row: Discrepancy) -> str:

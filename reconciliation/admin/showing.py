@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from ledger.money import exponent
+from ledger.selectors import names_of
 
 VIEW, DECIDE = "reconciliation.view_discrepancy", "reconciliation.decide_discrepancy"
 APPROVE, MANAGE = "reconciliation.approve_repair", "reconciliation.manage_resolverule"
@@ -25,12 +24,8 @@ def actor(request: HttpRequest) -> str:
 
 
 def names(actors: Iterable[str]) -> dict[str, str]:
-    """People's names for "user:12", rules by theirs; programs go by what they are."""
-    wanted = {one for one in actors if one}
-    keys = {one.removeprefix("user:") for one in wanted if one.startswith("user:")}
-    people: Any = get_user_model().objects.filter(pk__in=[key for key in keys if key.isdecimal()])
-    known = {f"user:{person.pk}": person.get_full_name() or person.get_username() for person in people}
-    return {one: known.get(one) or _rule(one) for one in wanted}
+    """As `ledger.selectors.names_of`, and rules by their names."""
+    return {one: _rule(one) if name == one else name for one, name in names_of(actors).items()}
 
 
 def _rule(who: str) -> str:

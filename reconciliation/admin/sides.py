@@ -1,6 +1,7 @@
 """A discrepancy as its page shows it: ours beside theirs, the line as it came, what may be matched, what happened."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -30,6 +31,8 @@ _FIRST = ("state", "kind", "reference", "their_reference", "happened_at")
 # A moment is never the same to the second, and each has references that the other does not know.
 _COMPARED = ("state", "kind", "reference", "account")
 _NOTHING = "–"
+# What ours calls so means what theirs calls so.
+_SAME_WORDS = {"succeeded": "success"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Fact:
 def side_by_side(row: Discrepancy) -> list[Fact]:
     """Sums, fees and states first, then whatever else either side says."""
     ours, theirs = row.ours or {}, row.theirs or {}
-    facts = [Fact(_("Amount"), _ours(row), _theirs(row), differs=_ours(row) != _theirs(row))]
+    facts = [Fact(_("Amount"), our_sum(row), their_sum(row), differs=our_sum(row) != their_sum(row))]
     if row.fee or row.told_fee:
         fees = (
             fee_text(row.fee, row.currency),
@@ -57,7 +60,8 @@ def side_by_side(row: Discrepancy) -> list[Fact]:
         mine, told = _said(name, ours.get(name)), _said(name, theirs.get(name))
         if name in _SHOWN_APART or mine == told == _NOTHING:
             continue
-        told_apart = name in _COMPARED and _NOTHING not in (mine, told) and mine.lower() != told.lower()
+        ours_in_theirs = _SAME_WORDS.get(mine, mine)
+        told_apart = name in _COMPARED and _NOTHING not in (mine, told) and ours_in_theirs != told.lower()
         facts.append(Fact(name.replace("_", " ").capitalize(), mine, told, differs=told_apart))
     return facts
 
@@ -112,12 +116,12 @@ def history(discrepancy: str, repairs: list[RepairView]) -> list[AuditView]:
     return sorted(found, key=lambda one: one.happened_at, reverse=True)[:100]
 
 
-def _ours(row: Discrepancy) -> str:
+def our_sum(row: Discrepancy) -> str:
     missing = row.kind in (DiscrepancyKind.MISSING_HERE, DiscrepancyKind.BANK_UNEXPLAINED)
     return _NOTHING if missing and not row.amount else Money(row.amount, row.currency).formatted()
 
 
-def _theirs(row: Discrepancy) -> str:
+def their_sum(row: Discrepancy) -> str:
     try:
         return Money(row.told_amount, row.told_currency).formatted()
     except UnknownCurrency:
@@ -127,7 +131,9 @@ def _theirs(row: Discrepancy) -> str:
 def _said(name: str, value: Any) -> str:
     if value in (None, ""):
         return _NOTHING
-    return str(value).replace("T", " ")[:19] if name.endswith("_at") else str(value)
+    if name.endswith("_at"):
+        return f"{datetime.fromisoformat(value).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return str(value).lower() if name == "state" else str(value)
 
 
 def _address(request: HttpRequest, name: str) -> str:

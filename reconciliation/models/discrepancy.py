@@ -15,7 +15,7 @@ from ledger.audit import StateAudit
 from ledger.fields import StateField
 from reconciliation.errors import DiscrepancyClosed, DiscrepancyNotFound, NotUnderInvestigation
 from reconciliation.models.open_item import OpenItem
-from reconciliation.models.statement import StatementFile
+from reconciliation.models.statement import LIVE, StatementFile
 from reconciliation.states import CLOSED, DiscrepancyKind, DiscrepancyState, Side
 
 _STATES = [state.value for state in DiscrepancyState]
@@ -63,9 +63,17 @@ class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
         closed = self.filter(state=DiscrepancyState.RESOLVED.value, closed_by="system")
         return closed.update(state=DiscrepancyState.OPEN.value, closed_by="", closed_at=None, reason="")
 
+    def told_anew(self, file: StatementFile) -> Self:
+        """What other files said, or lacked, of movements of ours of which this one says that they are not done."""
+        items = self.filter(file=file, open_item__side=Side.OURS.value, open_item__cleared_at=None)
+        items = items.exclude(kind=DiscrepancyKind.MISSING_THERE.value)
+        others = self.exclude(pk__in=items.values("pk")).filter(Q(file=file) | Q(file__state__in=LIVE))
+        return others.filter(open_item__in=items.values("open_item"))
+
     def still_missing(self, before: StatementFile, now: StatementFile) -> int:
         """What is ours and missing in a file is missing in the one that corrects it, too, when nothing cleared it."""
-        missing = self.filter(file=before, open_item__side=Side.OURS.value, open_item__cleared_at=None)
+        ours = {"open_item__side": Side.OURS.value, "open_item__cleared_at": None}
+        missing = self.filter(file=before, kind=DiscrepancyKind.MISSING_THERE.value, **ours)
         return missing.update(file=now, times_seen=F("times_seen") + 1, last_seen_at=Now())
 
     def note(self, *, amount_at_risk: int, reference: str, source: str, **mismatch: Any) -> None:

@@ -16,14 +16,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from ledger.errors import Refusal
+from ledger.money import Money, UnknownCurrency
 from reconciliation.errors import StatementFormatUnknown, StatementNotFound, StatementTooLarge
-from reconciliation.models import StatementFile
+from reconciliation.models import StatementFile, StatementTotal
 from reconciliation.parsers import FORMATS, HEAD, sniff
 from reconciliation.runs import banks, overdue, runs
 from reconciliation.selectors import statement_view
 from reconciliation.services.fetch_again import fetch_again
 from reconciliation.services.receive_statement import receive_statement
-from reconciliation.states import StatementSource
+from reconciliation.states import StatementSource, TotalPart
 from reconciliation.tasks import process_soon
 
 VIEW, BRING = "reconciliation.view_statementfile", "reconciliation.bring_statement"
@@ -71,14 +72,22 @@ def statement(request: HttpRequest, file: str) -> HttpResponse:
         process_soon(row.public_id)
         messages.success(request, _("A worker matches and settles it again."))
         return redirect("statement", file=file)
+    totals = row.totals.filter(part=TotalPart.THEIRS.value).order_by("currency", "kind", "grp")[:200]
     context = {
         **site.each_context(request),
         "title": str(row),
         "view": statement_view(row),
-        "totals": row.totals.filter(part="theirs").order_by("currency", "kind", "grp")[:200],
+        "totals": [(one, _sum(one)) for one in totals],
         "may_bring": request.user.has_perm(BRING),
     }
     return render(request, "reconciliation/statement.html", context)
+
+
+def _sum(total: StatementTotal) -> str:
+    try:
+        return Money(total.amount, total.currency).formatted()
+    except UnknownCurrency:
+        return f"{total.amount} {total.currency}"
 
 
 def _do(request: HttpRequest) -> HttpResponse:

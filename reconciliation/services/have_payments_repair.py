@@ -16,7 +16,7 @@ from reconciliation.models import Discrepancy, OpenItem, Repair
 from reconciliation.proposals import settled
 from reconciliation.services.post_fee_of_item import post_fee_of_item
 from reconciliation.services.take_back_repair import take_back_repair
-from reconciliation.states import CLOSED, DiscrepancyState, RepairKind, RepairState
+from reconciliation.states import CLOSED, DiscrepancyState, RepairKind, RepairState, Side
 
 _REPAIRED = "repaired"
 
@@ -63,9 +63,11 @@ def _settle(row: Discrepancy, repair: Repair, actor: str) -> None:
         row.investigate(actor=actor)
     row.resolve(actor=actor, reason=repair.reason, at=now)
     row.store()
-    if row.open_item_id and repair.kind != RepairKind.REFUND:
-        OpenItem.objects.clear([row.open_item_id], how=_REPAIRED, at=now)
-        post_fee_of_item(item=OpenItem.objects.get(pk=row.open_item_id))
+    # What is ours waits for its final row still.
+    item = row.open_item
+    if item and item.side == Side.THEIRS and repair.kind != RepairKind.REFUND:
+        OpenItem.objects.clear([item.pk], how=_REPAIRED, at=now)
+        post_fee_of_item(item=OpenItem.objects.get(pk=item.pk))
 
 
 def _ask(row: Repair, case: Case, actor: str) -> str:

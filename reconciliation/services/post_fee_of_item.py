@@ -1,5 +1,6 @@
 from django.db import connection
 
+from reconciliation.fee_names import FeeNames
 from reconciliation.models import OpenItem
 from reconciliation.rows import Line
 from reconciliation.runs import payout_terms
@@ -32,4 +33,4 @@ def post_fee_of_item(*, item: OpenItem) -> int:
         state=item.line_state,
         text=item.text,
     )
-    return post_fees(file=file, lines=[line], version=file.version)
+    return post_fees(file=file, lines=[line], names=FeeNames(file.version, alone=True))

@@ -8,6 +8,7 @@ from django.utils import timezone
 from reconciliation.archive import batches_of, is_bank, named_batches_of
 from reconciliation.errors import StatementNotMatched
 from reconciliation.facts import Settled
+from reconciliation.fee_names import FeeNames
 from reconciliation.models import StatementFile
 from reconciliation.rows import Line, LineKind
 from reconciliation.rules import PayoutTerms, keeps_fee, rounded
@@ -18,6 +19,7 @@ from reconciliation.services.explain_deposits import explain_deposits
 from reconciliation.services.post_charges import post_charges
 from reconciliation.services.post_fees import post_fees
 from reconciliation.services.take_bank_lines import take_bank_lines
+from reconciliation.services.take_fees_back import take_fees_back
 from reconciliation.services.tell_payout_parts import tell_payout_parts
 from reconciliation.states import StatementState
 
@@ -34,7 +36,6 @@ class _Read:
     )  # currency → thousandths, and what rows came to
     charges: list[Line] = field(default_factory=list)  # fees of no movement
     payouts: list[Line] = field(default_factory=list)
-    references: set[str] = field(default_factory=set)
 
 
 def settle_statement(*, file: str) -> Settled:
@@ -100,22 +101,22 @@ def _settle_channel(row: StatementFile) -> int:
 
 
 def _read(row: StatementFile, terms: PayoutTerms, version: int) -> _Read:
-    read = _Read()
+    read, names = _Read(), FeeNames(version)
     for batch in named_batches_of(row, _BATCH):
-        _gather(read, batch, version)
+        _gather(read, batch)
         if row.kind == terms.fees:
             with transaction.atomic(durable=True):
-                read.fees += post_fees(file=_live(row), lines=batch, version=version)
+                read.fees += post_fees(file=_live(row), lines=batch, names=names)
     if row.kind == terms.fees and row.supersedes is not None:
+        before = FeeNames(version)
         for batch in named_batches_of(row.supersedes, _BATCH):
-            gone = [line for line in batch if line.reference not in read.references]
             with transaction.atomic(durable=True):
                 _live(row)
-                post_fees(file=row.supersedes, lines=gone, version=version, gone=True)
+                take_fees_back(lines=batch, names=before, instead=names)
     return read
 
 
-def _gather(read: _Read, batch: Sequence[Line], version: int) -> None:
+def _gather(read: _Read, batch: Sequence[Line]) -> None:
     for line in batch:
         if line.kind == LineKind.PAYOUT:
             read.payouts.append(line)
@@ -125,5 +126,3 @@ def _gather(read: _Read, batch: Sequence[Line], version: int) -> None:
             sums = read.rounding.setdefault(line.currency, [0, 0])
             sums[0] += line.fee
             sums[1] += rounded(line.fee)
-        if version > 1 and line.reference:
-            read.references.add(line.reference)

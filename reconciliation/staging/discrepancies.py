@@ -25,7 +25,7 @@ _ASKED: Final = f"""jsonb_build_object('kind', a.kind, 'reference', {LINE_NAME},
 _LINE_SUBJECT: Final = (
     f"left(coalesce(nullif({LINE_NAME}, ''), nullif(l.their_reference, ''), 'line ' || l.number), 80)"
 )
-# Pairs first; then lines that are alone.
+# Pairs first, of which one that is not done has the open item of ours; then lines that are alone.
 _FOUND: Final = f"""
 CREATE TEMPORARY TABLE found ON COMMIT DROP AS
 SELECT l.verdict AS kind, l.number AS line, l.kind AS line_kind, {OUR_NAME} AS subject,
@@ -33,9 +33,12 @@ SELECT l.verdict AS kind, l.number AS line, l.kind AS line_kind, {OUR_NAME} AS s
     CASE l.verdict WHEN 'amount' THEN abs(l.amount - o.amount) WHEN 'late' THEN 0
         WHEN 'fee' THEN (abs(l.fee - coalesce({{fee}}, 0)) + 999) / 1000 ELSE abs(o.amount) END AS amount_at_risk,
     left(l.their_reference, 100) AS their_reference, l.state AS their_state, coalesce({{fee}}, 0) AS fee,
-    l.fee AS told_fee, l.happened_at, {_OURS} AS ours, {_TOLD} AS theirs, NULL::uuid AS open_item_id
+    l.fee AS told_fee, l.happened_at, {_OURS} AS ours, {_TOLD} AS theirs, i.id AS open_item_id
 FROM pool_lines l
 JOIN (SELECT DISTINCT ON (mate) * FROM pool_ours WHERE mate IS NOT NULL ORDER BY mate, id) o ON o.mate = l.mate
+LEFT JOIN reconciliation_openitem i ON l.state <> 'success' AND i.cleared_at IS NULL AND i.side = 'ours'
+    AND i.channel = %(channel)s AND i.statement = %(statement)s
+    AND (i.kind, i.movement, i.part) = (o.kind, o.movement, o.part)
 WHERE l.item IS NULL AND l.verdict IN ('amount', 'currency', 'state', 'fee', 'late')
 UNION ALL
 SELECT l.verdict, l.number, l.kind, {_LINE_SUBJECT}, coalesce(a.reference, ''),
@@ -69,7 +72,7 @@ WHERE NOT EXISTS (SELECT FROM reconciliation_discrepancy d
     WHERE d.file_id = %(file)s
         AND (d.line, d.kind, d.line_kind, d.subject) = (f.line, f.kind, f.line_kind, f.subject))
 """
-# What is due and open still: it is missing from now on.
+# What is due and open still: it is missing from now on, unless a file that counts tells of it otherwise.
 _DUE: Final = """
 INSERT INTO reconciliation_discrepancy (id, state, channel, source, file_id, times_seen, investigator,
     write_off_proposed_by, closed_by, reason, kind, line, line_kind, subject, reference, amount, currency, told_amount,
@@ -87,7 +90,10 @@ CROSS JOIN LATERAL jsonb_build_object('kind', i.kind, 'reference', i.reference, 
     'text', i.text
 ) AS side_told
 WHERE i.channel = %(channel)s AND i.statement = %(statement)s AND i.cleared_at IS NULL AND i.due_on <= %(due)s
-    AND NOT EXISTS (SELECT FROM reconciliation_discrepancy d WHERE d.open_item_id = i.id)
+    AND NOT EXISTS (SELECT FROM reconciliation_discrepancy d
+        JOIN reconciliation_statementfile f ON f.id = d.file_id
+        WHERE d.open_item_id = i.id
+            AND (d.kind IN ('missing_there', 'missing_here') OR f.state IN ('MATCHED', 'SETTLED')))
 """
 
 
@@ -98,6 +104,7 @@ def write_discrepancies(file: StatementFile, terms: Terms) -> None:
         "file": file.pk,
         "old": file.supersedes_id,
         "channel": file.channel,
+        "statement": file.kind,
         "late_days": terms.late_days,
     }
     run(_FOUND.format(fee=expected(terms.tariff, "o", rate)), values)

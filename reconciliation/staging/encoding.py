@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain, repeat
-from typing import Final
+from typing import Final, NamedTuple
 
 from reconciliation.rows import Batch, Line, LineKind, LineState, Payments
 
@@ -30,6 +30,7 @@ _NAMES = struct.Struct(">ih i16s").pack
 _FIXED = struct.Struct(">ii i16s iq iq iq").pack
 # With the length of the text behind it.
 _PLAIN = struct.Struct(">ii i16s iq iq iq i").pack
+_KEY = struct.Struct(">4x16s").pack
 _KEYS = struct.Struct(">4x16s").iter_unpack
 
 
@@ -54,6 +55,14 @@ _EMPTY = _with_length("")
 _NONE = (NOBODY, 1)
 
 
+class Encoded(NamedTuple):
+    """`keys` are those inside the names of ours that the rows have, each after four bytes of nothing."""
+
+    rows: int
+    content: bytes
+    keys: bytes
+
+
 def named(reference: str) -> tuple[bytes, int]:
     """The key inside att_… or ref_…, and which try of a refund (ref_…_2); `NOBODY` when it names nothing of ours."""
     if not reference.startswith(_OURS) or len(reference) < _LENGTH:
@@ -72,18 +81,20 @@ def named(reference: str) -> tuple[bytes, int]:
     return _NONE
 
 
-def encoded(batches: Iterable[Batch]) -> Iterator[tuple[int, bytes]]:
-    """How many rows, and their bytes."""
+def encoded(batches: Iterable[Batch]) -> Iterator[Encoded]:
     texts = _Texts()
     for batch in batches:
-        yield len(batch), _payments(batch, texts) if isinstance(batch, Payments) else _lines(batch, texts)
+        yield _payments(batch, texts) if isinstance(batch, Payments) else _lines(batch, texts)
 
 
-def _lines(lines: Sequence[Line], texts: _Texts) -> bytes:
+def _lines(lines: Sequence[Line], texts: _Texts) -> Encoded:
     pieces: list[bytes] = []
+    keys: list[bytes] = []
     for number, kind, reference, parent, theirs, group, amount, fee, currency, at, state, text in lines:
         ref, part = named(reference) if reference else _NONE
         parent_key = named(parent)[0] if parent else NOBODY
+        if ref is not NOBODY:
+            keys.append(_KEY(ref))
         pieces += (
             _COUNT,
             _KINDS[kind],
@@ -96,30 +107,32 @@ def _lines(lines: Sequence[Line], texts: _Texts) -> bytes:
             _with_length(theirs),
             texts[text],
         )
-    return b"".join(pieces)
+    return Encoded(len(lines), b"".join(pieces), b"".join(keys))
 
 
-def _payments(payments: Payments, texts: _Texts) -> bytes:
+def _payments(payments: Payments, texts: _Texts) -> Encoded:
     """The same bytes, made by column."""
     kind, state = _KINDS[LineKind.PAYMENT], _STATES[LineState.SUCCESS]
     same = _COUNT + kind + state + texts[payments.currency] + _EMPTY + _EMPTY + _NAMES(2, 1, 16, NOBODY)
     midnight = _microseconds(payments.midnight)
     moments = [midnight + second * 1_000_000 for second in payments.seconds]
     theirs = "\n".join(payments.their_references).encode().split(b"\n")
+    keys = _keys(payments.references)
+    ours = (key for (key,) in _KEYS(keys))
     fixed = map(
         _PLAIN,
-        *(repeat(4), payments.numbers, repeat(16), _keys(payments.references)),
+        *(repeat(4), payments.numbers, repeat(16), ours),
         *(repeat(8), payments.amounts, repeat(8), payments.fees, repeat(8), moments, map(len, theirs)),
     )
     rows = zip(repeat(same), fixed, theirs, map(texts.__getitem__, payments.texts))
-    return b"".join(chain.from_iterable(rows))
+    return Encoded(len(payments), b"".join(chain.from_iterable(rows)), keys)
 
 
-def _keys(references: Sequence[str]) -> Iterator[bytes]:
+def _keys(references: Sequence[str]) -> bytes:
     """What `named` finds in each, of names that are ours: they are one number of so many digits each."""
     digits = "".join(references).replace(_OURS[0], "000000").encode("ascii").translate(_DIGITS)
     number = int(digits, 32) if digits else 0
-    return (key for (key,) in _KEYS(number.to_bytes(20 * len(references), "big")))
+    return number.to_bytes(20 * len(references), "big")
 
 
 def _microseconds(moment: datetime) -> int:

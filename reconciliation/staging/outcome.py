@@ -29,14 +29,24 @@ LINE_NAME: Final = f"CASE WHEN l.ref <> {NO_ONE} THEN {_named('l', 'ref')} ELSE 
 PARENT: Final = (
     "CASE WHEN {row}.parent <> " + NO_ONE + " THEN ledger_public_id('att', {row}.parent) ELSE '' END"
 )
-_CLEARED: Final = """
+# Of a movement of ours, a row that is not done explains nothing: it waits for the final one.
+_DONE: Final = "(l.state = 'success' OR l.how = 'sum')"
+_CLEARED: Final = f"""
 UPDATE reconciliation_openitem i SET cleared_file_id = %(file)s, cleared_at = now(), how = l.how
 FROM pool_ours o JOIN pool_lines l ON l.id = o.mate
-WHERE i.id = o.item AND i.cleared_at IS NULL AND l.item IS NULL
+WHERE i.id = o.item AND i.cleared_at IS NULL AND l.item IS NULL AND {_DONE}
 """
 _THEIRS_CLEARED: Final = """
 UPDATE reconciliation_openitem i SET cleared_file_id = %(file)s, cleared_at = now(), how = l.how
 FROM pool_lines l WHERE i.id = l.item AND l.mate IS NOT NULL AND i.cleared_at IS NULL
+"""
+# What they told of before it was done has its final row here, whatever that is found to be.
+_THEIRS_DONE: Final = f"""
+UPDATE reconciliation_openitem i SET cleared_file_id = %(file)s, cleared_at = now(), how = 'final'
+FROM pool_lines x JOIN pool_lines l ON l.kind = x.kind AND (
+    (l.ref <> {NO_ONE} AND l.ref = x.ref AND l.part = x.part)
+    OR (l.their_reference <> '' AND l.their_reference = x.their_reference))
+WHERE i.id = x.item AND x.state = 'processing' AND l.item IS NULL AND l.state <> 'processing' AND i.cleared_at IS NULL
 """
 # What this file explains of another day of ours is remembered, or that day's own file would miss it.
 _EARLY: Final = f"""
@@ -48,7 +58,7 @@ SELECT uuidv7(), 'ours', %(channel)s, %(statement)s, o.kind, {OUR_NAME}, {PARENT
     left(o.their_reference, 100), '', o.amount, o.currency, o.happened_at, '', '', %(file)s, 0, o.day_on,
     o.day_on + %(late_days)s, %(file)s, now(), 'other_day'
 FROM pool_ours o JOIN pool_lines l ON l.id = o.mate
-WHERE o.item IS NULL AND (NOT o.in_window OR l.item IS NOT NULL)
+WHERE o.item IS NULL AND (NOT o.in_window OR l.item IS NOT NULL) AND {_DONE}
 """
 _OURS_OPEN: Final = f"""
 INSERT INTO reconciliation_openitem (id, side, channel, statement, kind, reference, parent, movement, part,
@@ -57,7 +67,8 @@ INSERT INTO reconciliation_openitem (id, side, channel, statement, kind, referen
 SELECT uuidv7(), 'ours', %(channel)s, %(statement)s, o.kind, {OUR_NAME}, {PARENT.format(row="o")}, o.movement, o.part,
     left(o.their_reference, 100), '', o.amount, coalesce({{fee}}, 0), o.currency, o.happened_at, '', '', %(file)s, 0,
     o.day_on, o.day_on + %(late_days)s, ''
-FROM pool_ours o WHERE o.in_window AND o.mate IS NULL AND NOT o.taken AND o.item IS NULL
+FROM pool_ours o LEFT JOIN pool_lines l ON l.id = o.mate
+WHERE o.item IS NULL AND CASE WHEN l.id IS NULL THEN o.in_window AND NOT o.taken ELSE NOT {_DONE} END
 """
 # A line that names something of ours waits for nothing: we have it or not.
 _THEIRS_OPEN: Final = f"""
@@ -75,7 +86,7 @@ _THEIR_SUMS: Final = """
 CREATE TEMPORARY TABLE their_sums ON COMMIT DROP AS
 SELECT left(grp, 100) AS grp, kind, currency, count(*) AS count,
     coalesce(sum(amount) FILTER (WHERE state <> 'failed'), 0) AS amount,
-    coalesce(sum(fee) FILTER (WHERE state <> 'failed'), 0) AS fee
+    coalesce(sum(fee) FILTER (WHERE state = 'success'), 0) AS fee
 FROM {table} GROUP BY left(grp, 100), kind, currency
 """
 _ADD: Final = """
@@ -92,14 +103,14 @@ SELECT 'ours', '', kind, currency, sum(count), sum(amount), sum(fee) FROM (
     SELECT kind, currency, count, amount, fee FROM their_sums WHERE kind NOT IN {apart}
     UNION ALL
     SELECT kind, currency, -1, CASE state WHEN 'failed' THEN 0 ELSE -amount END,
-        CASE state WHEN 'failed' THEN 0 ELSE -fee END
+        CASE state WHEN 'success' THEN -fee ELSE 0 END
     FROM pool_lines WHERE item IS NULL
     UNION ALL
     SELECT o.kind, o.currency, 1, o.amount, coalesce({fee}, 0) FROM pool_ours o WHERE o.in_window
 ) same GROUP BY kind, currency
 UNION ALL
 SELECT CASE WHEN mate IS NULL THEN 'only_theirs' ELSE 'differs' END, grp, kind, currency, 1,
-    CASE state WHEN 'failed' THEN 0 ELSE amount END, CASE state WHEN 'failed' THEN 0 ELSE fee END
+    CASE state WHEN 'failed' THEN 0 ELSE amount END, CASE state WHEN 'success' THEN fee ELSE 0 END
 FROM pool_lines WHERE item IS NULL
 UNION ALL
 SELECT 'differs', '', o.kind, o.currency, -1, -o.amount, -coalesce({fee}, 0)
@@ -123,6 +134,7 @@ def write_items(file: StatementFile, terms: Terms) -> None:
     values = _values(file, terms)
     run(_CLEARED, values)
     run(_THEIRS_CLEARED, values)
+    run(_THEIRS_DONE, values)
     run(_EARLY, values)
     run(_OURS_OPEN.format(fee=_fee(terms)), values)
     run(_THEIRS_OPEN, values)

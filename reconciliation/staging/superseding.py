@@ -31,6 +31,7 @@ WHERE file_id = %(old)s AND side = 'theirs' AND cleared_at IS NULL
 def step_back(old: StatementFile, new: StatementFile) -> None:
     """This will undo what `old` explained and opened. The discrepancies follow when the new file's are known."""
     Discrepancy.objects.filter(open_item__cleared_file=old).unexplained_again()
+    Discrepancy.objects.told_anew(old).unexplained_again()
     values = {"old": old.pk, "new": new.pk, "day": old.day_on}
     for sql in (_REOPEN, _FORGET, _CARRY, _THEIRS):
         run(sql, values)

@@ -30,8 +30,8 @@ def account() -> BankMapping:
     )
 
 
-def balance(account: str) -> int:
-    return ledger.balance(account, "CNY").minor
+def balance(account: str, currency: str = "CNY") -> int:
+    return ledger.balance(account, currency).minor
 
 
 def bank_file(*rows: str, day: date = DAY) -> str:

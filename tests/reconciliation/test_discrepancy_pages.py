@@ -83,6 +83,14 @@ def test_the_queue_takes_as_many_queries_for_many_as_for_few(fay: Client) -> Non
     assert len(many) <= len(few) + 1
 
 
+def test_the_table_of_all_tells_sums_as_people_write_them(fay: Client) -> None:
+    row = difference(K.AMOUNT, ours=5_000, told=4_900)
+    table = fay.get("/console/reconciliation/discrepancy/").text
+    page = fay.get(f"/console/reconciliation/discrepancy/{row.pk}/change/").text
+    for shown in (table, page):
+        assert "CN¥50.00" in shown and "CN¥49.00" in shown and "4900" not in shown
+
+
 def test_one_is_shown_with_both_sides_and_its_line(fay: Client) -> None:
     row = difference(
         K.AMOUNT,
@@ -90,12 +98,13 @@ def test_one_is_shown_with_both_sides_and_its_line(fay: Client) -> None:
         told=9_900,
         fee=60_000,
         told_fee=61_234,
-        ours_facts={"reference": "att_x", "state": "SUCCESS"},
+        ours_facts={"reference": "att_x", "state": "SUCCEEDED", "happened_at": "2026-11-19T12:00:00+08:00"},
         theirs_facts={"reference": "att_x", "state": "success"},
     )
     page = fay.get(f"{QUEUE}{row.public_id}/").text
     for told in ("CN¥100.00", "CN¥99.00", "0.61234 CNY", "0.60 CNY", "`2026-11-19 12:00:00,`att_x,`100.00"):
         assert told in page, told
+    assert "2026-11-19 04:00:00 UTC" in page
     assert page.count('data-testid="differs"') == 1
     assert fay.get(f"{QUEUE}dis_x/").status_code == 404
 

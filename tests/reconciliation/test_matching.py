@@ -1,12 +1,17 @@
 """From a bill's bytes to differences: each fault has its kind, and nothing else is told."""
 
-from datetime import timedelta
+from collections import Counter
+from datetime import datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
+from psycopg.errors import DiskFull, OutOfMemory
 
 from reconciliation.models import Discrepancy, OpenItem, StatementFile
 from reconciliation.services.revisit_open_items import revisit_open_items
+from reconciliation.staging import pools, table
 from tests.ledger.books import tamper
 from tests.reconciliation.statements import DAY, bring, discrepancies, match, pay, refund, totals
 from tests.reconciliation.wechat_bill import NOON, paid, sent_back
@@ -73,8 +78,8 @@ def test_every_kind_of_difference_has_its_name() -> None:
         ("missing_here", "SHOP-17", "OPEN"),
     }
     assert done.matched == done.rows - 4
-    (waiting,) = OpenItem.objects.filter(side="ours", cleared_at=None)
-    assert waiting.reference == gone.att
+    waiting = OpenItem.objects.filter(side="ours", cleared_at=None)
+    assert {one.reference for one in waiting} == {gone.att, back}
     assert set(totals(done.id).values()) == NOTHING
 
 
@@ -92,6 +97,81 @@ def test_two_captures_of_one_payment_may_both_be_missing() -> None:
     match([])
     match([], NEXT)
     assert discrepancies() == [("missing_there", gone.att, "OPEN")] * 2
+
+
+def test_a_wrong_fee_of_one_capture_is_that_and_nothing_is_missing() -> None:
+    held = pay(900, parts=(300, 600))
+    done = match([paid(held.att, 300, theirs="a", fee=3500), paid(held.att, 600, theirs="b")])
+    match([], NEXT)
+    assert discrepancies() == [("fee", held.att, "OPEN")]
+    assert not OpenItem.objects.exists()
+    assert set(totals(done.id).values()) == NOTHING
+
+
+def test_a_payment_that_is_told_twice_with_the_same_wrong_fee_is_ours_once() -> None:
+    tea = pay(900)
+    wrong = [paid(tea.att, 900, theirs="a", fee=3500), paid(tea.att, 900, theirs="b", fee=3500)]
+    done = match(wrong)
+    match([], NEXT)
+    assert discrepancies() == [("fee", tea.att, "OPEN"), ("duplicate", tea.att, "OPEN")]
+    assert not OpenItem.objects.filter(side="ours").exists()
+    assert set(totals(done.id).values()) == NOTHING
+
+
+@pytest.mark.parametrize("state", ["FAIL", "PROCESSING"])
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_what_was_not_done_at_first_is_told_with_what_was(state: str, where: int) -> None:
+    tea = pay()
+    back = refund(tea)
+    rows = [paid(tea.att), sent_back(back, tea.att)]
+    rows.insert(where, sent_back(back, tea.att, state=state, theirs="a"))
+    done = match(rows)
+    match([], NEXT)
+    assert discrepancies() == []
+    assert done.matched == 3
+    assert set(totals(done.id).values()) == NOTHING
+
+
+def test_a_row_without_our_name_that_repeats_another_is_no_other_payment() -> None:
+    tea, hat = pay(900), pay(900)
+    done = match([paid(tea.att, 900, theirs="T"), paid("", 900, theirs="T")])
+    match([], NEXT)
+    assert set(discrepancies()) == {("duplicate", "T", "OPEN"), ("missing_there", hat.att, "OPEN")}
+    assert set(totals(done.id).values()) == NOTHING
+
+
+def test_a_payment_that_is_told_twice_far_apart_is_a_duplicate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "_STEP", 1)
+    monkeypatch.setattr("reconciliation.archive._BATCH", 1)
+    tea, hat = pay(900), pay(100)
+    rows = [paid(tea.att, 900), paid(hat.att, 100), paid(tea.att, 900, theirs="b")]
+    done = match(rows)
+    assert discrepancies() == [("duplicate", tea.att, "OPEN")]
+    assert (done.rows, done.matched) == (3, 2)
+    assert set(totals(done.id).values()) == NOTHING
+
+
+@pytest.mark.parametrize("too_little", [DiskFull, OutOfMemory])
+def test_where_processes_can_share_no_memory_one_does_it_alone(
+    too_little: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = pools.run
+
+    def run(sql: str, values: dict[str, Any] | None = None) -> int:
+        if "TABLE odd" in sql and _workers() != "0":
+            raise OperationalError("could not resize shared memory segment") from too_little()
+        return shared(sql, values)
+
+    monkeypatch.setattr(pools, "run", run)
+    tea = pay(900)
+    match([paid(tea.att, 907)])
+    assert discrepancies() == [("amount", tea.att, "OPEN")]
+
+
+def _workers() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW max_parallel_workers_per_gather")
+        return str(cursor.fetchone()[0])
 
 
 def test_a_file_that_comes_later_explains_what_was_missing() -> None:
@@ -248,3 +328,38 @@ def test_what_is_booked_after_its_statement_is_found_by_the_clock() -> None:
     assert revisit_open_items(channel="wechat", now=now + timedelta(days=1)) == 1
     assert discrepancies()[-1] == ("missing_there", late.att, "OPEN")
     assert revisit_open_items(channel="wechat", now=now + timedelta(days=2)) == 0
+
+
+def test_what_differs_goes_with_what_is_nearest_in_whatever_order() -> None:
+    held, rows = [], []
+    for number, order in enumerate(permutations([(302, "a"), (600, "b"), (600, "c"), (1_197, "d")])):
+        one = pay(2_100, parts=(300, 600, 1_200), at=NOON + timedelta(minutes=number))
+        held.append(one.att)
+        rows += [paid(one.att, amount, theirs=f"{number}{name}", at=one.at) for amount, name in order]
+    done = match(rows)
+    match([], NEXT)
+    told = Discrepancy.objects.values_list("subject", "kind", "amount", "told_amount")
+    assert Counter(told) == Counter(
+        (att, *what)
+        for att in held
+        for what in [("amount", 300, 302), ("amount", 1_200, 1_197), ("duplicate", 0, 600)]
+    )
+    assert set(totals(done.id).values()) == NOTHING
+
+
+def test_of_the_same_sum_the_nearest_fee_and_time_count() -> None:
+    tea = pay(900)
+    held = pay(1_200, parts=(600, 600))
+    evening = NOON + timedelta(hours=6)
+    tamper("UPDATE payments_attempt SET brought_at = %s WHERE kind = 'CAPTURE' AND sequence = 2", [evening])
+    match(
+        [
+            *(paid(tea.att, 900, theirs="a", fee=3500), paid(tea.att, 900, theirs="b")),
+            paid(held.att, 605, theirs="e", at=evening),
+        ]
+    )
+    match([], NEXT)
+    told = [(kind, their) for kind, their in Discrepancy.objects.values_list("kind", "their_reference")]
+    assert sorted(told) == [("amount", "e"), ("duplicate", "a"), ("missing_there", "")]
+    [moment] = Discrepancy.objects.filter(kind="amount").values_list("ours__happened_at", flat=True)
+    assert datetime.fromisoformat(str(moment)) == evening

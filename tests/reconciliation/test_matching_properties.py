@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
-from itertools import count, starmap
+from itertools import count, product, starmap
 from typing import Any
 
 import pytest
@@ -30,9 +30,11 @@ _FAULTS = (
         "stranger",
         "nameless",
         "wordless",
+        "repeated",
     ),
-    *("unpaid", "unnamed"),
+    *("unpaid", "unnamed", "fee_twice", "in_parts", "fee_of_a_part", "dearer_beside_twice"),
 )
+_SPLIT = ("in_parts", "fee_of_a_part", "dearer_beside_twice")
 _numbers = count(1)
 _examples = count(1)
 
@@ -50,12 +52,23 @@ def _listed(ours: Ours, fault: str) -> list[Row]:
     """What the bill has of one payment."""
     row = paid(ours.att, ours.amount, theirs=ours.theirs, at=ours.at)
     shifted = ours.at + timedelta(minutes=4)
+    wrong = replace(row, fee=row.fee + 2500)
+    parts = [paid(ours.att, part, theirs=f"{ours.theirs}{part}", at=ours.at) for part in ours.parts]
     rows = {
         "lost": [],
         "dearer": [replace(row, amount=row.amount + 3, fee=fee_of(row.amount + 3))],
         "foreign": [replace(row, currency="HKD")],
-        "fee": [replace(row, fee=row.fee + 2500)],
+        "fee": [wrong],
+        "fee_twice": [wrong, replace(wrong, theirs=f"{row.theirs}x")],
+        "in_parts": parts,
+        "fee_of_a_part": [*parts[:1], *(replace(part, fee=part.fee + 2500) for part in parts[1:])],
+        "dearer_beside_twice": [
+            *(replace(part, amount=part.amount + 3, fee=fee_of(part.amount + 3)) for part in parts[:1]),
+            *parts[1:],
+            *(replace(part, theirs=f"{part.theirs}x") for part in parts[1:]),
+        ],
         "twice": [row, replace(row, theirs=f"{row.theirs}x")],
+        "repeated": [row, replace(row, order="")],
         "stranger": [replace(row, order=_stranger(), theirs=f"{row.theirs}x")],
         "nameless": [replace(row, order="")],
         "wordless": [replace(row, order="", theirs="", at=shifted)],
@@ -70,9 +83,8 @@ def _by_hand(ours: list[Ours], rows: list[Row]) -> Iterator[tuple[str, str]]:
     left, pairs = list(rows), []
 
     def pair(fits: Callable[[Row, Ours], bool]) -> None:
-        for row in list(left):
-            mate = next((one for one in free if fits(row, one)), None)
-            if mate:
+        for row, mate in sorted(product(left, free), key=lambda two: abs(two[0].amount - two[1].amount)):
+            if row in left and mate in free and fits(row, mate):
                 left.remove(row)
                 free.remove(mate)
                 pairs.append((row, mate))
@@ -80,20 +92,28 @@ def _by_hand(ours: list[Ours], rows: list[Row]) -> Iterator[tuple[str, str]]:
     def same(row: Row, one: Ours) -> bool:
         return (row.amount, row.currency) == (one.amount, one.currency)
 
+    def once(row: Row) -> bool:
+        """It names nothing, and no other row is about the same."""
+        return not row.order and (not row.theirs or [other.theirs for other in rows].count(row.theirs) == 1)
+
     pair(lambda row, one: row.order == one.att and same(row, one))
     pair(lambda row, one: bool(row.theirs) and row.theirs == one.theirs and same(row, one))
-    pair(lambda row, one: not row.order and same(row, one) and abs(row.at - one.at) <= timedelta(minutes=10))
+    pair(lambda row, one: once(row) and same(row, one) and abs(row.at - one.at) <= timedelta(minutes=10))
     pair(lambda row, one: row.order == one.att)
     pair(lambda row, one: bool(row.theirs) and row.theirs == one.theirs)
     yield from (told for told in starmap(_apart, pairs) if told)
-    known, counted = {one.att for one in ours}, {row.order for row, _ in pairs}
-    for row in left:
-        if row.order and row.order in counted:
-            yield "duplicate", row.order
-        else:
-            yield "state" if row.order in known else "missing_here", row.order
+    yield from _alone(left, [row for row, _ in pairs], {one.att for one in ours})
     for one in free:
         yield "missing_there", one.att
+
+
+def _alone(left: list[Row], paired: list[Row], known: set[str]) -> Iterator[tuple[str, str]]:
+    orders, theirs = {row.order for row in paired} - {""}, {row.theirs for row in paired} - {""}
+    for row in left:
+        if row.order in orders or row.theirs in theirs:
+            yield "duplicate", row.order or row.theirs
+        else:
+            yield "state" if row.order in known else "missing_here", row.order
 
 
 def _apart(row: Row, one: Ours) -> tuple[str, str] | None:
@@ -114,8 +134,10 @@ def test_the_same_as_by_hand(happened: list[tuple[int, str]], random: Any) -> No
     for number, (amount, fault) in enumerate(happened):
         state = "FAILED" if fault == "unpaid" else "SUCCEEDED"
         at = NOON.replace(year=day.year, month=day.month, day=day.day) + timedelta(minutes=15 * number)
-        one = pay(amount * 10 + number, at=at, state=state)
-        ours.append(one)
+        whole = amount * 10 + number
+        parts = (whole // 3, whole - whole // 3) if fault in _SPLIT else ()
+        one = pay(whole, at=at, state=state, parts=parts)
+        ours += [replace(one, amount=part) for part in parts] or [one]
         rows += _listed(one, fault)
     random.shuffle(rows)
     before = set(Discrepancy.objects.values_list("pk", flat=True))

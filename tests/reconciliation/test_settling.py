@@ -1,6 +1,7 @@
 """Fees, corrections and crashes, with the bills of a channel and a bank's CSV brought by hand."""
 
 import io
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.db import transaction
 
 from ledger import selectors as ledger
 from ledger.postings import transactions_by_key
+from reconciliation.fee_names import FeeNames
 from reconciliation.models import (
     BankLine,
     BankMapping,
@@ -106,6 +108,78 @@ def test_a_corrected_file_posts_the_differences_only() -> None:
     assert set(transactions_by_key(keys)) == {keys[0], keys[1]}
     settle_statement(file=second.id)
     assert balance("channel_fees:wechat") == 54 + 108
+
+
+def test_captures_of_one_moment_in_two_currencies_have_a_fee_in_each() -> None:
+    held = pay(900, parts=(300, 600))
+    wrong = [paid(held.att, 300, currency="USD", fee=2_000), paid(held.att, 600, fee=3_000, theirs="b")]
+    file = match(wrong).id
+    Discrepancy.objects.filter(kind="fee").delete()
+    for _ in range(2):
+        settle_statement(file=file)
+        assert (balance("channel_fees:wechat", "USD"), balance("channel_fees:wechat")) == (2, 3)
+    right = match([paid(held.att, 300, fee=2_000), paid(held.att, 600, fee=3_000, theirs="b")]).id
+    for _ in range(2):
+        settle_statement(file=right)
+        assert (balance("channel_fees:wechat", "USD"), balance("channel_fees:wechat")) == (0, 5)
+    settle_statement(file=match([*wrong, paid(pay(1).att, 1)]).id)
+    assert (balance("channel_fees:wechat", "USD"), balance("channel_fees:wechat")) == (2, 3)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_captures_of_one_moment_have_a_fee_each_wherever_a_batch_ends(monkeypatch: Any, size: int) -> None:
+    monkeypatch.setattr(settling, "_BATCH", size)
+    held = pay(900, parts=(300, 300, 300))
+    rows = [paid(held.att, part, theirs=f"t{number}", fee=2_000) for number, part in enumerate(held.parts)]
+    for more in ([], [paid(pay(1).att, 1)]):
+        file = match([*more, *rows]).id  # the second in the place of the first, each row with another number
+        for _ in range(2):
+            settle_statement(file=file)
+            assert balance("channel_fees:wechat") == 6
+
+
+@pytest.mark.parametrize("found_first", [1, 2])
+def test_a_capture_that_is_found_later_has_its_fee_beside_the_one_of_the_same_moment(
+    found_first: int,
+) -> None:
+    att = pay(900, parts=(300, 600)).att
+    told = [
+        Line(number, "payment", att, "", "t", "", 300 * number, 1_000 * number, "CNY", NOON, "success", "")
+        for number in (1, 2)
+    ]
+    file = statement(day=DAY)
+
+    def post(lines: list[Line], names: FeeNames) -> int:
+        with transaction.atomic():
+            return post_fees(file=file, lines=lines, names=names)
+
+    first, second = sorted(told, key=lambda line: line.number != found_first)
+    assert post([first], FeeNames(1)) == 1
+    assert post([second], FeeNames(1, alone=True)) == 1
+    assert balance("channel_fees:wechat") == 3
+    post(told, FeeNames(1))
+    assert balance("channel_fees:wechat") == 3
+
+
+def test_a_fee_in_another_currency_is_put_right_though_its_figure_is_the_same() -> None:
+    tea = pay(10_000)
+    settle_statement(file=match([paid(tea.att, currency="USD")]).id)
+    assert (balance("channel_fees:wechat", "USD"), balance("channel_fees:wechat")) == (54, 0)
+    settle_statement(file=match([paid(tea.att)]).id)
+    assert (balance("channel_fees:wechat", "USD"), balance("channel_fees:wechat")) == (0, 54)
+
+
+def test_of_a_capture_that_a_corrected_file_tells_at_another_time_one_fee_stays() -> None:
+    held = pay(900, parts=(300, 600))
+    first = paid(held.att, 300, fee=2_000)
+    second = paid(held.att, 600, fee=3_000, theirs="b", at=NOON + timedelta(minutes=1))
+    Discrepancy.objects.all().delete()
+    settle_statement(file=match([first, second]).id)
+    assert balance("channel_fees:wechat") == 5
+    settle_statement(file=match([first, replace(second, at=NOON + timedelta(minutes=2))]).id)
+    assert balance("channel_fees:wechat") == 5
+    settle_statement(file=match([second]).id)
+    assert balance("channel_fees:wechat") == 3
 
 
 def charge(number: int, amount: int, at: datetime = NOON) -> Line:
@@ -250,7 +324,8 @@ def test_an_account_is_tried_saved_and_used_in_the_console(monkeypatch: Any) -> 
     assert answer["Location"].endswith(f"/statements/{row.public_id}/")
     assert seen == [row.public_id]
     process_statement(file=row.public_id)
-    assert "settled" in client.get(answer["Location"]).text
+    page = client.get(answer["Location"]).text
+    assert "settled" in page and "CN¥12.50" in page and "1 line<" in page
     nothing = client.post(f"{PAGES}statements/", {"do": "upload", "file": io.BytesIO(b"?")}, follow=True)
     assert "no statement that is known" in nothing.text
     assert person("support").post(f"{PAGES}statements/", {}).status_code == 403

@@ -16,10 +16,11 @@ from reconciliation.services.investigate import investigate
 from reconciliation.services.repair_discrepancy import repair_discrepancy
 from reconciliation.services.settle_statement import settle_statement
 from reconciliation.three_books import DayReport, day_reports
+from tests.ledger.books import tamper
 from tests.reconciliation.bank_files import account, bank_file, payout
 from tests.reconciliation.operators import person
-from tests.reconciliation.statements import DAY, Ours, match, pay
-from tests.reconciliation.wechat_bill import NOON, Row, paid
+from tests.reconciliation.statements import DAY, Ours, match, pay, refund
+from tests.reconciliation.wechat_bill import NOON, Row, fee_of, paid, sent_back
 
 __all__ = ["account"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -134,3 +135,32 @@ def test_a_payout_that_was_corrected_is_on_its_way_no_more(account: Any) -> None
     name = investigate(discrepancy=row.public_id, actor="user:1").id
     repair_discrepancy(discrepancy=name, kind="correct_payout", actor="user:1", reason="Asked them")
     assert [money.minor for money in report().in_transit] == [0, 500]
+
+
+_MOMENT = "UPDATE payments_attempt SET brought_at = %s WHERE kind = 'CAPTURE' AND sequence = %s"
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_captures_on_both_sides_of_midnight_have_a_fee_each(first: int) -> None:
+    held = taken(40_000, parts=(10_000, 30_000))
+    tamper(_MOMENT, [NOON.replace(hour=23, minute=59, second=59), 3 - first])
+    before, after = held.parts[first - 1], held.parts[2 - first]
+    settled([paid(held.att, before, theirs="a")])
+    settled([paid(held.att, after, theirs="b", at=NOON.replace(hour=0, second=1))], NEXT)
+    for day, part in ((DAY, before), (NEXT, after)):
+        found = report(day)
+        assert (found.unexplained, named(found)) == ((), {})
+        assert fees(found) == (-rounded(fee_of(part)), -rounded(fee_of(part)))
+    settled([paid(held.att, after, theirs="b")], NEXT)
+    assert report(NEXT).unexplained == ()
+
+
+def test_the_fee_of_a_refund_that_is_done_the_next_day_is_of_that_day() -> None:
+    tea = taken(10_000)
+    back = refund(tea)
+    settled([paid(tea.att), sent_back(back, tea.att, state="PROCESSING")])
+    assert fees(report()) == (-54, -54)
+    settled([sent_back(back, tea.att)], NEXT)
+    assert fees(report(NEXT)) == (5, 5)
+    for day in (DAY, NEXT):
+        assert {one.between for one in report(day).unexplained} <= {"payments_ledger"}  # of our refund
