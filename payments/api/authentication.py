@@ -16,7 +16,7 @@ class ApiKeyAuthentication(BaseAuthentication):
     """A program with a key. `request.user` stays anonymous, `request.auth` is the key."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, ApiKeyView] | None:
-        header = request.headers.get("Authorization", "")
+        header = request.META.get("HTTP_AUTHORIZATION", "")
         if not header:
             return None
         match = _BEARER.fullmatch(header.strip())

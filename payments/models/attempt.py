@@ -52,6 +52,7 @@ ANSWER_DUE = timedelta(seconds=20)
 # A sum that is not ours waits for a person; asking more often does not change it.
 _IN_DOUBT = timedelta(minutes=10)
 MOVING = [AttemptKind.CAPTURE, AttemptKind.VOID]
+_LET_GO = "let_go"  # beside what the provider said
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):
@@ -203,6 +204,13 @@ class Attempt(FSMModelMixin, models.Model):
                 Coalesce("brought_at", "answered_at", "created_at"),
                 condition=Q(brought__gt=0),
                 name="attempt_movements",
+            ),
+            # The same for captures, which are few: or they would be looked for among all the payments of the day.
+            models.Index(
+                F("channel"),
+                Coalesce("brought_at", "answered_at", "created_at"),
+                condition=Q(brought__gt=0, kind=AttemptKind.CAPTURE),
+                name="attempt_captures",
             ),
         ]
         constraints = [
@@ -378,4 +386,11 @@ class Attempt(FSMModelMixin, models.Model):
     def error(self) -> None: ...
 
     @transition(field=state, source=[S.CREATED, S.SENT, S.UNKNOWN, S.SUCCEEDED], target=S.CANCELLED)
-    def cancel(self) -> None: ...
+    def cancel(self) -> None:
+        if self.state == S.SUCCEEDED:
+            self.answer = {**self.answer, _LET_GO: True}
+
+    @property
+    def was_let_go(self) -> bool:
+        """It was held, and the provider said that it is no more: that it is held, is older news."""
+        return self.state == S.CANCELLED and _LET_GO in self.answer

@@ -35,6 +35,8 @@ def apply_answer(*, attempt: Attempt, answer: Answer, source: str) -> list[Event
     """
     assert connection.in_atomic_block, "apply_answer() is an operation"
     payment, attempt = _locked(attempt)
+    if attempt.was_let_go and answer.outcome == Outcome.AUTHORIZED:
+        return []
     answer = _with_what_came_before(attempt, answer)
     if attempt.is_open or (answer.outcome in _MONEY and answer.amount == attempt.money):
         attempt.note(answer)

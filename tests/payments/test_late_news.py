@@ -273,3 +273,15 @@ def test_late_money_counts_against_the_limit_again() -> None:
     tell(attempt, Outcome.SUCCEEDED)
     assert LimitUse.objects.filter(pk=use.pk, released_at=None).exists()
     assert now(attempt)[0] == "SUCCEEDED"
+
+
+def test_older_news_of_a_hold_that_lapsed_changes_nothing() -> None:
+    start = opened(capture_mode="manual")
+    tell(start, Outcome.AUTHORIZED)
+    tell(start, Outcome.CANCELLED)
+    assert now(start) == ("CANCELLED", "CANCELLED")
+
+    assert tell(start, Outcome.AUTHORIZED) == []
+
+    assert now(start) == ("CANCELLED", "CANCELLED")
+    assert not Attempt.objects.filter(kind=VOID).exists()

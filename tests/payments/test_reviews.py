@@ -57,6 +57,17 @@ def test_rejection_voids(till: Till, held: PaymentView) -> None:
     assert (till.at_provider(held)["state"], till.at_provider(held)["captured"]) == ("closed", 0)
 
 
+def test_older_news_of_a_hold_that_was_let_go_changes_nothing(till: Till, held: PaymentView) -> None:
+    resolve_review(case=held.case, approve=False, actor="user:7", reason="Address is a forwarder")
+    start = Attempt.objects.get(kind=AttemptKind.START)
+
+    assert tell(start, Outcome.AUTHORIZED, amount=held.amount) == []
+
+    assert now(start)[0] == "CANCELLED" and not Attempt.objects.open().exists()
+    assert Attempt.objects.filter(kind=AttemptKind.VOID).count() == 1
+    assert OutboxEvent.objects.filter(name="payment.cancelled").count() == 1
+
+
 def test_a_case_is_decided_once(till: Till, held: PaymentView) -> None:
     resolve_review(case=held.case, approve=False, actor="user:7", reason="No")
     with pytest.raises(CaseAlreadyDecided):
