@@ -20,6 +20,7 @@ from bench.own_database import own_database
 from bench.risk_past import asked, fill
 from config.embedded import ports
 from config.embedded.redis import Server
+from config.gunicorn import post_worker_init
 
 PAST = int(os.environ.get("RISK_PAST", "1000000"))
 DECISIONS = int(os.environ.get("RISK_DECISIONS", "2000"))
@@ -89,6 +90,7 @@ def _measure(figures: dict[str, Any]) -> None:
     from risk import evidence, features, histories, lookback, rules  # noqa: PLC0415
     from risk.services import assess  # noqa: PLC0415
 
+    post_worker_init(None)  # as every process is that serves customers
     parts, chance, rounds = Parts(), random.Random(2), []
     for module, function, part in (
         (histories, "recall", "histories"),
@@ -98,7 +100,8 @@ def _measure(figures: dict[str, Any]) -> None:
         (rules, "judge", "judging"),
         (rules, "_rules", "rules"),
         (assess, "_ask_model", "model"),
-        (assess, "_store", "storing"),
+        (assess, "_row", "row"),
+        (assess, "post", "posting"),
     ):
         parts.watch(module, function, part)
     _decide(_WARM, 0, chance)
@@ -124,9 +127,10 @@ def _measure(figures: dict[str, Any]) -> None:
 
 
 def _decide(count: int, first: int, chance: random.Random) -> dict[str, float]:
-    from django.db import transaction  # noqa: PLC0415
+    from django.db import connections, transaction  # noqa: PLC0415
     from django.utils import timezone  # noqa: PLC0415
 
+    from ledger.wire import send_posted  # noqa: PLC0415
     from risk.models import Decision  # noqa: PLC0415
     from risk.services.assess import assess  # noqa: PLC0415
 
@@ -138,6 +142,7 @@ def _decide(count: int, first: int, chance: random.Random) -> dict[str, float]:
         with transaction.atomic():
             began = time.perf_counter()
             assess(facts=facts)
+            send_posted(connections["default"])  # what would leave with COMMIT
             times.append(1e3 * (time.perf_counter() - began))
     used = time.process_time() - used
     made = Decision.objects.filter(pk__gt=last)

@@ -93,12 +93,15 @@ def _prepare(stack: Stack) -> None:
     from django.utils import timezone  # noqa: PLC0415
 
     from risk.services.rebuild_histories import rebuild_histories  # noqa: PLC0415
+    from risk.services.take_day_figures import take_day_figures  # noqa: PLC0415
 
     now = timezone.now()
     risk_decision.twenty_rules()
     template = risk_decision.one_decision(now - timedelta(days=61))
     fill(PAST, template["values"], template["policy"], now)
     say(f"{rebuild_histories()} decisions told to the histories")
+    while take_day_figures(now=now):  # as the worker had, each minute
+        pass
 
 
 def _measure(stack: Stack) -> None:

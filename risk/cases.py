@@ -52,6 +52,10 @@ class Reviewer:
     agreed: int
 
     @property
+    def median_minutes(self) -> int:
+        return self.median_seconds // 60
+
+    @property
     def agreed_percent(self) -> int | None:
         return 100 * self.agreed // self.looks if self.looks else None
 
@@ -70,6 +74,14 @@ class Agreement:
         return self.both_approve + self.both_reject + self.only_first_rejects + self.only_second_rejects
 
     @property
+    def alike(self) -> int:
+        return self.both_approve + self.both_reject
+
+    @property
+    def alike_percent(self) -> int | None:
+        return 100 * self.alike // self.looks if self.looks else None
+
+    @property
     def kappa_percent(self) -> int | None:
         """Cohen's kappa in whole per cent; None where there is nothing to compare."""
         first, second = (
@@ -80,8 +92,7 @@ class Agreement:
         by_chance = first * second + (all_ - first) * (all_ - second)
         if not all_ or by_chance == all_ * all_:
             return None
-        alike = (self.both_approve + self.both_reject) * all_
-        return 100 * (alike - by_chance) // (all_ * all_ - by_chance)
+        return 100 * (self.alike * all_ - by_chance) // (all_ * all_ - by_chance)
 
 
 _REVIEWERS = """

@@ -6,9 +6,10 @@ Personal values enter only as hashes (keyed for entities), the address of the ne
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import cache, lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -86,6 +87,7 @@ def whole(value: int) -> int:
     return max(-LARGEST, min(LARGEST, int(value)))
 
 
+@lru_cache(maxsize=1024)
 def network(address: str) -> str:
     """The part of an address that says whence, not who ("203.0.113.0/24"); empty when it is none."""
     try:
@@ -155,20 +157,27 @@ def _roughly(microdegrees: int | None) -> int | None:
 
 
 def _plain(value: Any) -> Any:
-    match value:
-        case None | bool():
-            return value
-        case str():
-            return text(value)
-        case int():
-            return whole(value)
-        case datetime():
-            return moment(value).isoformat()
-        case dict():
-            return {name: _plain(inner) for name, inner in value.items()}
-        case list() | tuple():
-            return [_plain(inner) for inner in value]
-        case _ if is_dataclass(value):
-            return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
-        case _:
-            return text(value)
+    if value is None:
+        return None
+    form = _FORMS.get(type(value))
+    if form is not None:
+        return form(value)
+    if is_dataclass(value):
+        return {name: _plain(getattr(value, name)) for name in _names(value.__class__)}
+    return next((form(value) for kind, form in _FORMS.items() if isinstance(value, kind)), text(value))
+
+
+_FORMS: Mapping[type, Callable[[Any], Any]] = {
+    bool: bool,
+    str: text,
+    int: whole,
+    datetime: lambda value: moment(value).isoformat(),
+    dict: lambda value: {name: _plain(inner) for name, inner in value.items()},
+    tuple: lambda value: [_plain(inner) for inner in value],
+    list: lambda value: [_plain(inner) for inner in value],
+}
+
+
+@cache
+def _names(facts: Any) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(facts))

@@ -19,7 +19,7 @@ from redis.commands.core import Script
 from redis.retry import Retry
 
 from risk.geography import Place
-from risk.history import DAY, DAY_BYTES, DAYS, MOST_PROOFS, RING, History
+from risk.history import DAY, DAY_BYTES, DAYS, MOST_PROOFS, RING, Columns, Event, History, ascend, columns_of
 from risk.observations import Observation
 from risk.signals import is_plain
 
@@ -31,11 +31,13 @@ SEEN_SECONDS = 3600
 # No transaction stays open for so long after its decision was given a key.
 OVERLAP_SECONDS = 120
 _TTL_SECONDS = 65 * 86_400
-_REST_SECONDS = 1.0  # of every process after Redis did not answer in time
+_REST_SECONDS = 1.0  # of a process that Redis did not answer in time so often in a row; then one asks again
+_MISSED = 10
 # Of a history two strings are kept. One is what was told of each payment, in the order of telling; now and then it is
 # cut to the newest. The other is a head (payments so far, the first one's time, when a customer was last where, -1 for
 # never) and a record for each day, as `Bucket.pack`. So reading is two GETs, and writing changes a few bytes.
 _PAYMENT = struct.Struct("<q16sqH5I")
+_FIELDS = "q16xqH5I"  # without its key
 _SUMS = struct.Struct("<qqqhh")
 _LENGTHS = struct.Struct("<HH")
 _SLACK = 32  # payments more than are looked at, so that not every telling cuts
@@ -148,8 +150,9 @@ class Recalled:
 
 
 class _Rest:
-    """After no answer the next decisions do not wait for one."""
+    """Where Redis is lost, not every decision waits for it. One that was not answered in time is only late."""
 
+    missed = 0  # in a row
     until = 0.0
 
 
@@ -161,8 +164,9 @@ def recall(names: Iterable[str]) -> Recalled | None:
     try:
         whole_at, *parts = _scripts(settings.RISK_REDIS_MS)[0](keys=[POINTER], args=asked) or [b"0"]
     except redis.RedisError as error:
-        _rest(error)
+        _miss(error)
         return None
+    _Rest.missed = 0
     if time.time() - float(whole_at) > STALE_SECONDS:
         return None
     recalled = Recalled({}, {})
@@ -180,7 +184,7 @@ def note(observation: Observation) -> None:
     try:
         _scripts(settings.RISK_REDIS_MS)[1](keys=[POINTER], args=_args("", observation))
     except redis.RedisError as error:
-        _rest(error)
+        _miss(error)
 
 
 def tell(observations: Sequence[Observation], *, generation: str) -> int:
@@ -276,13 +280,23 @@ def _history(raw: bytes) -> tuple[History, Place | None]:
         return History(), None
     total, first_at, place_at, latitude, longitude = _SUMS.unpack_from(raw, _LENGTHS.size)
     days, end = raw[_LENGTHS.size + _SUMS.size : _LENGTHS.size + sums], _LENGTHS.size + sums
-    times, _, *others = zip(*sorted(_PAYMENT.iter_unpack(raw[end : end + ring])), strict=True)
     place = Place(place_at, latitude, longitude) if place_at >= 0 else None
-    return History.of((times, *others), days, first_at=first_at, total=total), place
+    return History.of(_payments(raw[end : end + ring]), days, first_at=first_at, total=total), place
 
 
-def _rest(error: redis.RedisError) -> None:
-    _Rest.until = time.monotonic() + _REST_SECONDS
+def _payments(ring: bytes) -> Columns:
+    """The fields of payments in the order of time, and of their keys where the times are the same."""
+    told = columns_of(_FIELDS, len(Event._fields), ring)
+    if ascend(told[0]):
+        return told
+    times, _, *others = zip(*sorted(_PAYMENT.iter_unpack(ring)), strict=True)
+    return [times, *others]
+
+
+def _miss(error: redis.RedisError) -> None:
+    _Rest.missed += 1
+    if _Rest.missed >= _MISSED:
+        _Rest.until = time.monotonic() + _REST_SECONDS
     _log.warning("Velocity is counted in PostgreSQL: Redis does not answer (%s).", type(error).__name__)
 
 

@@ -8,7 +8,9 @@ import struct
 import zlib
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Self
+from functools import cache
+from operator import lt
+from typing import NamedTuple, Self, TypeAlias
 
 RING = 128  # payments kept one by one
 DAYS = 64  # days kept as sums
@@ -22,6 +24,7 @@ _RECORD = struct.Struct("<qqH5I")
 _HEAD = struct.Struct("<BqqHH")
 _DAY = struct.Struct("<iqqiihh")
 DAY_BYTES = _DAY.size
+Columns: TypeAlias = Sequence[Sequence[int]]  # of records, each field's values
 _FORMAT = 2
 
 
@@ -72,6 +75,23 @@ class NotAHistory(ValueError):
     """These bytes were not written by `History.dump`."""
 
 
+@cache
+def _several(record: str, count: int) -> struct.Struct:
+    return struct.Struct(f"<{record * count}")
+
+
+def columns_of(record: str, fields: int, data: bytes) -> Columns:
+    """Records of whole numbers one after the other, by field. `record` is the format of one, without its order."""
+    count = len(data) // struct.calcsize(f"<{record}")
+    flat = _several(record, count).unpack(data)
+    return [flat[field::fields] for field in range(fields)]
+
+
+def ascend(values: Sequence[int]) -> bool:
+    """Whether each is more than the one before it."""
+    return all(map(lt, values, values[1:]))
+
+
 def mark(key: str) -> int:
     """A short hash of an entity's key; two keys may share it, which costs a distinct count one."""
     return (zlib.crc32(key.encode()) or 1) if key else 0
@@ -101,14 +121,16 @@ class Spread:
 class History:
     """The last payments one by one (at most 128, of 60 days) and sums by day (at most 64)."""
 
-    __slots__ = ("_spread", "columns", "days", "first_at", "total")
+    __slots__ = ("_by_day", "_days", "_spread", "columns", "first_at", "total")
 
     def __init__(self) -> None:
         self.first_at = 0
         self.total = 0
         # The payments' fields, each a list: what is asked is asked of one field of many payments.
         self.columns: tuple[list[int], ...] = tuple([] for _ in Event._fields)
-        self.days: dict[int, Bucket] = {}
+        # What is told something has buckets, what is only read has their fields; each is made of the other.
+        self._days: dict[int, Bucket] | None = {}
+        self._by_day: Columns | None = None
         self._spread: Spread | None = None
 
     @property
@@ -122,6 +144,20 @@ class History:
     @property
     def ratios(self) -> list[int]:
         return self.columns[2]
+
+    @property
+    def days(self) -> dict[int, Bucket]:
+        """To be changed by `_set_day` only."""
+        if self._days is None:
+            self._days = {bucket[0]: bucket for bucket in map(Bucket, *self.by_day)}
+        return self._days
+
+    @property
+    def by_day(self) -> Columns:
+        """The fields of the days' buckets, each in the order of the days."""
+        if self._by_day is None:
+            self._by_day = list(zip(*sorted(self.days.values()), strict=True)) or [()] * len(Bucket._fields)
+        return self._by_day
 
     @property
     def events(self) -> list[Event]:
@@ -143,9 +179,9 @@ class History:
         day = event.at // DAY
         bucket = self.days.get(day)
         if bucket is None:
-            self._new_day(Bucket(day, 1, event.amount))
+            self._set_day(Bucket(day, 1, event.amount))
         else:
-            self.days[day] = bucket._replace(payments=bucket[1] + 1, sum=bucket[2] + event.amount)
+            self._set_day(bucket._replace(payments=bucket[1] + 1, sum=bucket[2] + event.amount))
 
     def outcome(self, at: int, *, plain: bool, undo: bool = False) -> None:
         """The payment of `at` is known for a fraud now; `undo` when it turned out to be none after all.
@@ -155,18 +191,15 @@ class History:
         day, step = at // DAY, -1 if undo else 1
         bucket = self.days.get(day)
         if bucket is not None:
-            self.days[day] = bucket._replace(
-                frauds=max(bucket.frauds + step, 0), plain=max(bucket.plain + step * plain, 0)
-            )
+            frauds, plains = max(bucket.frauds + step, 0), max(bucket.plain + step * plain, 0)
+            self._set_day(bucket._replace(frauds=frauds, plain=plains))
 
     def proof(self, at: int, *, passed: bool) -> None:
         """Somebody was asked to confirm the payment of `at`, and did or failed to. Called once per challenge."""
         bucket = self.days.get(at // DAY)
         if bucket is not None:
-            self.days[at // DAY] = bucket._replace(
-                passed=min(bucket.passed + passed, MOST_PROOFS),
-                failed=min(bucket.failed + (not passed), MOST_PROOFS),
-            )
+            yes, no = min(bucket.passed + passed, MOST_PROOFS), min(bucket.failed + (not passed), MOST_PROOFS)
+            self._set_day(bucket._replace(passed=yes, failed=no))
 
     def since(self, at: int) -> int:
         """Where in the ring the payments from `at` on begin."""
@@ -197,7 +230,7 @@ class History:
         return cls.of(columns, data[cut:], first_at=first_at, total=total)
 
     @classmethod
-    def of(cls, columns: Sequence[Sequence[int]], days: bytes, *, first_at: int, total: int) -> Self:
+    def of(cls, columns: Columns, days: bytes, *, first_at: int, total: int) -> Self:
         """A history from its parts, wherever they were kept.
 
         `columns` are the fields of payments in the order of time (none of no payments), `days` packed buckets.
@@ -207,8 +240,10 @@ class History:
             times = columns[0]
             start = max(len(times) - RING, bisect_left(times, times[-1] - KEPT))
             history.columns = tuple(list(column[start:]) for column in columns)
-        buckets = sorted(map(Bucket._make, _DAY.iter_unpack(days)))[-DAYS:]
-        history.days = {bucket[0]: bucket for bucket in buckets}
+        by_day = columns_of(_DAY.format[1:], len(Bucket._fields), days)
+        if len(by_day[0]) > DAYS or not ascend(by_day[0]):
+            by_day = list(zip(*sorted(zip(*by_day, strict=True))[-DAYS:], strict=True))
+        history._days, history._by_day = None, by_day
         history.first_at, history.total = first_at, total
         return history
 
@@ -229,7 +264,9 @@ class History:
         for column in self.columns:
             del column[0]
 
-    def _new_day(self, bucket: Bucket) -> None:
-        self.days[bucket.day] = bucket
-        if len(self.days) > DAYS:
-            del self.days[min(self.days)]
+    def _set_day(self, bucket: Bucket) -> None:
+        days = self.days
+        days[bucket.day] = bucket
+        if len(days) > DAYS:
+            del days[min(days)]
+        self._by_day = None

@@ -141,6 +141,11 @@ def decision(dec_id: str, *, locale: str = "en") -> DecisionView:
     return decision_view(decision_row(dec_id), locale)
 
 
+def asks_customer(dec_id: str) -> bool:
+    """Whether the decision was to have the customer prove who they are."""
+    return Decision.objects.filter(pk=decode("dec", dec_id), action=str(Action.CHALLENGE)).exists()
+
+
 def decisions_of(subject: str, *, locale: str = "en", most: int = 50) -> list[DecisionView]:
     """The newest first."""
     rows = Decision.objects.select_related("policy").filter(subject=subject).order_by("-id")[:most]

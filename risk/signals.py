@@ -232,8 +232,9 @@ def _velocity(found: Signals, kind: str, history: History, now: int) -> None:
 
 
 def _by_days(history: History, first_day: int) -> tuple[int, int]:
-    kept = [bucket for day, bucket in history.days.items() if day > first_day]
-    return sum([bucket[1] for bucket in kept]), sum([bucket[2] for bucket in kept])
+    days, payments, sums, *_ = history.by_day
+    place = bisect_right(days, first_day)
+    return sum(payments[place:]), sum(sums[place:])
 
 
 def _unusual(found: Signals, ratios: list[int], count_name: str, largest_name: str, mean_name: str) -> None:
@@ -246,8 +247,9 @@ def _unusual(found: Signals, ratios: list[int], count_name: str, largest_name: s
 
 def _labels(found: Signals, names: "_Names", history: History, today: int) -> None:
     """What is known of frauds. Ages are in days, by the day of the payment."""
-    known = sorted([bucket for day, bucket in history.days.items() if day <= today], reverse=True)
-    days, payments, _, frauds, plain, _, _ = zip(*known, strict=True) if known else ((),) * 7
+    place = bisect_right(history.by_day[0], today)
+    # The newest first.
+    days, payments, _, frauds, plain, _, _ = [column[:place][::-1] for column in history.by_day]
     ages = [today - day for day in days]
     settled_from = bisect_right(ages, SETTLED_DAYS)
     young = sum(frauds[:settled_from])
@@ -269,14 +271,11 @@ def _labels(found: Signals, names: "_Names", history: History, today: int) -> No
 
 def _challenges(found: Signals, kind: str, history: History, today: int) -> None:
     """How challenges of the last days ended; no answer where nobody was asked."""
-    first_day, (passed, failed) = today - _CHALLENGE_DAYS, _CHALLENGED[kind]
-    asked = [
-        bucket
-        for day, bucket in history.days.items()
-        if (bucket[5] or bucket[6]) and first_day < day <= today
-    ]
-    found[passed] = float(sum([bucket.passed for bucket in asked])) if asked else None
-    found[failed] = float(sum([bucket.failed for bucket in asked])) if asked else None
+    days, *_, passed, failed = history.by_day
+    lately = slice(bisect_right(days, today - _CHALLENGE_DAYS), bisect_right(days, today))
+    yes, no = sum(passed[lately]), sum(failed[lately])
+    for name, count in zip(_CHALLENGED[kind], (yes, no), strict=True):
+        found[name] = float(count) if yes or no else None
 
 
 def _run(ages: list[int], frauds: Sequence[int]) -> tuple[float | None, float | None]:

@@ -39,6 +39,9 @@ ON CONFLICT (customer_key, entity_key) DO UPDATE
 """,
 )
 
+# A power cut may take the last moment's ties with it, as the end of a process does: no customer waits for the disk.
+_AT_LEISURE = Statement("risk_at_leisure", "SELECT set_config('synchronous_commit', 'off', true)")
+
 _MINE = """
 mine AS (
     SELECT * FROM unnest(%(tie_kinds)s::text[], %(tie_keys)s::text[]) AS t(entity, entity_key)
@@ -159,7 +162,8 @@ def keep(
 ) -> None:
     """Remember whom a customer was seen with, and the `device` as `sightings.kept` has it.
 
-    `coupon` says that a newcomer took one. One round trip, to be run when no lock waits behind it.
+    `coupon` says that a newcomer took one. One round trip, to be run when no lock waits behind it; outside of a
+    transaction it does not wait for the disk.
     """
     given = params(me, entities, now)
     ids = [identifiers.new_key() for _ in given["tie_keys"]]
@@ -167,7 +171,8 @@ def keep(
         marks = {"refused_at": now if refused else None, "coupon_at": now if coupon else None}
         told = {**given, **marks, "tie_ids": [str(one) for one in ids]}
         seen = [sightings.KEEP({**device, "now": now})] if device else []
-        exchange([_KEEP(told), *seen])
+        before = [_AT_LEISURE({})] if connection.get_autocommit() else []
+        exchange([*before, _KEEP(told), *seen])
 
 
 def links(me: str, entities: Mapping[str, str], now: datetime) -> list[Link]:

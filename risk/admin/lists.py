@@ -1,6 +1,6 @@
 """Lists: who is on them and why, put there and taken off through services."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -22,6 +22,7 @@ from risk.admin.frame import named
 from risk.models import ListEntry
 from risk.services.add_list_entry import add_list_entry
 from risk.services.end_list_entry import end_list_entry
+from risk.states import ListKind
 
 _LISTS = {"fatal": "danger", "black": "danger", "grey": "warning", "white": "success"}
 
@@ -39,6 +40,7 @@ class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = ListEntry
         fields = ("kind", "entity", "label", "reason", "expires_at")
+        help_texts: ClassVar = {"kind": _("A fatal or white entry waits for a second person.")}
 
     def _post_clean(self) -> None:
         """Nothing of the instance is validated here: the service says what is wrong."""
@@ -72,6 +74,10 @@ class ListEntryAdmin(ThroughService):
         return ListEntry.objects.annotate(
             created_by_name=named("created_by"), confirmed_by_name=named("confirmed_by")
         )
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """The weakest list is chosen until somebody chooses another."""
+        return {"kind": ListKind.GREY.value, **super().get_changeform_initial_data(request)}
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """What is typed for a new one, and all that is known of one that stands."""

@@ -94,6 +94,11 @@ class ListChange(FSMModelMixin, models.Model):
     def public_id(self) -> str:
         return identifiers.encode("lch", self.id)
 
+    @property
+    def by_person(self) -> bool:
+        """For whom a program proposed it, nobody knows: it might be the one who confirms."""
+        return self.proposed_by.startswith("user:")
+
     @transition(field=state, source=S.WAITING.value, target=S.CONFIRMED.value)
     def confirm(self, *, actor: str, reason: str, at: datetime) -> None:
         self.decided_by, self.decided_why, self.decided_at = actor, reason[:300], at

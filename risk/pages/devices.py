@@ -9,9 +9,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ledger.errors import Refusal
+from ledger.selectors import names_of
 from risk import devices as seen
 from risk.errors import DeviceNotFound
-from risk.pages.showing import actor, names, require
+from risk.pages.showing import actor, require
 from risk.selectors import DecisionView
 from risk.services.freeze_device import freeze_device
 from risk.services.unfreeze_device import unfreeze_device
@@ -54,7 +55,7 @@ def device(request: HttpRequest, device: str) -> HttpResponse:
         "uses": seen.used_by(device),
         "twins": seen.twins_of(device),
         "decided": [(one, _factors(one)) for one in decided],
-        "people": names([who for one in freezes for who in (one.created_by, one.ended_by)]),
+        "people": names_of([who for one in freezes for who in (one.created_by, one.ended_by)]),
         "may_freeze": request.user.has_perm(FREEZE),
     }
     return render(request, "risk/device.html", context)

@@ -249,7 +249,8 @@ def _saved(request: HttpRequest, document: dict[str, Any], head: DocumentForm) -
 
 
 def _fired(tried: trials.Trial | None) -> list[tuple[str, int, int]]:
-    """Rule, on how many decisions it fires, and on how many it alone makes the difference."""
+    """Rule, on how many decisions it fires, and on how many it alone makes the difference; the most first."""
     if tried is None:
         return []
-    return [(rule, count, tried.lonely.get(rule, 0)) for rule, count in tried.fired.items()]
+    found = [(rule, count, tried.lonely.get(rule, 0)) for rule, count in tried.fired.items()]
+    return sorted(found, key=lambda one: -one[1])

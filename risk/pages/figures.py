@@ -36,7 +36,8 @@ def _words() -> dict[str, str]:
 def figures(request: HttpRequest) -> HttpResponse:
     require(request, "risk.view_decision")
     now, words = timezone.now(), _words()
-    moved = daily.moved(now=now)
+    inputs = daily.moved(now=now)
+    moved = [one for one in inputs if one.index is not None]
     alerts = Alert.objects.order_by(F("ended_at").desc(nulls_first=True), "-id")[:20]
     days = daily.days(now=now)
     context = {
@@ -46,6 +47,7 @@ def figures(request: HttpRequest) -> HttpResponse:
         "days": [(one, [(a.value, one.actions[a], one.permille(a)) for a in Action]) for one in days],
         "moved": moved[:_MOVED_SHOWN],
         "calm": moved[_MOVED_SHOWN:],
+        "too_few": len(inputs) - len(moved),
         "alerts": [(one, words.get(one.kind, one.kind), _detail(one)) for one in alerts],
         "advice": advised.outcomes(),
         "recent": daily.RECENT,

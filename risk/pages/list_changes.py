@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ledger.errors import Refusal
+from ledger.selectors import names_of
 from risk.models import ListChange, ProposedEntry
-from risk.pages.showing import actor, names, require
+from risk.pages.showing import actor, require
 from risk.services.confirm_list_change import confirm_list_change
 from risk.services.reject_list_change import reject_list_change
 from risk.states import ListChangeState, ListKind
@@ -36,7 +37,7 @@ def changes(request: HttpRequest) -> HttpResponse:
         .select_related("ended")
         .order_by("-decided_at")[:_DECIDED_SHOWN]
     )
-    people = names([who for row in (*waiting, *decided) for who in (row.proposed_by, row.decided_by)])
+    people = names_of([who for row in (*waiting, *decided) for who in (row.proposed_by, row.decided_by)])
     words = _words([*waiting, *decided])
     context = {
         **site.each_context(request),
@@ -56,7 +57,7 @@ def change(request: HttpRequest, change: str) -> HttpResponse:
     row = ListChange.objects.named(change).select_related("ended").first()
     if row is None:
         raise Http404("There is no such change of the lists.")
-    people = names([row.proposed_by, row.decided_by])
+    people = names_of([row.proposed_by, row.decided_by])
     context = {
         **site.each_context(request),
         "title": _("A change of the lists"),

@@ -15,23 +15,24 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from ledger.errors import Refusal
 from ledger.identifiers import MalformedIdentifier, decode
+from ledger.selectors import names_of
 from risk import trials
 from risk.errors import InvalidExpectation, PolicyNotFound
 from risk.expectations import checked
 from risk.models import BackTest, Policy, PolicySwitch, RollOut
+from risk.pages.comparing import differences, figures
 from risk.pages.showing import (
     DRAFT,
     SWITCH,
     VIEW,
     actor,
+    clauses,
     fired,
     matrix,
     moves,
-    names,
     percent,
     require,
     sides,
-    thresholds,
 )
 from risk.policies import ending
 from risk.selectors import parse_policy, policy_before, policy_named
@@ -70,7 +71,7 @@ def policies(request: HttpRequest) -> HttpResponse:
         "share": _percent(roll_out.share) if roll_out else "",
         "before": policy_before(),
         "ending": _ending(listed),
-        "people": names([*(row.created_by for row in listed), *(row.actor for row in switches)]),
+        "people": names_of([*(row.created_by for row in listed), *(row.actor for row in switches)]),
         "may_draft": request.user.has_perm(DRAFT),
         "may_switch": request.user.has_perm(SWITCH),
     }
@@ -90,13 +91,16 @@ def policy(request: HttpRequest, policy: str) -> HttpResponse:
     expected = checked(parse_policy(row), row.name)
     along = trials.shadow_figures(policy, days=_SHADOW_DAYS)
     roll_out = row.roll_outs.order_by("-started_at").first()
+    deciding = Policy.objects.filter(state=PolicyState.ACTIVE.value).exclude(pk=row.pk).first()
     context = {
         **site.each_context(request),
         "title": _("Policy %(name)s") % {"name": row},
         "policy": row,
-        "thresholds": thresholds(row.thresholds),
-        "people": names([row.created_by, row.activated_by]),
-        "rules": [(rule, ending(rule, timezone.now())) for rule in row.rules],
+        "figures": figures(row),
+        "deciding": deciding,
+        "differences": differences(row, deciding) if deciding else [],
+        "people": names_of([row.created_by, row.activated_by]),
+        "rules": [(one, clauses(one["expression"]), ending(one, timezone.now())) for one in row.rules],
         "expected": expected,
         "unmet": sum(not one.met for one in expected),
         "may_end": request.user.has_perm(DRAFT),

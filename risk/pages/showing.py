@@ -1,9 +1,9 @@
-"""What the pages of policies have in common: rights, people's names, figures for tables."""
+"""What the pages of policies have in common: rights, figures for tables."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.translation import get_language
@@ -13,6 +13,7 @@ from risk import wording
 from risk.limits import CURRENCY
 from risk.states import Action
 
+_JOINT = re.compile(r" (?=&&|\|\|)")
 VIEW, DRAFT, SWITCH = "risk.view_policy", "risk.draft_policy", "risk.switch_policy"
 _SIDE = ("precision", "recall", "reviews_per_day")
 _SUMS = ("fraud_stopped_sum", "fraud_passed_sum", "honest_stopped_sum")
@@ -27,21 +28,17 @@ def actor(request: HttpRequest) -> str:
     return f"user:{request.user.pk}"
 
 
-def names(actors: Iterable[str]) -> dict[str, str]:
-    """People's names for "user:12"; programs go by what they are."""
-    wanted = {one for one in actors if one}
-    keys = [key for one in wanted if (key := one.removeprefix("user:")).isdecimal()]
-    people: Any = get_user_model().objects.filter(pk__in=keys)
-    known = {f"user:{person.pk}": person.get_full_name() or person.get_username() for person in people}
-    return {one: known.get(one, one) for one in wanted}
-
-
 def money(minor: int) -> str:
     return wording.amount(minor, CURRENCY, get_language() or "en")
 
 
 def percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.4g}"
+
+
+def clauses(expression: str) -> list[str]:
+    """An expression in the pieces between which a line may break."""
+    return _JOINT.split(expression)
 
 
 def grouped(value: Any) -> str:
@@ -69,7 +66,7 @@ def threshold_titles() -> dict[str, str]:
 
 def thresholds(given: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a policy's thresholds are called, and what they are; what stands beside them comes last."""
-    titles = threshold_titles() | {"challenge": _("Asked for, by channel")}
+    titles = threshold_titles() | {"challenge": _("What is asked for, by ground")}
     known = [(title, _told(name, given[name])) for name, title in titles.items() if name in given]
     return known + [(name, _told(name, value)) for name, value in given.items() if name not in titles]
 

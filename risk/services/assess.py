@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from ledger import identifiers
-from ledger.wire import exchange
+from ledger.wire import post
 from risk import (
     coupons,
     evidence,
@@ -45,19 +45,20 @@ from risk.states import Action, CaseKind, EntityKind, PolicyState, Stage
 log = structlog.get_logger(__name__)
 
 
-def assess(*, facts: PaymentFacts) -> Verdict:
+def assess(*, facts: PaymentFacts, waited_since: int | None = None) -> Verdict:
     """This will judge a payment by the active policy and store the decision with all that it looked at.
 
     What the past says comes from histories in Redis, which are told of the decision once it is committed. Without
     them it counts a little in the database; past the policy's deadline it leaves them out. Both are in the inputs.
+    Who had to wait before says `waited_since` when (of `perf_counter_ns`): the deadline counts from there.
 
     Operation: needs an open transaction. Opens a case when a person must decide. Raises nothing for any facts.
     Locks the customer's limits (known customers, at the payment's stage only): call it with the payment locked,
-    before stock. Two round trips, and one more for each of: no histories, case opened. Who was seen with
-    what is kept after the commit.
+    before stock. One round trip, and one more for each of: no histories, case opened; the decision leaves with
+    what its transaction sends next, at the latest with COMMIT. Who was seen with what is kept after the commit.
     """
     assert connection.in_atomic_block, "assess() belongs to the transaction of the payment that it judges"
-    started = perf_counter_ns()
+    started = perf_counter_ns() if waited_since is None else waited_since
     entities = features.entities(facts, secret=entity_secret())
     keys = _keys(dict(entities))
     spends = _may_spend(facts)
@@ -76,16 +77,24 @@ def assess(*, facts: PaymentFacts) -> Verdict:
         spends and facts.customer.verification_level in policy.limits and judgement.action != Action.REJECT
     )
     use = _limit_use(inputs, keys["customer"], judgement, gathered, facts) if limited else None
-    decision = _store(facts, policy_id, policy, inputs, judgement, keys, started, use)
-    _tell_histories(decision, policy)
-    refused = judgement.action == Action.REJECT and any(one.source != "limit" for one in judgement.grounds)
-    _keep_ties(keys["customer"], dict(entities), decision, refused)
+    decision, told = _row(facts, policy_id, policy, inputs, judgement, keys, started)
+    post([decision.written(inputs=told), *([use.taken()] if use else [])])
+    _tell_at_commit(decision, policy, judgement, keys["customer"], dict(entities))
     case = _look(decision, judgement, gathered.live_case_id, policy)
     return _verdict(decision, policy.name, case)
 
 
-def _keep_ties(customer: str, entities: dict[str, str], decision: Decision, refused: bool) -> None:
-    """After the payment's transaction: inside it, a customer's payments in parallel would wait for each other."""
+def _tell_at_commit(
+    decision: Decision, policy: PolicyDocument, judgement: Judgement, customer: str, entities: dict[str, str]
+) -> None:
+    """The histories, and whom the customer was seen with.
+
+    Inside the payment's transaction a customer's payments in parallel would wait for each other.
+    """
+    observation = observations.observation(decision.pk, decision.inputs, policy.rates)
+    if observation is not None:
+        transaction.on_commit(partial(histories.note, observation), robust=True)
+    refused = judgement.action == Action.REJECT and any(one.source != "limit" for one in judgement.grounds)
     at, device = decision.happened_at, sightings.kept(decision.inputs)
     coupon = coupons.is_taking(decision.inputs)
     transaction.on_commit(
@@ -131,12 +140,16 @@ def _look_back(
     counts: Mapping[str, int],
     started: int,
 ) -> dict[str, Any]:
-    if (perf_counter_ns() - started) // 1_000_000 > policy.thresholds.deadline_ms:
+    if _is_late(started, policy):
         return lookback.without_histories(named, {}, "deadline")
     if recalled is None:
         return lookback.without_histories(named, counts, "velocity")
     seen, found = lookback.look_back(inputs, policy.rates, named, recalled.histories, recalled.places)
     return seen | _ask_model(policy, found)
+
+
+def _is_late(started: int, policy: PolicyDocument) -> bool:
+    return (perf_counter_ns() - started) // 1_000_000 > policy.thresholds.deadline_ms
 
 
 def _ask_model(policy: PolicyDocument, found: Signals) -> dict[str, Any]:
@@ -161,12 +174,6 @@ def _ask_model(policy: PolicyDocument, found: Signals) -> dict[str, Any]:
     }
 
 
-def _tell_histories(decision: Decision, policy: PolicyDocument) -> None:
-    observation = observations.observation(decision.pk, decision.inputs, policy.rates)
-    if observation is not None:
-        transaction.on_commit(partial(histories.note, observation), robust=True)
-
-
 def _single(entities: tuple[tuple[str, str], ...]) -> dict[str, str]:
     return {kind: key for kind, key in entities if kind != EntityKind.SKU}
 
@@ -189,7 +196,7 @@ def _starting_policy() -> UUID:
     return policy.pk
 
 
-def _store(
+def _row(
     facts: PaymentFacts,
     policy_id: UUID,
     policy: PolicyDocument,
@@ -197,9 +204,8 @@ def _store(
     judgement: Judgement,
     keys: dict[str, str],
     started: int,
-    use: LimitUse | None,
-) -> Decision:
-    """The decision, with what it takes of the customer's limits. One round trip."""
+) -> tuple[Decision, str]:
+    """The decision, not stored yet, and its inputs as JSON."""
     outcome = rules.outcome(judgement)
     reasons = _reasons(policy, judgement)
     told = rules.canonical(inputs)
@@ -223,8 +229,7 @@ def _store(
         card_key=keys["card"],
         device_key=keys["device"],
     )
-    exchange([decision.written(inputs=told.decode()), *([use.taken()] if use else [])])
-    return decision
+    return decision, told.decode()
 
 
 def _reasons(policy: PolicyDocument, judgement: Judgement) -> list[dict[str, Any]]:

@@ -24,8 +24,8 @@ def confirm_list_change(*, change: str, actor: str, reason: str) -> str:
     """This will let what was proposed decide from the next decision on, and return the "lst_…" or "lim_…" it became.
 
     Use case; locks the change, then the lists. Raises `ListChangeNotFound`, `ListChangeNotWaiting`, `ReasonMissing`,
-    `SecondPersonNeeded` for whoever proposed it, and `InvalidListEntry` or `ListEntryNotFound` where the lists have
-    changed meanwhile: then it goes on waiting.
+    `SecondPersonNeeded` for whoever proposed it and where no person did, and `InvalidListEntry` or `ListEntryNotFound`
+    where the lists have changed meanwhile: then it goes on waiting.
     """
     if not reason.strip():
         raise ReasonMissing("Say why: the reason is kept with the change.", param="reason")
@@ -35,14 +35,20 @@ def confirm_list_change(*, change: str, actor: str, reason: str) -> str:
             raise ListChangeNotFound("There is no such change of the lists.", param="change")
         if row.state != ListChangeState.WAITING:
             raise ListChangeNotWaiting(f"Somebody decided meanwhile: this change is {row.state}.")
-        if row.proposed_by == actor:
-            raise SecondPersonNeeded("You proposed this yourself: a second person has to confirm it.")
+        _require_second_person(row, actor)
         audit.attribute(actor=actor, reason=reason)
         now = timezone.now()
         became = _carried_out(row, actor, now)
         row.confirm(actor=actor, reason=reason.strip(), at=now)
         row.store()
         return became
+
+
+def _require_second_person(row: ListChange, actor: str) -> None:
+    if row.proposed_by == actor:
+        raise SecondPersonNeeded("You proposed this yourself: a second person has to confirm it.")
+    if not row.by_person:
+        raise SecondPersonNeeded("No person is known to have proposed this: reject it, and propose it anew.")
 
 
 def _carried_out(row: ListChange, actor: str, now: datetime) -> str:

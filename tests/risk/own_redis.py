@@ -1,7 +1,9 @@
 """A Redis of a test's own, which it may kill."""
 
+import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +25,23 @@ class OwnRedis:
     def start(self) -> None:
         self._child = self.server.start(self._log.fileno())
         self.server.wait(self._child)
-        histories._Rest.until = 0.0
+        _forget_misses()
 
     def kill(self) -> None:
         if self._child is not None:
             self._child.kill()
             self._child.wait(10)
             self._child = None
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """It takes questions meanwhile, and answers none of them."""
+        assert self._child
+        self._child.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._child.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         self.kill()
@@ -48,4 +60,8 @@ def own_redis(tmp_path: Path, settings: Any) -> Iterator[OwnRedis]:
     own.close()
     for made in (histories._client, histories._scripts):
         made.cache_clear()
-    histories._Rest.until = 0.0
+    _forget_misses()
+
+
+def _forget_misses() -> None:
+    histories._Rest.missed, histories._Rest.until = 0, 0.0

@@ -363,8 +363,8 @@ def test_all_of_it_costs_no_further_round_trip() -> None:
     with transaction.atomic():
         connection.ensure_connection()
         assert (
-            round_trips(lambda: assess(facts=asked)) == 3
-        )  # evidence, counts (there are no histories here), decision
+            round_trips(lambda: assess(facts=asked)) == 2
+        )  # evidence, and counts: there are no histories here
 
 
 def test_verify_notices_a_freeze_of_nothing_and_a_proof_by_nobody() -> None:

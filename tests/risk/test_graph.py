@@ -213,7 +213,7 @@ def test_statements() -> None:
     ask(shopper(1))
 
     with transaction.atomic():
-        assert round_trips(lambda: assess(facts=shopper(2, card="fp_1"))) == 3
+        assert round_trips(lambda: assess(facts=shopper(2, card="fp_1"))) == 2
     with CaptureQueriesContext(connection) as queries:
         ask(shopper(2, card="fp_1"))
     assert sum("INSERT INTO risk_tie" in query["sql"] for query in queries) == 1
@@ -240,3 +240,26 @@ def test_the_drawing_has_a_place_for_everybody_and_names_nobody() -> None:
     assert all(0 <= node.x <= drawing.width - 104 and node.y < drawing.height for node in drawing.nodes)
     assert "shares the device" in drawing.sentences[0]
     assert "dev_near" not in str(drawing) and "cus_" not in str(drawing)
+
+
+def test_ties_do_not_wait_for_the_disk_and_whatever_comes_next_does() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = on")
+        before = _flushed_by_me(cursor)
+        ties.keep("me", {"card": "a" * 32}, timezone.now())
+        assert _flushed_by_me(cursor) == before
+        cursor.execute("SHOW synchronous_commit")
+        assert cursor.fetchone() == ("on",)
+        with transaction.atomic():
+            ties.keep("me", {"card": "b" * 32}, timezone.now())  # a part of something that must last
+        assert _flushed_by_me(cursor) > before
+    assert Tie.objects.filter(customer_key="me").count() == 2
+
+
+def _flushed_by_me(cursor: Any) -> int:
+    """How often this connection has written the log to the disk."""
+    cursor.execute("SELECT pg_stat_force_next_flush()")
+    cursor.execute(
+        "SELECT coalesce(sum(s.writes), 0) FROM pg_stat_get_backend_io(pg_backend_pid()) s WHERE s.object = 'wal'"
+    )
+    return int(cursor.fetchone()[0])

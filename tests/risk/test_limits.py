@@ -35,12 +35,12 @@ FULL: dict[str, Any] = {
 }
 
 
-def decides(limits: dict[str, Any]) -> None:
+def decides(limits: dict[str, Any], **thresholds: int) -> None:
     """A policy with the starting rules and these limits decides."""
     drafted = draft_policy(
         name="limited",
         rules=starting.RULES,
-        thresholds=starting.THRESHOLDS,
+        thresholds={**starting.THRESHOLDS, **thresholds},
         limits=limits,
         rates=starting.RATES,
         actor="test",

@@ -1,12 +1,15 @@
 """The strongest lists by two people: proposed, unseen by decisions, confirmed by another, once; in the database too."""
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, connections, transaction
 from django.test import Client
 from django.urls import reverse
@@ -205,6 +208,9 @@ def test_of_two_who_confirm_at_once_one_counts(monkeypatch: pytest.MonkeyPatch) 
     # Without the lock both find it waiting: only the table's own constraint is left to refuse the second entry.
     other = add_list_entry(kind="fatal", **{**ANNA, "value": "cus_bert"}, actor="user:1")
     monkeypatch.setattr("risk.models.list_changes.ListChangeQuerySet.locked", lambda self: self)
+    both = threading.Barrier(2, timeout=20)
+    seen_waiting = "risk.services.confirm_list_change._require_second_person"
+    monkeypatch.setattr(seen_waiting, lambda row, actor: both.wait())
     done = race(other, ["user:2", "user:3"])
     assert sorted(type(one).__name__ for one in done) == ["InvalidListEntry", "str"]
 
@@ -222,6 +228,53 @@ def test_the_database_refuses_what_one_person_does_alone() -> None:
         row.store()
     with pytest.raises(Exception, match="Cannot update"), transaction.atomic():
         ProposedEntry.objects.update(reason="another")
+
+
+def test_who_has_the_shell_is_one_person_like_everybody(tmp_path: Path, capsys: Any) -> None:
+    max_, mia = person("max", *RIGHTS), person("mia", *RIGHTS)
+    person("rita", "risk.view_listentry")
+    person("left", *RIGHTS)
+    User.objects.filter(username="left").update(is_active=False)
+    User.objects.create_user("customer", is_superuser=True)
+    path = tmp_path / "sanctions.csv"
+    path.write_bytes(SANCTIONS)
+    form = max_.get(ADD).text
+    assert '<option value="grey" selected>' in form and "waits for a second person" in form
+    seen = everything()
+    for who in ("", "nobody", "rita", "left", "customer"):
+        with pytest.raises(CommandError, match="--by USER" if not who else "may not put entries on lists"):
+            call_command("import_list", str(path), *(["--by", who] if who else []))
+    assert everything() == seen
+
+    call_command("import_list", str(path), "--by", "max")
+    told = json.loads(capsys.readouterr().out)
+    change = ListChange.objects.get()
+    assert (told["waits_for_a_second_person"], told["import"]) == (True, change.public_id)
+    assert change.proposed_by == f"user:{User.objects.get(username='max').pk}"
+    seen = everything()
+    assert "You proposed this yourself" in said(decide(max_, change, "confirm"))
+    with pytest.raises(CommandError, match="waits for a second person already"):
+        call_command("import_list", str(path), "--by", "mia")
+    assert everything() == seen and not ListEntry.objects.exists()
+    assert (
+        "sanctions.csv, by import_list" in mia.get(reverse("risk-list-change", args=[change.public_id])).text
+    )
+    decide(mia, change, "confirm")
+    assert ListEntry.objects.exists() and broken() == []
+
+
+def test_what_no_person_proposed_nobody_confirms() -> None:
+    name = import_list(content=SANCTIONS, name="sanctions.csv", actor="command:import_list").id
+    seen, mia = everything(), person("mia", *RIGHTS)
+    page = mia.get(reverse("risk-list-change", args=[name])).text
+    assert "No person is known to have proposed this" in page
+    assert 'data-testid="confirm"' not in page and 'data-testid="reject"' in page
+    assert "No person is known to have proposed this" in said(
+        decide(mia, ListChange.objects.get(), "confirm")
+    )
+    assert everything() == seen
+    decide(person("max", *RIGHTS), ListChange.objects.get(), "reject", "by whom?")
+    assert ListChange.objects.get().state == "REJECTED" and not ListEntry.objects.exists()
 
 
 def test_a_file_of_the_weaker_lists_needs_nobody_else() -> None:

@@ -242,17 +242,19 @@ def test_the_command_says_what_it_did_or_what_is_wrong(tmp_path: Path, capsys: A
     good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
     good.write_bytes(MULES)
     bad.write_bytes(but(list="red"))
+    person("max", "risk.add_listentry")
+    by = ("--by", "max")
     call_command("import_list", str(good), "--dry-run")
     assert json.loads(capsys.readouterr().out)["added"] == 5 and not ListEntry.objects.exists()
-    call_command("import_list", str(good))
+    call_command("import_list", str(good), *by)
     assert json.loads(capsys.readouterr().out)["import"].startswith("lim_")
-    call_command("import_list", str(good))
+    call_command("import_list", str(good), *by)
     assert json.loads(capsys.readouterr().out)["imported_before"]
     with pytest.raises(CommandError, match="line 3, list"):
-        call_command("import_list", str(bad))
+        call_command("import_list", str(bad), *by)
     assert json.loads(capsys.readouterr().out)["problems"][0]["line"] == 3
     with pytest.raises(CommandError, match="can not be read"):
-        call_command("import_list", str(tmp_path / "none.csv"))
+        call_command("import_list", str(tmp_path / "none.csv"), *by)
 
 
 def upload(client: Client, content: bytes, **given: str) -> Any:

@@ -1,5 +1,6 @@
 """Samples and second looks hold no money; the queue's order; how far reviewers agree."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -168,3 +169,21 @@ def test_the_page_of_reviewers() -> None:
     decide(ask("pay_1", amount=500_000, to="US").case, approve=True)
     assert 'data-actor="user:1"' in max_.get(reverse("review-people")).content.decode()
     assert person("support", "sam").get(reverse("review-people")).status_code == 403
+
+
+def test_the_page_says_how_far_reviewers_agree() -> None:
+    """Of four second looks three say the same; by chance two would (1*2 + 3*2 of 16), so kappa is a half."""
+    policy(second_look_per_mille=1000)
+    for number, (first, second) in enumerate([(True, True), (True, True), (False, False), (True, False)]):
+        case = ask(f"pay_{number}", amount=500_000, to="US", customer=f"cus_{number}").case
+        RiskCase.objects.filter(subject=f"pay_{number}").update(
+            claimed_at=timezone.now() - timedelta(minutes=9), opened_at=timezone.now() - timedelta(minutes=9)
+        )
+        decide(case, approve=first, actor="user:1")
+        look = RiskCase.objects.get(kind="second", subject=f"pay_{number}")
+        judge_case(case=look.public_id, approve=second, actor="user:2", reason="again")
+    page = person("risk manager", "max").get(reverse("review-people")).text
+    assert "4 second looks, 3 of them as the first (75 %)." in page and "kappa is 50 %" in page
+    verdicts = page.split('data-testid="verdicts"')[1].split("</table>")[0]
+    assert re.findall(r">(\d+)</td>", verdicts) == ["2", "1", "0", "1"]
+    assert "9 min" in page and "a colleague said the same 3 of 4 times" in page

@@ -18,6 +18,7 @@ from risk.models import Alert, BackTest, DayFigures, Decision, Policy, Reader, R
 from risk.services import take_day_figures as taking
 from risk.services.assess import assess
 from risk.services.decide_case import decide_case
+from risk.services.draft_policy import draft_policy
 from risk.services.judge_along import judge_along
 from risk.services.resume_back_tests import resume_back_tests
 from risk.services.take_day_figures import take_day_figures
@@ -77,6 +78,7 @@ def test_a_rule_is_tried_before_it_is_saved_and_errors_stand_at_its_field() -> N
     given = form(page) | {"note": "Tighter", "rules-0-expression": "payment.amount_cny >"}
     wrong = analyst.post(f"{HOME}draft/", given | {"do": "save"})
     assert wrong.status_code == 422 and "Rule large_amount: the expression can not be used" in wrong.text
+    assert 'href="#rule-0"' in wrong.text and 'href="#rule-1"' not in wrong.text
     assert wrong.context["rules"].forms[0].errors["expression"] and Policy.objects.count() == 3
     unknown = analyst.post(
         f"{HOME}draft/", given | {"rules-0-expression": "payment.colour == 1", "do": "try"}
@@ -201,6 +203,14 @@ def test_of_a_busy_shops_inputs_a_tenth_stands_for_all(monkeypatch: pytest.Monke
     assert [day.inputs["payment.currency"] for day in days] == [{"USD": 150}, {"EUR": 70}]
 
 
+def test_inputs_of_which_too_few_are_known_are_not_listed_as_moved() -> None:
+    history(1, 30)
+    assert take_day_figures(now=timezone.now() + timedelta(minutes=3))
+    page = person("risk manager").get("/console/risk/figures/")
+    assert "Too few decisions yet to compare these days." in page.text
+    assert (page.context["moved"], page.context["too_few"] > 100) == ([], True)
+
+
 def test_figures_count_each_decision_once_and_warn_of_a_jump_once_a_day() -> None:
     later = timezone.now() + timedelta(minutes=3)
     history(20, 500)
@@ -222,3 +232,55 @@ def test_figures_count_each_decision_once_and_warn_of_a_jump_once_a_day() -> Non
     assert page.status_code == 200 and "payment.currency" in page.text and "CNY: 1000" in page.text
     assert re.search(r"[\d.]+ % today, 0 % in the weeks before", page.text)
     assert 0 < len(page.context["moved"]) <= 20
+
+
+def test_who_switches_a_policy_on_sees_all_that_it_says_and_what_would_change() -> None:
+    changed = {**starting_v3.RULES[0], "weight": 25}
+    level: Any = {
+        "payment": 100_000,
+        "day": 200_000,
+        "attempts_per_minute": 3,
+        "channels": {"alipay": {"day": 15_000}},
+    }
+    name = draft_policy(
+        name="stricter",
+        rules=[changed, {**changed, "id": "again"}, *starting_v3.RULES[2:]],
+        thresholds={**starting_v3.THRESHOLDS, "challenge_above": 35},
+        limits={**starting_v3.LIMITS, "1": level},
+        rates={**starting_v3.RATES, "USD": "7.3"},
+        model={**starting_v3.MODEL, "points": [[200_000, 20]]},
+        actor="user:77",
+    )
+    manager = person("risk manager")
+    page = manager.get(f"{HOME}{name}/")
+    said = dict(page.context["figures"])
+    assert said["Limits of level 1"] == (
+        "CN¥1,000.00 a payment, CN¥2,000.00 a day, 3 attempts a minute; alipay: CN¥150.00 a day"
+    )
+    assert (said["Model"], said["Points of the model"]) == ("generated@1", "20 from 20 %")
+    assert said["The model asks for a challenge"] == "from 75 %, above CN¥200.00"
+    assert "USD 7.3" in said["CNY for one unit"] and "USD 7.3" in page.text
+    found = {one.title: one for one in page.context["differences"]}
+    assert set(found) == {
+        "Rule large_amount",
+        "Rule new_customer",
+        "Rule again",
+        "Challenged above a score of",
+        "Points of the model",
+        "Limits of level 1",
+        "CNY for one unit",
+    }
+    assert [part.pieces for part in found["Challenged above a score of"].parts] == [
+        [("-", "40"), ("+", "35")]
+    ]
+    assert [(part.name, part.pieces) for part in found["Rule large_amount"].parts] == [
+        ("Weight", [("-", "+20"), ("+", "+25")])
+    ]
+    assert found["Rule again"].is_new and found["Rule new_customer"].is_left_out
+    assert found["CNY for one unit"].parts[0].pieces[1:] == [("-", "7.1"), ("+", "7.3")], (
+        "words of a long text"
+    )
+    assert str(starting_v3.RULES[2]["message"]["zh"]) in page.text, "and what a rule tells people"
+    assert "which decides now" in page.text and "left out here" in page.text and "only here" in page.text
+    same = manager.get(f"{HOME}starting@3/")
+    assert same.context["deciding"] is None and 'data-testid="differences"' not in same.text
