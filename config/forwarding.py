@@ -6,6 +6,7 @@ is read from the right, past the proxies that are known, and what stands further
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 ANYBODY = "*"
@@ -34,9 +35,11 @@ def client_address(peer: str, forwarded: str, known: Proxies) -> str:
 
     Empty when a proxy that is believed names nobody: the customer's address is not known then.
     """
-    here = _address(peer)
-    believed = known.anybody or not peer or (here is not None and known.know(here))
-    if not forwarded.strip() or not believed:
+    here = _peer(peer)
+    believed = bool(forwarded.strip()) and (
+        known.anybody or not peer or (here is not None and known.know(here))
+    )
+    if not believed:
         return peer if here is None else str(here)
     found = None
     for said in reversed(forwarded.split(",")):
@@ -44,6 +47,12 @@ def client_address(peer: str, forwarded: str, known: Proxies) -> str:
         if found is None or not known.know(found):
             break
     return "" if found is None else str(found)
+
+
+@lru_cache(maxsize=4096)
+def _peer(address: str) -> IPv4Address | IPv6Address | None:
+    """Proxies and programs come from few addresses, again and again."""
+    return _address(address)
 
 
 def _address(said: str) -> IPv4Address | IPv6Address | None:

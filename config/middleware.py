@@ -1,13 +1,19 @@
 """What every request passes."""
 
+import logging
 from collections.abc import Callable
 
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django_structlog.middlewares import RequestMiddleware
+from uuid_utils.compat import uuid4
 
 from config.forwarding import client_address
 from ledger.audit import current_network, current_request_id, network_of
+
+log = structlog.get_logger(__name__)
+_levels = logging.getLogger(__name__)
 
 
 class ClientAddressMiddleware:
@@ -26,38 +32,39 @@ class ClientAddressMiddleware:
         return self.get_response(request)
 
 
-class RequestIdMiddleware:
-    """One name for a request, in its log lines, in what it writes to the audit journal, and in its answer.
+class RequestLogMiddleware(RequestMiddleware):
+    """One name for a request, in its log lines, in what it writes to the audit journal, and in its answer; with where
+    it came from: the address for the log, for the journal the network only.
 
-    Stands after django-structlog's middleware, which takes the name from `X-Request-ID` or makes one.
+    A request is one line of log, when it is answered; that it began is told by another where `DEBUG` is asked for.
+    django-structlog's own middleware, which tells it of what breaks, does this for its listeners, of which we have
+    none.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
+    get_response: Callable[[HttpRequest], HttpResponse]
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))
-        token = current_request_id.set(request_id)
+        name, address = str(uuid4()), request.META.get("REMOTE_ADDR", "")
+        structlog.contextvars.bind_contextvars(request_id=name, ip=address)
+        self.bind_user_id(request)
+        if _levels.isEnabledFor(logging.DEBUG):
+            agent = request.META.get("HTTP_USER_AGENT")
+            log.debug("request_started", request=self.format_request(request), user_agent=agent)
+        named, seen = current_request_id.set(name), current_network.set(network_of(address))
         try:
             response = self.get_response(request)
         finally:
-            current_request_id.reset(token)
-        if request_id:
-            response["X-Request-ID"] = request_id
+            current_network.reset(seen)
+            current_request_id.reset(named)
+        response["X-Request-ID"] = name
+        self.handle_response(request, response)
         return response
 
-
-class RequestNetworkMiddleware:
-    """Where a request came from: its address for the log, for the audit journal the network only."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        address = request.META.get("REMOTE_ADDR", "")
-        structlog.contextvars.bind_contextvars(ip=address)
-        token = current_network.set(network_of(address))
-        try:
-            return self.get_response(request)
-        finally:
-            current_network.reset(token)
+    def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
+        if response.streaming or hasattr(request, "_raised_exception"):
+            return super().handle_response(request, response)
+        self.bind_user_id(request)
+        level = self._log_level_for_status_code(response.status_code)
+        log.log(level, "request_finished", code=response.status_code, request=self.format_request(request))
+        structlog.contextvars.clear_contextvars()
+        return None

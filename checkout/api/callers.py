@@ -49,5 +49,5 @@ def client_of(request: Request, told: str = "") -> Client:
 
 
 def _order_tokens(request: Request) -> frozenset[str]:
-    sent = [token.strip() for token in request.headers.get(ORDER_TOKEN_HEADER, "").split(",")[:_MAX_TOKENS]]
+    sent = [token.strip() for token in request.META.get("HTTP_ORDER_TOKEN", "").split(",")[:_MAX_TOKENS]]
     return frozenset(token for token in sent if _TOKEN.fullmatch(token))

@@ -267,7 +267,9 @@ ASSESSMENT_REQUEST: dict[str, Any] = {
     "instrument": {"kind": "card", "country": "US", "brand": "visa", "fingerprint": "fp_5Yb1"},
     "address": _ADDRESS,
     "device": {"identifier": "d1f0c9", "ip": "203.0.113.77", "country": "CN"},
+    "behaviour": {"seconds_on_page": 48, "pastes": 1},
     "skus": ["TEAPOT-01"],
+    "coupon": False,
 }
 ASSESSMENT: dict[str, Any] = {
     "id": "dec_01k9h5a1b2c3d4e5f6g7h8j9kn",

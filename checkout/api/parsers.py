@@ -44,8 +44,8 @@ def _decoded(raw: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise BodyMalformed("The body is not UTF-8.") from error
     try:
-        body = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
-        refuse_card_numbers(json.dumps(body, ensure_ascii=False))  # parsed, so that escapes hide nothing
+        body = _decoder.decode(text)
+        refuse_card_numbers(_encoder.encode(body))  # parsed, so that escapes hide nothing
         return body
     except (ValueError, RecursionError) as error:
         raise BodyMalformed("The body is not valid JSON.") from error
@@ -61,6 +61,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
+_encoder = json.JSONEncoder(ensure_ascii=False)
 
 
 def refuse_card_numbers(text: str, *, param: str | None = None) -> None:

@@ -37,6 +37,8 @@ from checkout.api.views.webhooks import (
 
 app_name = "api"
 urlpatterns = [
+    # Tried in this order: this one is asked for most.
+    path("risk/assessments", AssessmentsView.as_view(), name="assessments"),
     path("catalogue", CatalogueView.as_view(), name="catalogue"),
     path("checkout/preview", PreviewView.as_view(), name="preview"),
     path("orders", OrdersView.as_view(), name="orders"),
@@ -65,7 +67,6 @@ urlpatterns = [
     path("disputes/<str:dispute>/files/<str:kind>", DisputeFileView.as_view(), name="dispute-file"),
     path("disputes/<str:dispute>/submit", DisputeSubmitView.as_view(), name="dispute-submit"),
     path("disputes/<str:dispute>/accept", DisputeAcceptView.as_view(), name="dispute-accept"),
-    path("risk/assessments", AssessmentsView.as_view(), name="assessments"),
     path("webhook_endpoints", WebhookEndpointsView.as_view(), name="webhook-endpoints"),
     path("webhook_endpoints/<str:endpoint>", WebhookEndpointView.as_view(), name="webhook-endpoint"),
     path(

@@ -1,5 +1,8 @@
 """Bodies of answers: read off the frozen views that selectors return."""
 
+from collections.abc import Callable
+from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -10,9 +13,32 @@ from payments.channels.contract import ActionKind, Advice
 from payments.states import CaptureMode, PaymentMethod, PaymentState, RefundCause, RefundState
 from risk.allowances import DAY, MONTH, PAYMENT
 
+_Written = tuple[str, serializers.Field[Any, Any, Any, Any], Callable[[Any], Any]]
+
 
 class Answer(serializers.Serializer[Any]):
     """Output only."""
+
+    # Attributes of an object, none of them a method; of all else the framework makes what it can.
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        try:
+            values = [(name, field, read(instance)) for name, field, read in self._writing]
+        except AttributeError:
+            return dict(super().to_representation(instance))
+        return {
+            name: None if value is None else field.to_representation(value) for name, field, value in values
+        }
+
+    @cached_property
+    def _writing(self) -> list[_Written]:
+        return [
+            (name, field, _itself if field.source == "*" else attrgetter(field.source or name))
+            for name, field in self.fields.items()
+        ]
+
+
+def _itself(view: Any) -> Any:
+    return view
 
 
 class MoneyAnswer(Answer):

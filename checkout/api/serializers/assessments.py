@@ -5,13 +5,14 @@ from typing import Any
 from rest_framework import serializers
 
 from checkout.api.serializers.answers import Answer
-from checkout.api.serializers.fields import StrictSerializer, Text, Word
+from checkout.api.serializers.fields import IpAddress, StrictSerializer, Text, Word
 from checkout.api.serializers.requests import AddressRequest, MoneyRequest
 from checkout.facts import MAX_LINES, Address
 from ledger.money import Money
 from risk.states import Action, Level
 
 _MOST_ORDERS = 10**6
+_COUNTED: dict[str, Any] = {"min_value": 0, "max_value": 10**6, "required": False}
 
 
 class AssessedCustomerRequest(StrictSerializer):
@@ -33,10 +34,26 @@ class AssessedInstrumentRequest(StrictSerializer):
 
 class AssessedDeviceRequest(StrictSerializer):
     identifier = Text(max_length=128, required=False)
-    ip = serializers.IPAddressField(required=False)
+    fingerprint = Text(
+        max_length=64, required=False, help_text="What the browser's script says it looks like."
+    )
+    ip = IpAddress(required=False)
     country = Word(r"\A[A-Z]{2}\Z", required=False, help_text="Of the network, ISO 3166-1 alpha-2.")
     is_new = serializers.BooleanField(required=False, help_text="Never seen with this customer before.")
     is_proxy = serializers.BooleanField(required=False)
+
+
+class AssessedBehaviourRequest(StrictSerializer):
+    seconds_on_page = serializers.IntegerField(**_COUNTED, help_text="From showing the form to sending it.")
+    keystrokes = serializers.IntegerField(**_COUNTED)
+    keystroke_ms = serializers.IntegerField(
+        **_COUNTED, help_text="The middle time between two keys of one field."
+    )
+    pastes = serializers.IntegerField(**_COUNTED)
+    address_changes = serializers.IntegerField(**_COUNTED, help_text="Since the customer's last order.")
+    coupon_attempts = serializers.IntegerField(
+        **_COUNTED, help_text="Codes that were tried since the customer's last order."
+    )
 
 
 class AssessmentRequest(StrictSerializer):
@@ -46,7 +63,11 @@ class AssessmentRequest(StrictSerializer):
     instrument = AssessedInstrumentRequest(required=False)
     address = AddressRequest(required=False, help_text="Of the delivery.")
     device = AssessedDeviceRequest(required=False, help_text="The customer's, not your server.")
+    behaviour = AssessedBehaviourRequest(
+        required=False, help_text="How the form was filled in; it can only raise risk."
+    )
     skus = serializers.ListField(child=Text(max_length=64), max_length=MAX_LINES, required=False)
+    coupon = serializers.BooleanField(required=False, help_text="A coupon takes something off the price.")
 
     def validate_amount(self, value: dict[str, Money]) -> Money:
         return value["money"]

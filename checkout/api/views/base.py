@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -15,6 +16,9 @@ from checkout.api.serializers.answers import Answer
 from payments.api import bodies
 from payments.api.idempotency import HEADER
 from payments.api.permissions import RequiresScope, Scope
+
+_JSON = JSONRenderer()
+_TAKES_JSON = frozenset({"*/*", _JSON.media_type})
 
 
 class ApiView(APIView):
@@ -31,7 +35,15 @@ class ApiView(APIView):
         if self.standing and self.standing.exceeded:
             wait = self.standing.resets_in
             raise RateLimited(f"Too many requests. Go on in {wait} seconds.", retry_after=wait)
-        refuse_card_numbers(request.headers.get(HEADER, ""), param=HEADER)
+        refuse_card_numbers(request.META.get("HTTP_IDEMPOTENCY_KEY", ""), param=HEADER)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        """There is JSON and nothing else: who asks for no more than that need not be negotiated with."""
+        if request.META.get("HTTP_ACCEPT", "*/*") in _TAKES_JSON and "format" not in request.META.get(
+            "QUERY_STRING", ""
+        ):
+            return _JSON, _JSON.media_type
+        return super().perform_content_negotiation(request, force)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         finished = super().finalize_response(request, response, *args, **kwargs)
