@@ -59,7 +59,7 @@ def merge(items: Iterable[Item]) -> tuple[Item, ...]:
 
 def storable(text: str) -> bool:
     """No control characters and no halves of surrogate pairs: the database can keep it and a label can show it."""
-    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
+    return text.isprintable() or not any(unicodedata.category(one) in ("Cc", "Cs") for one in text)
 
 
 @dataclass(frozen=True, slots=True)

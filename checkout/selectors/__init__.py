@@ -1,6 +1,6 @@
 """Reads of checkout: frozen dataclasses, never rows."""
 
-from checkout.selectors.customers import CustomerHistory, customer_history, has_paid
+from checkout.selectors.customers import CustomerHistory, customer_history, has_paid, has_paid_before
 from checkout.selectors.orders import OrderLineView, OrderSummary, OrderView, guest_token, order, orders_of
 from checkout.selectors.refunds import LineLeft, OrderLeft, left_of
 from checkout.selectors.skus import SkuView, catalogue, sku
@@ -17,6 +17,7 @@ __all__ = [
     "customer_history",
     "guest_token",
     "has_paid",
+    "has_paid_before",
     "left_of",
     "order",
     "orders_of",

@@ -8,6 +8,7 @@ from django.db.models import Count, Q
 
 from checkout.facts import Viewer
 from checkout.models import Order
+from checkout.selectors.orders import own
 from checkout.states import PAID
 
 
@@ -41,6 +42,13 @@ def has_paid(viewer: Viewer) -> bool:
     return (
         viewer.user_id is not None and Order.objects.filter(user_id=viewer.user_id, state__in=PAID).exists()
     )
+
+
+def has_paid_before(viewer: Viewer) -> bool:
+    """Whether a payment of the viewer's has succeeded, as far as their account and their tokens tell."""
+    if viewer.user_id is None and not viewer.order_tokens:
+        return False
+    return Order.objects.filter(own(viewer), paid_by__gt="").exists()
 
 
 def _account(user_id: int | None) -> tuple[datetime | None, int]:

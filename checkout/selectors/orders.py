@@ -177,12 +177,14 @@ def view_of(row: Order, lines: Sequence[OrderLine], payments: Sequence[PaymentVi
     )
 
 
+def own(viewer: Viewer) -> Q:
+    """For this app's reads: the viewer's own orders, by account and by tokens."""
+    by_token = Q(access_token_hash__in=[token_hash(token) for token in viewer.order_tokens])
+    return by_token if viewer.user_id is None else by_token | Q(user_id=viewer.user_id)
+
+
 def _visible_to(viewer: Viewer, scope: str) -> Q:
-    if viewer.may(scope):
-        return Q()
-    hashes = [token_hash(token) for token in viewer.order_tokens]
-    own = Q(access_token_hash__in=hashes)
-    return own if viewer.user_id is None else own | Q(user_id=viewer.user_id)
+    return Q() if viewer.may(scope) else own(viewer)
 
 
 def _lines(row: Order, lines: Iterable[OrderLine]) -> tuple[OrderLineView, ...]:

@@ -1,7 +1,6 @@
 """What risk is told about an order."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from risk.facts import AddressFacts, BehaviourFacts, CustomerFacts, DeviceFacts,
 
 # A proxy that does not say for whom it asks: what strangers share says nothing of any of them.
 _THIS_MACHINE = ("127.0.0.1", "::1")
+_DOOR = ("country", "postal_code", "city", "line1")
 
 
 def facts_about(
@@ -58,7 +58,7 @@ def facts_told(told: Mapping[str, Any], *, now: datetime) -> PaymentFacts:
     """An order that is not placed, from the body of a request; who is told of here is known to nobody else."""
     customer, address = dict(told.get("customer", {})), told.get("address")
     device, email = dict(told.get("device", {})), customer.pop("email", "")
-    place: dict[str, str] = asdict(address) if address else {}
+    place: dict[str, str] = {part: getattr(address, part) for part in ("phone", *_DOOR)} if address else {}
     return PaymentFacts(
         stage="order",
         subject=told["reference"],
@@ -75,7 +75,9 @@ def facts_told(told: Mapping[str, Any], *, now: datetime) -> PaymentFacts:
         if place
         else AddressFacts(),
         device=DeviceFacts(ip_country=device.pop("country", ""), **device),
+        behaviour=BehaviourFacts(**told.get("behaviour", {})),
         skus=tuple(told.get("skus", ())),
+        coupon=told.get("coupon", False),
     )
 
 
@@ -102,5 +104,4 @@ def account_facts(user_id: int) -> CustomerFacts:
 
 
 def _address_name(address: dict[str, str]) -> str:
-    parts = {part: address[part] for part in ("country", "postal_code", "city", "line1")}
-    return naming.address_name(**parts)
+    return naming.address_name(**{part: address[part] for part in _DOOR})

@@ -14,7 +14,8 @@ from checkout.errors import OrderNotFound, QuoteReplayed
 from checkout.forms import CheckoutForm
 from checkout.selectors.allowances import shortages_of
 from checkout.services.place_order import place_order
-from checkout.views import shortfalls
+from checkout.services.preview import Preview
+from checkout.views import security, shortfalls
 from checkout.views.cart import cart_lines
 from checkout.views.payment import card_fields, first_method, saved_methods, start_payment
 from checkout.views.refusals import words
@@ -33,6 +34,7 @@ from checkout.views.session import (
 )
 from checkout.views.situation import situation_of
 from ledger.errors import Refusal
+from ledger.money import Money
 from payments.selectors import offered_methods
 from payments.states import PaymentMethod
 
@@ -64,7 +66,8 @@ def summary(request: HttpRequest) -> HttpResponse:
     region = request.GET.get("country", _FIRST_REGION)
     note_address(request, "country", region)
     context = _summary(request, region)
-    return render(request, "checkout/_summary.html", {**context, "partial": True})
+    large = security.of_amount(_payable(context))
+    return render(request, "checkout/_summary.html", {**context, **large, "partial": True})
 
 
 def _place(request: HttpRequest) -> HttpResponse:
@@ -122,6 +125,7 @@ def _nothing_to_buy(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, form: CheckoutForm, status: int = 200) -> HttpResponse:
     region = str(form["country"].value() or _FIRST_REGION)
     context = {"form": form, **_summary(request, region), **card_fields(form["instrument"].value())}
+    context |= security.before_paying(request, _payable(context))
     return render(request, "checkout/checkout.html", context, status=status)
 
 
@@ -131,6 +135,11 @@ def _summary(request: HttpRequest, region: str) -> dict[str, Any]:
         return {"lines": lines, "preview": offer(request, region)}
     except Refusal as refusal:
         return {"lines": lines, "preview": None, "refusal": words(refusal)}
+
+
+def _payable(summary: Mapping[str, Any]) -> Money | None:
+    preview: Preview | None = summary["preview"]
+    return preview.breakdown.payable if preview else None
 
 
 def _room(request: HttpRequest, region: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from checkout.forms import PayForm
 from checkout.selectors import OrderView
 from checkout.selectors.allowances import payment_options
 from checkout.services.pay_order import pay_order
-from checkout.views import advice, confirm, shortfalls
+from checkout.views import advice, confirm, security, shortfalls
 from checkout.views.refusals import words
 from checkout.views.session import client_of, is_htmx, note_shown, viewer_of
 from checkout.views.situation import Situation, Stage, situation_of
@@ -156,6 +156,7 @@ def _render(
         "posted": _read(situation, Stage.FORM),
         "transfer": _transfer(situation),
         **confirm.asked(request, situation),
+        **security.on_the_way(request, order, situation),
         "on_phone": client_of(request).device_kind == "phone",
         "poll_seconds": _SECONDS_BETWEEN_POLLS.get(situation.stage, 2),
         **card_fields(form["instrument"].value()),

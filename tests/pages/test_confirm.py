@@ -154,6 +154,35 @@ class TestCodeByMail:
             assert "4 tries are left" in answer(client, challenged, first).text
         assert 'data-testid="qr"' in answer(client, challenged, code_in(mail.outbox[2])).text
 
+    def test_a_wrong_code_is_said_at_its_field(self, client: Client, challenged: str) -> None:
+        page = answer(client, challenged, wrong_for(code_in(mail.outbox[0]))).text
+        assert (
+            '<p class="field-error" id="answer-error">That is not right. Check it and try again.</p>' in page
+        )
+        assert 'aria-invalid="true" autofocus' in page and page.count("That is not right") == 1
+        page = client.get(f"/pay/{challenged}/").text
+        assert "That is not right" not in page and "autofocus" not in page
+        assert "That is not right" in answer(client, challenged, "", "captcha").text
+
+    def test_without_codes_left_no_way_needs_one_and_the_newest_still_counts(
+        self, client: Client, card_provider: Bank, settings: Any
+    ) -> None:
+        settings.SMS = {"api_base": "http://127.0.0.1:9", "api_key": "x"}
+        challenge_everybody("email", "sms", "captcha")
+        card_provider.starts = Outcome.ACTION_REQUIRED
+        order = order_in(check_out(client))
+        confirm = f"/pay/{order}/confirm"
+        assert 'data-testid="way-sms"' in client.get(f"/pay/{order}/").text
+        for _ in range(2):
+            client.post(confirm, {"do": "way", "kind": "email"})
+        page = client.get(f"/pay/{order}/").text
+        assert 'data-testid="way-captcha"' in page and 'data-testid="way-sms"' not in page
+        page = client.post(confirm, {"do": "way", "kind": "captcha"}, follow=True).text
+        assert "Enter the code that we sent" in page and 'data-testid="way-sms"' not in page
+        page = client.post(confirm, {"do": "way", "kind": "email"}, follow=True).text
+        assert 'data-kind="email"' in page and len(mail.outbox) == 3 and 'id="problems"' not in page
+        assert 'data-testid="qr"' in answer(client, order, code_in(mail.outbox[2])).text
+
     def test_codes_to_one_address_are_bounded_over_all_orders(
         self, browser: Browser, card_provider: Bank, tea: Sku
     ) -> None:

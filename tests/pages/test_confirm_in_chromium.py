@@ -46,6 +46,7 @@ def window(live_server: Any, settings: Any, card_provider: Bank) -> Iterator[Win
                 [
                     {"name": name, "value": client.cookies[name].value, "url": live_server.url}
                     for name in (live_settings.SESSION_COOKIE_NAME, "device")
+                    if name in client.cookies
                 ]
             )
             page = context.new_page()

@@ -54,5 +54,5 @@ def test_every_class_of_our_pages_is_in_a_stylesheet() -> None:
 def test_english_days_can_be_read_one_way_only() -> None:
     moment = datetime(2026, 11, 2, 15, 4, tzinfo=UTC)
     with translation.override("en"):
-        assert date_format(moment, "SHORT_DATETIME_FORMAT") == "2026-11-02 15:04"
-        assert date_format(moment, "DATETIME_FORMAT") == "2 Nov 2026, 15:04"
+        assert date_format(moment, "SHORT_DATETIME_FORMAT") == "2026-11-02 15:04 UTC"
+        assert date_format(moment, "DATETIME_FORMAT") == "2 Nov 2026, 15:04 UTC"
