@@ -19,7 +19,15 @@ settings.DATABASES["default"]["TEST"] = {"TEMPLATE": services.template_database(
 django.setup()
 
 # After Django is set up, because it loads models.
+from risk.services import assess  # noqa: E402
 from tests.flush import django_db_setup as django_db_setup  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def unhurried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a decision is late, and its policy judges otherwise: only tests of that let it."""
+    if not request.node.get_closest_marker("deadline"):
+        monkeypatch.setattr(assess, "_is_late", lambda started, policy: False)
 
 
 @pytest.hookimpl(tryfirst=True)

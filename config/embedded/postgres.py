@@ -19,6 +19,7 @@ from config.embedded.ports import ADDRESS
 from config.embedded.process import Account, account_for_database, reachable_by_all, spawn
 
 SUPERUSER = "postgres"
+_LEAST_MIB, _MOST_MIB = 128, 1024
 
 
 class PostgresFailed(Exception):
@@ -43,11 +44,12 @@ class Cluster:
             "port": str(self.port),
             "unix_socket_directories": "",
             "max_connections": "200",
-            "shared_buffers": "128MB",
             "log_min_messages": "warning",
             "timezone": "UTC",
         }
-        if not self.durable:
+        if self.durable:
+            settings |= _for_work()
+        else:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [_program("postgres"), "-D", str(self.directory), *options]
@@ -160,6 +162,13 @@ class Cluster:
             dbname="postgres",
             connect_timeout=timeout,
         )
+
+
+def _for_work() -> dict[str, str]:
+    """An eighth of the memory for pages, and few checkpoints: after each, pages that change are logged as a whole."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    pages = min(max(memory // 8, _LEAST_MIB), _MOST_MIB)
+    return {"shared_buffers": f"{pages}MB", "max_wal_size": "2GB", "checkpoint_timeout": "15min"}
 
 
 def _program(name: str) -> str:

@@ -26,6 +26,8 @@ AUDIT_ANCHOR_DIR = env.str("AUDIT_ANCHOR_DIR", default="") or str(DATA_DIR / "au
 RISK_ENTITY_KEY = env.str("RISK_ENTITY_KEY")
 # A decision waits so long for its histories; then it counts in PostgreSQL.
 RISK_REDIS_MS = env.int("RISK_REDIS_MS", default=15)
+# So many orders that nobody has placed are looked at by one process at the same time.
+RISK_SCREENINGS_AT_ONCE = env.int("RISK_SCREENINGS_AT_ONCE", default=4)
 # files of the operator's: places of addresses (MaxMind's format), and networks of proxies, one a line
 GEO_DATABASE = env.str("GEO_DATABASE", default="")
 PROXY_NETWORKS = env.str("PROXY_NETWORKS", default="")
@@ -71,19 +73,17 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.policies.ContentPolicyMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.browsing.BrowserSessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "config.browsing.BrowserSignInMiddleware",
+    "config.browsing.BrowserMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
-    "checkout.middleware.DeviceCookieMiddleware",
+    "config.browsing.BrowserHtmxMiddleware",
+    "config.browsing.BrowserDeviceMiddleware",
     "checkout.middleware.RefusalPageMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
-    "config.middleware.RequestIdMiddleware",
-    "config.middleware.RequestNetworkMiddleware",
+    "config.middleware.RequestLogMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -212,6 +212,22 @@ RECONCILIATION_RULE_CEILING: dict[str, int] = env.json(
 )
 # Days for which a discrepancy that waits for a later file is off the list of what is to be done now.
 RECONCILIATION_WAIT_DAYS = env.int("RECONCILIATION_WAIT_DAYS", default=3)
+# Minor units by currency: the customer is asked to look twice at a payment above it; in another currency, never. It is
+# no part of a risk policy: what the policy looks at, and from where, is not shown to those who pay.
+LARGE_PAYMENT_ABOVE: dict[str, int] = env.json(
+    "LARGE_PAYMENT_ABOVE",
+    default={
+        "CNY": 500_000,
+        "HKD": 500_000,
+        "USD": 70_000,
+        "EUR": 60_000,
+        "GBP": 50_000,
+        "SGD": 90_000,
+        "AUD": 100_000,
+        "JPY": 100_000,
+        "KRW": 1_000_000,
+    },
+)
 # Days after payment in which a customer's own wish to have unsent goods refunded needs nobody's approval.
 REFUND_WINDOW_DAYS = env.int("REFUND_WINDOW_DAYS", default=14)
 

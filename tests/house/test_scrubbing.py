@@ -60,6 +60,7 @@ def test_what_only_looks_like_one_stays() -> None:
         "checks": {"cvc_check": "pass", "sku": "csc-1234-x"},
         "zeros": "0000000000000000",
         "long": "42000022220000123412341234",
+        "request_id": "0137dadf-4242-4242-4242-4242a8b1183a",
     }
     assert scrub(None, "info", event) == event
 
