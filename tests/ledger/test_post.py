@@ -1,11 +1,14 @@
 """Posting: once for a business key, balanced, into the chart, in one statement."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Barrier, Thread
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from ledger import selectors
@@ -15,6 +18,7 @@ from ledger.models import Account, Transaction
 from ledger.money import Money
 from ledger.services.post import post
 from tests.ledger.books import captured, cny, nothing_moves
+from tests.round_trips import round_trips
 
 pytestmark = pytest.mark.django_db
 
@@ -140,6 +144,92 @@ def test_opening_accounts_costs_two_more() -> None:
 def test_posting_needs_an_open_transaction() -> None:
     with pytest.raises(AssertionError, match="transaction"):
         post(business_key="k", reference="ord_1", description="", entries=[])
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAlone:
+    """A posting that belongs to nothing else is a transaction of its own."""
+
+    def test_it_is_committed_when_it_returns(self) -> None:
+        posted = post(business_key="k", reference="ord_1", description="", entries=_SALE, alone=True)
+        assert not connection.in_atomic_block and posted.created
+        assert _seen_by_others("k")
+        again = post(business_key="k", reference="ord_1", description="", entries=_SALE, alone=True)
+        assert (again.id, again.created) == (posted.id, False)
+        assert selectors.balance("receivable:stripe", "CNY") == cny(5)
+
+    def test_one_round_trip_carries_all_of_it(self) -> None:
+        captured(key="opens the accounts")
+        assert round_trips(_alone) == 1
+
+    def test_what_is_refused_at_the_commit_is_refused_to_the_caller(self) -> None:
+        captured(key="opens the accounts")
+        no = "RAISE EXCEPTION 'not so' USING ERRCODE = 'check_violation'"
+        with _at_commit(no), nothing_moves(), pytest.raises(IntegrityError, match="not so"):
+            _alone()
+        assert _alone().created
+
+    @pytest.mark.parametrize(
+        ("entries", "refusal"),
+        [
+            ([Entry("receivable:stripe", cny(5)), Entry("sales", cny(-4))], UnbalancedPosting),
+            ([Entry("nowhere", cny(5)), Entry("sales", cny(-5))], UnknownAccount),
+        ],
+    )
+    def test_unsound_ones_move_nothing(self, entries: list[Entry], refusal: type[Refusal]) -> None:
+        with nothing_moves(), pytest.raises(refusal):
+            post(business_key="k", reference="ord_1", description="", entries=entries, alone=True)
+
+    def test_it_is_none_of_another_transaction(self) -> None:
+        with nothing_moves(), pytest.raises(AssertionError, match="transaction"), transaction.atomic():
+            _alone()
+
+    def test_a_race_for_one_key_posts_once(self) -> None:
+        captured(key="opens the accounts")
+        start, answers = Barrier(4), []
+
+        def work() -> None:
+            start.wait(timeout=5)
+            answers.append(_alone())
+            connection.close()
+
+        threads = [Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=30)
+        assert sorted(answer.created for answer in answers) == [False, False, False, True]
+        assert len({answer.id for answer in answers}) == 1
+
+
+_SALE = [Entry("receivable:stripe", cny(5)), Entry("customer_prepayments", cny(-5))]
+
+
+def _alone() -> PostedTransaction:
+    return post(business_key="k", reference="ord_1", description="", entries=_SALE, alone=True)
+
+
+def _seen_by_others(key: str) -> bool:
+    """By a session of its own."""
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        found = other.execute("SELECT count(*) FROM ledger_transaction WHERE business_key = %s", [key])
+        return found.fetchone() == (1,)
+
+
+@contextmanager
+def _at_commit(does: str) -> Iterator[None]:
+    """A deferred guard more."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE FUNCTION late_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {does}; END $$;"
+            " CREATE CONSTRAINT TRIGGER late_guard AFTER INSERT ON ledger_transaction"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late_guard()"
+        )
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER late_guard ON ledger_transaction; DROP FUNCTION late_guard()")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,11 +1,7 @@
 """Facts for the tests of risk."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-
-import psycopg
-import pytest
 
 from risk import starting
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
@@ -76,18 +72,3 @@ def _everybody(action: str, **beside: Any) -> None:
         state="ACTIVE",
         created_by="tests",
     )
-
-
-def round_trips(question: Callable[[], object]) -> int:
-    """How often this waits for the database, in a transaction that has begun."""
-    wait, trips = psycopg.Connection.wait, 0
-
-    def counted(self: Any, *args: Any, **named: Any) -> Any:
-        nonlocal trips
-        trips += 1
-        return wait(self, *args, **named)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(psycopg.Connection, "wait", counted)
-        question()
-    return trips

@@ -16,7 +16,8 @@ from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts
 from risk.models import Decision, LimitUse, Policy, RiskCase
 from risk.services.assess import assess
 from risk.services.release_limit import release_limit
-from tests.risk.makers import NOON, facts, round_trips
+from tests.risk.makers import NOON, facts
+from tests.round_trips import round_trips
 
 pytestmark = pytest.mark.django_db
 

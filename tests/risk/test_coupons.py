@@ -18,7 +18,8 @@ from risk.features import Evidence, inputs_of
 from risk.models import Policy, Tie
 from risk.services.assess import assess
 from risk.states import PolicyState
-from tests.risk.makers import facts, round_trips
+from tests.risk.makers import facts
+from tests.round_trips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -24,7 +24,8 @@ from risk.services.check_challenge import check_challenge
 from risk.services.freeze_device import freeze_device
 from risk.services.open_challenge import open_challenge
 from risk.services.unfreeze_device import unfreeze_device
-from tests.risk.makers import NOON, facts, listed, round_trips
+from tests.risk.makers import NOON, facts, listed
+from tests.round_trips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)
 IN_JULY = NOON + timedelta(days=120)

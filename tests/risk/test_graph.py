@@ -21,7 +21,8 @@ from risk.services.activate_policy import activate_policy
 from risk.services.assess import assess
 from risk.services.decide_case import decide_case
 from risk.services.draft_policy import draft_policy
-from tests.risk.makers import facts, round_trips
+from tests.risk.makers import facts
+from tests.round_trips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
