@@ -76,7 +76,8 @@ def _beside(figures: dict[str, float], told: dict[str, float]) -> dict[str, floa
     best = max(figures[f"post_many_{size}"] for size in (100, 1000, 8000))
     return {
         **told,
-        "post_of_hordak": round(figures["post_1"] / told["hordak"], 2),
+        "post_of_hordak": round(figures["post_1"] / told["hordak"], 2),  # whose transfers are alone, too
+        "post_in_transaction_of_hordak": round(figures["post_1_in_transaction"] / told["hordak"], 2),
         "post_many_of_hordak": round(best / told["hordak"], 1),
     }
 

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -80,18 +81,19 @@ def _rate(many: int, work: Callable[[], Any]) -> float:
     return many / (time.perf_counter() - began)
 
 
-def one_by_one(in_flight: int, *, hot: bool) -> float:
-    """`post`, each in a transaction of its own, by so many threads."""
+def one_by_one(in_flight: int, *, hot: bool, alone: bool = True) -> float:
+    """`post`, each in a transaction of its own, by so many threads; not `alone`, in one that its caller opens."""
     shares = list(chunks(postings(ONE_BY_ONE, hot=hot), -(-ONE_BY_ONE // in_flight)))
 
     def work(share: Sequence[Any]) -> None:
         for posting in share:
-            with transaction.atomic():
+            with nullcontext() if alone else transaction.atomic():
                 post(
                     business_key=posting.business_key,
                     reference=posting.reference,
                     description=posting.description,
                     entries=posting.entries,
+                    alone=alone,
                 )
         if in_flight > 1:
             connection.close()
@@ -241,6 +243,7 @@ def one_round() -> dict[str, float]:
         "cpu_ms_post_many": (_cpu_ms() - between) / IN_BATCHES,
         "sql_post": 1.0,  # tests/ledger/test_post.py counts them
     }
+    figures["post_1_in_transaction"] = one_by_one(1, hot=False, alone=False)
     for in_flight in IN_FLIGHT:
         spread, hot = one_by_one(in_flight, hot=False), one_by_one(in_flight, hot=True)
         figures |= {f"post_{in_flight}": spread, f"post_{in_flight}_hot_of_spread": hot / spread}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from ledger.identifiers import encode
@@ -35,18 +35,17 @@ class Posting:
     on: date | None = None  # the accounting day: that of `happened_at`, or the first open day
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostedTransaction:
+class PostedTransaction(NamedTuple):  # which is made in a tenth of the time that a dataclass takes
     """`created` is false when the business key had been posted before with the same content."""
 
-    key: UUID
+    key: str  # as 32 digits
     business_key: str
     created: bool
 
     @property
     def id(self) -> str:
         """`txn_…`, made when somebody asks: most who post many do not."""
-        return encode("txn", self.key)
+        return encode("txn", UUID(self.key))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

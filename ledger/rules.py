@@ -1,7 +1,6 @@
 """The chart of accounts, and what makes a posting sound. Pure."""
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
@@ -59,11 +58,12 @@ def refuse_unsound(entries: Sequence[Entry]) -> None:
     """
     if len(entries) < 2:
         raise UnbalancedPosting("a posting needs two entries or more", param="entries")
-    sums: dict[str, int] = defaultdict(int)
+    sums: dict[str, int] = {}
     for entry in entries:
-        if entry.amount.minor == 0:
+        money = entry.amount
+        if money.minor == 0:
             raise UnbalancedPosting(f"leave out the entry of zero for {entry.account}", param="entries")
-        sums[entry.amount.currency] += entry.amount.minor
+        sums[money.currency] = sums.get(money.currency, 0) + money.minor
         kind_of(entry.account)
     if any(sums.values()):
         unbalanced = {currency: total for currency, total in sums.items() if total}

@@ -1,17 +1,20 @@
 """Accounts, the journal and the snapshots of balances."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Self
-from uuid import UUID
 
 from django.db import models
 from django.db.models import F, OuterRef, Prefetch, Q, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
 
+from ledger.errors import Refusal
 from ledger.facts import Entry as Line
+from ledger.facts import PostedTransaction, Posting
 from ledger.identifiers import encode, new_key
+from ledger.models import batches, drafts
+from ledger.models.batches import Batch
 from ledger.models.days import OpenDay
-from ledger.models.drafts import Answer, Batch, Draft, accounts_of_large, write_many, write_one
+from ledger.models.drafts import Draft
 from ledger.models.triggers import AppendOnly, Balanced, Complete, EntryFits, NoUpdate
 from ledger.money import Money
 from ledger.rules import Kind, kind_of
@@ -47,12 +50,15 @@ class AccountQuerySet(models.QuerySet["Account"]):
         ]
         self.bulk_create(missing, ignore_conflicts=True)
 
-    def open_missing(self, accounts: set[tuple[str, str]]) -> None:
-        """As `open`, where most of them exist."""
-        if accounts:
-            names = {name for name, _ in accounts}
-            there = set(self.filter(name__in=names).values_list("name", "currency"))
-            self.open(accounts - there)
+    def open_before(self, postings: Sequence[Posting]) -> None:
+        """What `postings` need, where several statements write them: none may wait for what the next would open."""
+        if not batches.are_many(postings):
+            return
+        accounts = batches.accounts_of(postings)
+        names = {name for name, _ in accounts}
+        missing = accounts - set(self.filter(name__in=names).values_list("name", "currency"))
+        if missing:
+            self.open(missing & batches.accounts_of(list(filter(batches.is_sound, postings))))
 
 
 class Account(models.Model):
@@ -83,46 +89,47 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
     def with_entries(self) -> Self:
         return self.prefetch_related(Prefetch("entries", Entry.objects.select_related("account")))
 
-    def append(self, drafts: Sequence[Draft]) -> list[Answer]:
-        """Write each draft once for its business key, all in one round trip; more when it opens accounts.
-
-        For each the transaction's key and whether this call wrote it, or why it is refused.
-        """
-        if len(drafts) == 1:
-            return [self._append_one(drafts[0])]
-        Account.objects.open_missing(accounts_of_large(drafts))
-        written = self._written(drafts)
-        if len(written) == len(drafts):
-            return [(draft.key, True) for draft in drafts]
-        others = [draft.business_key for draft in drafts if draft.key not in written]
-        before = {row.business_key: row for row in self.with_entries().filter(business_key__in=others)}
-        return [
-            (draft.key, True) if draft.key in written else draft.compared_with(before.get(draft.business_key))
-            for draft in drafts
-        ]
-
-    def _written(self, drafts: Sequence[Draft]) -> set[UUID]:
-        """The keys of those that this wrote."""
-        found: set[UUID] = set()
-        missing: list[Batch] = []
-        for batch, known, written in write_many(drafts):
-            if known < len(batch.accounts):
-                missing.append(batch)
-            else:
-                found.update((draft.key for draft in batch.drafts) if written is None else written)
-        if missing:
-            Account.objects.open(account for batch in missing for account in batch.accounts)
-            found |= self._written([draft for batch in missing for draft in batch.drafts])
-        return found
-
-    def _append_one(self, draft: Draft) -> Answer:
-        written = write_one(draft)
+    def append(self, draft: Draft) -> PostedTransaction:
+        """Write `draft` once for its business key, in one round trip; three when it opens accounts. Raises refusals."""
+        written = drafts.write(draft)
         if written is None:
             Account.objects.open((line.account, line.amount.currency) for line in draft.lines)
-            written = write_one(draft)
+            written = drafts.write(draft)
         if written:
-            return draft.key, True
-        return draft.compared_with(self.with_entries().filter(business_key=draft.business_key).first())
+            return PostedTransaction(draft.key, draft.business_key, created=True)
+        answer = draft.compared_with(self.with_entries().filter(business_key=draft.business_key).first())
+        if isinstance(answer, Refusal):
+            raise answer
+        return answer
+
+    def append_many(self, postings: Sequence[Posting]) -> list[PostedTransaction | Refusal]:
+        """The same of each of them, all in one round trip; more when it opens accounts. What is refused is returned."""
+        if not postings:
+            return []
+        Account.objects.open_before(postings)
+        results: dict[int, PostedTransaction | Refusal] = {}
+        few = batches.are_few(postings)
+        made = (Batch(postings, places, results) for places in batches.chunks(postings))
+        written = batches.write(made, few=few)
+        missing = [batch for batch, row in written if batch.misses_accounts(row)]
+        if missing:
+            Account.objects.open(account for batch in missing for account in batch.accounts)
+            written = [(batch, row) for batch, row in written if batch not in missing]
+            written += batches.write(missing, few=few)
+        unwritten = [place for batch, row in written for place in batch.unwritten(row)]
+        results |= self._compared({place: postings[place] for place in unwritten})
+        return [results[place] for place in range(len(postings))]
+
+    def _compared(self, unwritten: Mapping[int, Posting]) -> dict[int, PostedTransaction | Refusal]:
+        """With what has their business keys."""
+        if not unwritten:
+            return {}
+        keys = [posting.business_key for posting in unwritten.values()]
+        before = {row.business_key: row for row in self.with_entries().filter(business_key__in=keys)}
+        return {
+            place: Draft.of(posting).compared_with(before.get(posting.business_key))
+            for place, posting in unwritten.items()
+        }
 
 
 class Transaction(models.Model):

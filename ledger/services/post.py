@@ -5,7 +5,6 @@ from datetime import date, datetime
 
 from django.db import connection
 
-from ledger.errors import Refusal
 from ledger.facts import Entry, PostedTransaction
 from ledger.models import Transaction
 from ledger.models.drafts import Draft
@@ -44,8 +43,4 @@ def post(
         happened_at=happened_at,
         on=on,
     )
-    (answer,) = Transaction.objects.append([draft])
-    if isinstance(answer, Refusal):
-        raise answer
-    key, created = answer
-    return PostedTransaction(key=key, business_key=business_key, created=created)
+    return Transaction.objects.append(draft)

@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-from ledger.errors import Refusal, TransactionNotFound
+from ledger.errors import TransactionNotFound
 from ledger.facts import Entry, PostedTransaction
 from ledger.identifiers import MalformedIdentifier, decode
 from ledger.models import Transaction
@@ -24,11 +24,7 @@ def reverse(*, business_key: str, of: str, reason: str) -> PostedTransaction:
         lines=[Entry(line.account, -line.amount, line.item) for line in original.lines()],
         reverses=original.id,
     )
-    (answer,) = Transaction.objects.append([draft])
-    if isinstance(answer, Refusal):
-        raise answer
-    key, created = answer
-    return PostedTransaction(key=key, business_key=business_key, created=created)
+    return Transaction.objects.append(draft)
 
 
 def _find(public_id: str) -> Transaction:

@@ -12,7 +12,7 @@ from config.postgresql import base as postgresql
 from ledger import selectors, wire
 from ledger.errors import Refusal
 from ledger.facts import Entry, PostedTransaction, Posting
-from ledger.models import Account, Transaction, drafts
+from ledger.models import Account, Transaction, batches
 from ledger.services.post_many import post_many
 from tests.ledger.books import captured, cny, journal, nothing_moves, run
 
@@ -32,7 +32,7 @@ def _posted(*postings: Posting) -> list[PostedTransaction | Refusal]:
 @pytest.fixture
 def small_statements(monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch becomes several statements as soon as it has four postings."""
-    monkeypatch.setattr(drafts, "_MANY", 3)
+    monkeypatch.setattr(batches, "_MANY", 3)
 
 
 def test_the_first_statement_begins_the_transaction_and_a_later_one_stays_in_it() -> None:
