@@ -29,7 +29,7 @@ class Decision(models.Model):
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="decisions", db_index=False)
-    inputs = models.JSONField()
+    inputs = models.JSONField()  # stored as it is: to compress it takes as long as all else (0015)
     outcome = models.JSONField()
     reasons = models.JSONField()
     explanation = models.TextField(blank=True)
