@@ -26,6 +26,7 @@ urlpatterns = [
     path("console/risk/", include("risk.pages.urls")),
     path("console/stuck/", include("reconciliation.urls")),
     path("console/books/", include("ledger.urls")),
+    path("console/login/", views.console_sign_in),
     path("console/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
