@@ -14,7 +14,7 @@ from payments.states import PaymentState
 HAS_MONEY = frozenset({PaymentState.SUCCEEDED, PaymentState.AUTHORIZED})
 _ENDED = HAS_MONEY | {PaymentState.FAILED, PaymentState.CANCELLED}
 _BEGUN = """
-SELECT floor(extract(epoch FROM created_at - %(begin)s) / 3600)::int, state, currency, count(*),
+SELECT extract(hour FROM created_at AT TIME ZONE %(zone)s)::int, state, currency, count(*),
        count(*) FILTER (WHERE created_at < %(until)s),
        coalesce(sum(amount_captured) FILTER (WHERE created_at < %(until)s), 0)
   FROM payments_payment
@@ -32,7 +32,7 @@ SELECT count(*), percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_ms)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """Payments that began before `until`, as they stand now, and `by_hour` of the whole day.
+    """Payments that began before `until`, as they stand now, and of the whole day how many `by_hour` of the merchant's.
 
     `succeeded` took or hold the money; of `ended` nothing more is to come unless the customer tries again.
     """
@@ -60,7 +60,9 @@ def begun_on(begin: datetime, until: datetime, end: datetime) -> Begun:
     """Of the day from `begin` until before `end`. One statement over a range of `payment_created`."""
     hours, states, taken = dict[int, int](), dict[str, int](), dict[str, int]()
     with connection.cursor() as cursor:
-        cursor.execute(_BEGUN, {"begin": begin, "until": until, "end": end})
+        cursor.execute(
+            _BEGUN, {"zone": settings.LEDGER_TIME_ZONE, "begin": begin, "until": until, "end": end}
+        )
         for hour, state, currency, all_day, number, captured in cursor.fetchall():
             hours[hour] = hours.get(hour, 0) + all_day
             states[state] = states.get(state, 0) + number
@@ -70,7 +72,7 @@ def begun_on(begin: datetime, until: datetime, end: datetime) -> Begun:
         succeeded=sum(states.get(state, 0) for state in HAS_MONEY),
         ended=sum(states.get(state, 0) for state in _ENDED),
         taken=tuple(Money(minor, currency) for currency, minor in sorted(taken.items()) if minor),
-        by_hour=tuple(hours.get(hour, 0) for hour in range(max(hours, default=-1) + 1)),
+        by_hour=tuple(hours.get(hour, 0) for hour in range(24)),
     )
 
 

@@ -67,33 +67,30 @@ def _taken(begun: Three[Begun], range_: dict[str, Any]) -> list[Figure]:
 def _chart(hours: Three[Sequence[int]]) -> dict[str, Any]:
     """Bars for today and a line for each of the other days, as integers for an SVG."""
     most = max((max(one, default=0) for one in hours.days), default=0)
-    length = max(24, *(len(one) for one in hours.days))  # 25 on the day on which clocks are put back
     return {
         "most_text": count(most),
-        "width": length * _STEP,
+        "width": 24 * _STEP,
         "height": _HEIGHT,
         "bars": [
             {"x": hour * _STEP + 1, "y": _HEIGHT - (height := _height(number, most)), "height": height}
             for hour, number in enumerate(hours.today)
             if number
         ],
-        "yesterday": _line(hours.yesterday, most, length),
-        "week_ago": _line(hours.week_ago, most, length),
+        "yesterday": _line(hours.yesterday, most),
+        "week_ago": _line(hours.week_ago, most),
         "rows": [
-            (f"{hour:02d}:00", *(one[hour] if hour < len(one) else 0 for one in hours.days))
-            for hour in range(length)
-            if any(one[hour] for one in hours.days if hour < len(one))
+            (f"{hour:02d}:00", *numbers)
+            for hour, numbers in enumerate(zip(*hours.days, strict=True))
+            if any(numbers)
         ],
     }
 
 
-def _line(of_day: Sequence[int], most: int, length: int) -> str:
+def _line(of_day: Sequence[int], most: int) -> str:
     """Through the middle of each hour; none for a day on which nothing was."""
-    if not any(of_day):
-        return ""
-    known = [*of_day, *[0] * (length - len(of_day))]
+    known = enumerate(of_day) if any(of_day) else ()
     return " ".join(
-        f"{hour * _STEP + _STEP // 2},{_HEIGHT - _height(number, most)}" for hour, number in enumerate(known)
+        f"{hour * _STEP + _STEP // 2},{_HEIGHT - _height(number, most)}" for hour, number in known
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,8 +15,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from config.home.spans import spans
+from config.home.work import QUEUES
 from ledger.identifiers import first_key_of
+from payments.daily import begun_on
 from reconciliation.models import Discrepancy
+from reconciliation.stuck import every_kind
 from risk.daily import taken_between
 from risk.models import HourFigures, ListChange, Reader, RiskCase
 from tests.pages import days
@@ -76,6 +79,20 @@ def test_currencies_are_never_added_up(admin_client: Client) -> None:
     assert "CN¥100.00 yesterday CN¥0.00 –" in said
     assert "¥500 yesterday ¥0 –" in said
     assert "€0.00 yesterday €100.00 -100 %" in said
+
+
+def test_a_day_on_which_clocks_are_put_back_is_whole(settings: Any) -> None:
+    settings.LEDGER_TIME_ZONE = "Europe/Berlin"
+    day = spans(datetime(2026, 10, 26, 9, 30, tzinfo=UTC)).yesterday
+    assert (day.begin.astimezone(UTC).hour, day.until.astimezone(UTC).hour, day.end.astimezone(UTC).hour) == (
+        22,
+        9,
+        23,
+    )
+    for hours in (0.5, 2.5, 3.5, 24.5):  # 00:30, 02:30 twice, 23:30
+        days.payments(day.begin.astimezone(UTC) + timedelta(hours=hours), SUCCEEDED=1)
+    found = begun_on(day.begin, day.until, day.end)
+    assert (found.count, found.by_hour) == (3, (1, 0, 2, *[0] * 20, 1))
 
 
 def test_the_slowest_answers(admin_client: Client) -> None:
@@ -223,6 +240,7 @@ def test_a_part_stands_in_the_page_where_no_script_runs(client: Client, django_u
 
 def test_the_statements_of_each_part_are_few_however_much_there_is(admin_client: Client) -> None:
     few = {"sales": 6, "funnel": 6, "decisions": 7, "unsettled": 4, "channels": 4}
+    few["work"] = len(QUEUES) + len(every_kind())
     for many in (0, 20):
         for day in (NOW, YESTERDAY, WEEK_AGO) if many else ():
             days.orders(day - MINUTE, PAID=many)
