@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from checkout.views import refunding
 from checkout.views.ship import ship
 from config import health, metrics, views
+from config.home import views as home
 from payments.admin.captures import held_money
 
 urlpatterns = [
@@ -26,6 +27,9 @@ urlpatterns = [
     path("console/risk/", include("risk.pages.urls")),
     path("console/stuck/", include("reconciliation.urls")),
     path("console/books/", include("ledger.urls")),
+    path("console/", home.home),
+    path("console/home/<str:name>/", home.part, name="console-home-part"),
+    path("console/login/", views.console_sign_in),
     path("console/", admin.site.urls),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),

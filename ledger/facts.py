@@ -154,3 +154,12 @@ class ChainState:
     unsealed: int  # entries that wait for the sealer
     anchored: int
     anchored_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWork:
+    """What waits for a person in one queue: how many, since when the oldest, how many of them past their time."""
+
+    count: int
+    oldest: datetime | None
+    late: int

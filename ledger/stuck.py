@@ -7,7 +7,7 @@ count and a sum are one statement each, however much is stuck.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import Any
@@ -96,13 +96,14 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class StuckTotal:
-    """Of one kind in one currency; "" where nobody knows the sum."""
+    """Of one kind in one currency; "" where nobody knows the sum. `late` have been stuck longer than they may be."""
 
     kind: str
     currency: str
     count: int
     minor: int
     oldest: datetime
+    late: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +159,23 @@ class StuckKind:
             return None
         return self._item(row) if row else None
 
-    def totals(self, now: datetime) -> list[StuckTotal]:
+    def totals(self, now: datetime, may_be: timedelta) -> list[StuckTotal]:
         sums = self.rows(now).order_by("stuck_currency").values("stuck_currency")
-        sums = sums.annotate(many=Count("pk"), sum=Sum("stuck_amount"), oldest=Min("stuck_since"))
+        sums = sums.annotate(
+            many=Count("pk"),
+            sum=Sum("stuck_amount"),
+            oldest=Min("stuck_since"),
+            late=Count("pk", filter=Q(stuck_since__lte=now - may_be)),
+        )
         return [
-            StuckTotal(self.code, row["stuck_currency"], row["many"], int(row["sum"] or 0), row["oldest"])
+            StuckTotal(
+                kind=self.code,
+                currency=row["stuck_currency"],
+                count=row["many"],
+                minor=int(row["sum"] or 0),
+                oldest=row["oldest"],
+                late=row["late"],
+            )
             for row in sums
             if row["many"]  # grouped by a constant, nothing is one row, too
         ]

@@ -15,7 +15,7 @@ from reconciliation.errors import DiscrepancyNotFound, NothingStuck
 from reconciliation.facts import DiscrepancyView, ListedItem, StatementView, StuckPage
 from reconciliation.models import Discrepancy, OpenItem, StatementFile, StuckNote, key_of
 from reconciliation.states import DiscrepancyState, StatementState
-from reconciliation.stuck import every_kind
+from reconciliation.stuck import alarm_levels, every_kind
 
 _SALT = "reconciliation.stuck"
 
@@ -136,7 +136,7 @@ def stuck_page(*, sort: Sort = Sort.NEWEST, kind: str = "", after: str = "", lim
 def stuck_totals() -> list[StuckTotal]:
     """How many are stuck of each kind and currency, the sum at risk and since when: for the page and for metrics."""
     now = timezone.now()
-    return [total for kind in every_kind() for total in kind.totals(now)]
+    return [total for kind in every_kind() for total in kind.totals(now, alarm_levels(kind.code)[0])]
 
 
 def _tie(number: int, last: int) -> Tie:

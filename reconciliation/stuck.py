@@ -1,7 +1,7 @@
 """The list of stuck money: every kind of every app, and reconciliation's own."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 from django.conf import settings
@@ -79,6 +79,12 @@ _SIGHTINGS = {
 def every_kind() -> tuple[StuckKind, ...]:
     """Of all the sources, in their order."""
     return tuple(kind for path in settings.STUCK_SOURCES for kind in import_string(path)())
+
+
+def alarm_levels(kind: str) -> tuple[timedelta, ...]:
+    """How long items of this kind may be stuck before an alarm tells of them, and again."""
+    minutes = settings.STUCK_ALARMS.get(kind, settings.STUCK_ALARMS["*"])
+    return tuple(timedelta(minutes=after) for after in minutes)
 
 
 def kinds() -> Iterator[StuckKind]:

@@ -17,11 +17,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from ledger.errors import Refusal
 from ledger.identifiers import MalformedIdentifier, decode
-from ledger.money import Money
 from ledger.selectors import names_of
-from ledger.stuck import Action, Button, Sort, StuckItem, StuckKind, StuckTotal
+from ledger.stuck import Action, Button, Sort, StuckItem, StuckKind
 from reconciliation.errors import NothingStuck
 from reconciliation.facts import ListedItem
+from reconciliation.open_work import stuck
 from reconciliation.selectors import kind_of, stuck_item, stuck_notes, stuck_page, stuck_totals
 from reconciliation.services.repair_stuck import repair_stuck
 from reconciliation.services.snooze_stuck import snooze_stuck
@@ -55,7 +55,7 @@ _DETAILS = {
 def stuck_list(request: HttpRequest) -> HttpResponse:
     _require(request, SEE)
     kind, sort = request.GET.get("kind", ""), _sort(request.GET.get("sort", ""))
-    totals = stuck_totals()
+    found = stuck()
     page = stuck_page(sort=sort, kind=kind, after=request.GET.get("after", ""))
     titles = {one.code: one for one in every_kind()}
     people = names_of(listed.snoozed_by for listed in page.items)
@@ -71,9 +71,9 @@ def stuck_list(request: HttpRequest) -> HttpResponse:
             (Sort.OLDEST, _("oldest first")),
             (Sort.AMOUNT, _("by amount")),
         ],
-        "count": sum(total.count for total in totals),
-        "at_risk": _at_risk(totals),
-        "kinds": _counted(totals),
+        "count": found.work.count,
+        "at_risk": found.at_risk,
+        "kinds": found.kinds,
     }
     return render(request, "reconciliation/stuck_list.html", context)
 
@@ -193,22 +193,6 @@ def _details(request: HttpRequest, item: StuckItem) -> str:
         return reverse(name, args=[decode(prefix, item.details) if by_key else item.details])
     except MalformedIdentifier:
         return ""
-
-
-def _at_risk(totals: list[StuckTotal]) -> list[Money]:
-    sums: dict[str, int] = {}
-    for total in totals:
-        if total.currency:
-            sums[total.currency] = sums.get(total.currency, 0) + total.minor
-    return [Money(minor, currency) for currency, minor in sorted(sums.items())]
-
-
-def _counted(totals: list[StuckTotal]) -> list[tuple[StuckKind, int]]:
-    """Only the kinds of which there are any."""
-    counts: dict[str, int] = {}
-    for total in totals:
-        counts[total.kind] = counts.get(total.kind, 0) + total.count
-    return [(kind, counts[kind.code]) for kind in every_kind() if kind.code in counts]
 
 
 def _sort(said: str) -> Sort:

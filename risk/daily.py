@@ -3,19 +3,21 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.db import connection
+from django.db.models import Count
 
 from ledger.identifiers import first_key_of
-from risk import drift
+from risk import drift, stored
 from risk.features import calendar_day
-from risk.models import DayFigures, HourFigures
-from risk.states import Action
+from risk.models import DayFigures, Decision, HourFigures, Reader
+from risk.states import Action, Stage
 
 REFERENCE = 28  # days before the last week
 RECENT = 7
 WEEKS = 8  # of which an hour is compared with the same one
+_HOUR = timedelta(hours=1)
 
 _LABELS = """
 SELECT (d.happened_at AT TIME ZONE 'Asia/Shanghai')::date, c.state, count(*)
@@ -76,6 +78,21 @@ def moved(*, now: datetime) -> list[Moved]:
     return sorted(found, key=lambda one: (-(one.index or 0), one.name))
 
 
+def taken_between(begin: datetime, end: datetime) -> dict[str, int]:
+    """How many decisions at the payment's stage came to each action from `begin` until before `end`.
+
+    Whole hours are read from their figures, as far as those are taken; the rest are a range of the decisions' keys.
+    """
+    first = hour_of(begin.astimezone(UTC) + _HOUR - timedelta(microseconds=1))
+    through = Reader.objects.filter(name="day_figures").values_list("through", flat=True).first()
+    last = min(hour_of(end.astimezone(UTC)), hour_of(stored.made_at(through))) if through else first
+    if last <= first:
+        return dict(_decided(begin, end))
+    kept = HourFigures.objects.filter(began_at__gte=first, began_at__lt=last)
+    counted = sum((Counter(one) for one in kept.values_list("actions", flat=True)), Counter[str]())
+    return dict(counted + _decided(begin, first) + _decided(last, end))
+
+
 def hour_of(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
@@ -103,6 +120,15 @@ def windows(now: datetime) -> tuple[list[DayFigures], list[DayFigures]]:
         DayFigures.objects.filter(counted_on__gt=edge - timedelta(days=REFERENCE)).order_by("counted_on")
     )
     return [row for row in rows if row.counted_on <= edge], [row for row in rows if row.counted_on > edge]
+
+
+def _decided(begin: datetime, end: datetime) -> Counter[str]:
+    if begin >= end:
+        return Counter()
+    rows = Decision.objects.filter(
+        pk__gte=first_key_of(begin), pk__lt=first_key_of(end), stage=Stage.PAYMENT.value
+    )
+    return Counter(dict(rows.order_by().values_list("action").annotate(Count("pk"))))
 
 
 def _day(row: DayFigures, labels: Counter[str]) -> Day:

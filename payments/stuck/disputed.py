@@ -13,12 +13,12 @@ from payments.models import Dispute, DisputeMovement
 from payments.states import DisputeMovementState
 from payments.stuck.moving import ASK, UNKNOWN_AFTER
 
-_DUE_WITHIN = timedelta(hours=48)
+DUE_WITHIN = timedelta(hours=48)
 
 
 def _due(now: datetime) -> QuerySet[Dispute]:
-    since = ExpressionWrapper(F("due_by") - Value(_DUE_WITHIN), output_field=DateTimeField())
-    rows = unanswered().filter(due_by__gt=now, due_by__lte=now + _DUE_WITHIN)
+    since = ExpressionWrapper(F("due_by") - Value(DUE_WITHIN), output_field=DateTimeField())
+    rows = unanswered().filter(due_by__gt=now, due_by__lte=now + DUE_WITHIN)
     return rows.select_related("payment").annotate(
         stuck_since=since, stuck_amount=F("amount"), stuck_currency=F("currency")
     )

@@ -12,7 +12,7 @@ from payments.models.refund import RefundQuerySet
 from payments.states import RefundState
 from payments.stuck.moving import ASK, UNKNOWN_AFTER
 
-_APPROVED_WITHIN = timedelta(hours=24)
+APPROVED_WITHIN = timedelta(hours=24)
 _RETRY = Button(
     action=Action.RETRY_REFUND,
     label=gettext_lazy("Try the refund again"),
@@ -49,7 +49,7 @@ def _unknown(now: datetime) -> QuerySet[Refund]:
 
 
 def _unapproved(now: datetime) -> QuerySet[Refund]:
-    rows = Refund.objects.awaiting_approval().filter(created_at__lte=now - _APPROVED_WITHIN)
+    rows = Refund.objects.awaiting_approval().filter(created_at__lte=now - APPROVED_WITHIN)
     return _measured(rows, "created_at")
 
 

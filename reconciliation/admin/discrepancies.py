@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.admin import site
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Count, Min, Q, QuerySet, Sum
+from django.db.models import Count, Min, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -25,7 +25,8 @@ from reconciliation.cases import case_of, cases_of, repairs_of
 from reconciliation.differing import Case, Proposal
 from reconciliation.errors import DiscrepancyNotFound
 from reconciliation.facts import RepairView
-from reconciliation.models import Discrepancy, Repair
+from reconciliation.models import Discrepancy
+from reconciliation.open_work import waiting_for_a_file
 from reconciliation.proposals import proposals
 from reconciliation.selectors import discrepancy as found_by_name
 from reconciliation.services.approve_repair import approve_repair
@@ -118,8 +119,7 @@ def _in_state(state: str) -> QuerySet[Discrepancy]:
     """What is to be done now unless said otherwise: not what waits for a file."""
     if state in set(DiscrepancyState):
         return Discrepancy.objects.filter(state=state)
-    waits = Repair.objects.filter(state=RepairState.DONE.value, waits_on__gt=timezone.localdate())
-    later = Q(pk__in=waits.values("discrepancy"))
+    later = waiting_for_a_file()
     rows = Discrepancy.objects.unclosed()
     return rows.filter(later) if state == "later" else rows.exclude(later)
 

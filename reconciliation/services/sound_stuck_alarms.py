@@ -1,12 +1,11 @@
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
 import structlog
-from django.conf import settings
 
 from ledger.stuck import StuckItem, StuckKind
 from reconciliation.models import StuckNote
-from reconciliation.stuck import every_kind
+from reconciliation.stuck import alarm_levels, every_kind
 
 log = structlog.get_logger(__name__)
 
@@ -26,9 +25,8 @@ def sound_stuck_alarms(*, now: datetime) -> int:
         quiet = set(
             StuckNote.objects.filter(kind=kind.code, snoozed_until__gt=now).values_list("subject", flat=True)
         )
-        minutes = settings.STUCK_ALARMS.get(kind.code, settings.STUCK_ALARMS["*"])
-        for level, after in reversed(list(enumerate(minutes, start=1))):
-            old = kind.stuck_before(now, now - timedelta(minutes=after))
+        for level, after in reversed(list(enumerate(alarm_levels(kind.code), start=1))):
+            old = kind.stuck_before(now, now - after)
             loud = (item for item in islice(old, _MOST) if item.subject not in quiet)
             given += sum(_sound(item, level, now) for item in loud)
     return given

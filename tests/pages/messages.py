@@ -26,11 +26,12 @@ def wanted() -> dict[Message, str]:
 
 
 def sources() -> list[Path]:
-    """The customer's pages, and of the console's what speaks for a machine."""
+    """The customer's pages, and of the console's its home and what speaks for a machine."""
     templates = ROOT / "templates"
     return [
         *sorted(templates.glob("*.html")),
         *sorted((templates / "checkout").rglob("*.html")),
+        *sorted((templates / "config" / "home").glob("*.html")),
         templates / "risk" / "_advice.html",
         *sorted((ROOT / "checkout").rglob("*.py")),
         *sorted((ROOT / "config").rglob("*.py")),

@@ -36,14 +36,33 @@ def test_sidebar_shows_only_what_one_may_see(django_user_model: Any) -> None:
     assert 'href="/console/risk/policy/"' not in page
 
 
+@pytest.mark.parametrize(
+    ("address", "staff", "lands"),
+    [("/console/login/", True, "/console/"), ("/sign-in/", False, "/orders/"),
+     ("/console/login/?next=/console/stuck/", True, "/console/stuck/")],
+)  # fmt: skip
+def test_signing_in_leads_to_where_one_works(
+    django_user_model: Any, address: str, staff: bool, lands: str
+) -> None:
+    django_user_model.objects.create_user("sam", password="porter-1", is_staff=staff)
+    page = Client().post(address, {"username": "sam", "password": "porter-1"})
+    assert (page.status_code, page.headers.get("Location")) == (302, lands)
+
+
+def test_a_customer_does_not_enter_the_console(django_user_model: Any) -> None:
+    django_user_model.objects.create_user("mei", password="lin-123")
+    page = Client().post("/console/login/", {"username": "mei", "password": "lin-123"})
+    assert (page.status_code, "_auth_user_id" in page.client.session) == (200, False)
+
+
 def test_every_class_of_our_pages_is_in_a_stylesheet() -> None:
     """unfold ships the classes that its own pages use; what ours need besides is in console.css."""
     css = "".join(Path(str(finders.find(name))).read_text() for name in STYLES)
     known = {name.replace("\\", "") for name in re.findall(r"\.((?:\\.|[\w-])+)", css)}
     unknown = {
         f"{path.name}: {name}"
-        for app in ("ledger", "payments", "reconciliation", "risk")
-        for path in (ROOT / "templates" / app).glob("*.html")
+        for folder in ("ledger", "payments", "reconciliation", "risk", "config/home")
+        for path in (ROOT / "templates" / folder).glob("*.html")
         for names in re.findall(r'class="([^"]*)"', re.sub(r"{%.*?%}|{{.*?}}", " ", path.read_text()))
         for name in names.split()
         if name not in known

@@ -51,6 +51,23 @@ def fits(page: Page) -> None:
     assert page.evaluate(OUTSIDE) == []
 
 
+def test_the_home_and_its_parts_fit_a_phone(window: Windows, card_provider: Bank) -> None:
+    page = window(apart(lambda: person("administrator")))
+    page.goto("/console/")
+    said = {
+        "sales": "No payment was begun",
+        "work": "Nothing waits here",
+        "funnel": "Shipped",
+        "decisions": "Rejected",
+        "unsettled": "paid out",
+        "channels": "All channels",
+    }
+    for name, words in said.items():
+        expect(page.get_by_test_id(name)).to_contain_text(words)
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+    fits(page)
+
+
 def test_a_long_policy_and_its_editor_fit_a_phone(window: Windows, card_provider: Bank) -> None:
     name, manager = apart(signed_in)
     page = window(manager)
