@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
-from hypothesis import settings as hypothesis_settings
 
 from checkout.facts import Address, Client, Item, Viewer
 from checkout.models import Sku, Stock
@@ -17,10 +16,6 @@ from checkout.services.preview import preview
 from payments.channels import registry
 from payments.selectors import PaymentView
 from tests.checkout.bank import Bank, opened
-
-# A busy machine is no reason to fail.
-hypothesis_settings.register_profile("patient", deadline=None)
-hypothesis_settings.load_profile("patient")
 
 HANGZHOU = Address(
     name="李雷",

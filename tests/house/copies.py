@@ -16,8 +16,12 @@ PATIENCE = 120.0
 
 
 def copy_project(target: Path) -> Path:
-    """The project's files without its data, tests and environment."""
-    unwanted = shutil.ignore_patterns(".*", "var", "tests", "docs", "__pycache__", "node_modules")
+    """The project's files without its data, tests and environment.
+
+    With what is compiled of it, which every program of the copy would compile again where it may not write. (Half
+    compiled is what another process is just writing, and gone soon.)
+    """
+    unwanted = shutil.ignore_patterns(".*", "var", "tests", "docs", "*.pyc.*", "node_modules")
     shutil.copytree(ROOT, target, ignore=unwanted)
     return target
 
