@@ -34,5 +34,10 @@ _NAMES: dict[str, Any] = {
 
 
 def in_words(code: str) -> str:
-    """A stored word as people say it; one without a name of its own in small letters, with spaces."""
-    return str(_NAMES.get(code) or code.replace("_", " ").lower())
+    """A stored word as people say it; one without a name of its own in small letters, with spaces.
+
+    Of one channel's accounts ("bank:main") the account keeps the name that it was given.
+    """
+    kind, _, account = code.partition(":")
+    name = str(_NAMES.get(kind) or kind.replace("_", " ").lower())
+    return f"{name} {account}" if account else name

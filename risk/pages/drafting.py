@@ -31,6 +31,7 @@ from risk.services.draft_policy import draft_policy
 from risk.states import Action, PolicyState
 
 _MOST_RULES = 100
+_BEFORE_MARK = 16  # characters of a line: the mark is seen on a phone without moving the line
 _MOST = {"verify_device_from": 10**12}  # an amount
 
 
@@ -248,12 +249,10 @@ def _marked(expression: str, *, line: int = 0, column: int = 0, detail: str = ""
     lines = expression.split("\n")
     if not 0 < line <= len(lines):
         return {"detail": detail}
-    return {
-        "line": lines[line - 1],
-        "mark": " " * (column - 1) + "^",
-        "column": str(column),
-        "detail": detail,
-    }
+    start = max(column - 1 - _BEFORE_MARK, 0)
+    cut = "…" if start else ""
+    mark = " " * (len(cut) + column - 1 - start) + "^"
+    return {"line": cut + lines[line - 1][start:], "mark": mark, "column": str(column), "detail": detail}
 
 
 def _saved(request: HttpRequest, document: dict[str, Any], head: DocumentForm) -> str:
