@@ -34,7 +34,7 @@ def correct(case: Case) -> Proposal:
     other = (
         "The statement is wrong: the bank has the money, as we booked it."
         if case.bank
-        else f"The statement is wrong: {case.channel} has the money, and kept its fee of it."
+        else "The statement is wrong: the channel has the money, and kept its fee of it."
     )
     return _proposal(
         case,
@@ -50,8 +50,8 @@ def correct_payout(case: Case) -> Proposal:
     return _proposal(
         case,
         RepairKind.CORRECT_PAYOUT,
-        f"{case.channel}'s statement is wrong: take the rest back",
-        f"{case.channel} paid out {arrived} and not {case.ours.formatted()}: the rest is still owed to us, or was.",
+        "The channel's statement is wrong: take the rest back",
+        f"The channel paid out {arrived} and not {case.ours.formatted()}: the rest is still owed to us, or was.",
         _moved(case.account, f"receivable:{case.channel}", apart(case)),
     )
 

@@ -138,7 +138,7 @@ def _absolute(money: Money) -> Money:
 
 def _post_fee(case: Case) -> Proposal:
     entries = _entries(case, f"channel_fees:{case.channel}")
-    words = f"{case.channel} kept {_sum(case)} more than we reckoned with: it becomes a fee."
+    words = f"The channel kept {_sum(case)} more than we reckoned with: it becomes a fee."
     return Proposal(
         kind=RepairKind.POST_FEE, label="Post the fee that was kept", words=words, entries=entries
     )
@@ -146,7 +146,7 @@ def _post_fee(case: Case) -> Proposal:
 
 def _take_back_fee(case: Case) -> Proposal:
     entries = _entries(case, f"channel_fees:{case.channel}")
-    words = f"{case.channel} kept {_sum(case)} less than we reckoned with: the fee is taken back by that."
+    words = f"The channel kept {_sum(case)} less than we reckoned with: the fee is taken back by that."
     return Proposal(
         kind=RepairKind.TAKE_BACK_FEE, label="Take back a wrong fee", words=words, entries=entries
     )
@@ -155,14 +155,14 @@ def _take_back_fee(case: Case) -> Proposal:
 def _record_capture(case: Case) -> Proposal:
     assert case.standing is not None
     words = (
-        f"Asks {case.channel} about {case.standing.payment}. If the money was taken, the payment, its order and stock "
+        f"Asks the channel about {case.standing.payment}. If the money was taken, the payment, its order and stock "
         "follow, and the journal with them: nothing is booked by hand."
     )
     return Proposal(kind=RepairKind.RECORD_CAPTURE, label="Record the missing capture", words=words)
 
 
 def _ask(case: Case) -> Proposal:
-    words = f"Asks {case.channel} once more and applies what it says, if it is about our sum. No other sum is applied."
+    words = "Asks the channel once more and applies what it says, if it is about our sum. No other sum is applied."
     return Proposal(kind=RepairKind.ASK_PROVIDER, label="Ask the provider again", words=words)
 
 

@@ -12,9 +12,11 @@ from django.utils.translation import gettext_lazy
 
 from ledger.money import Money
 from ledger.stuck import Action, Button, StuckKind, Told, by_identifier
+from payments.wording import in_words
 from reconciliation.models import Discrepancy, Sighting, StatementRun
 from reconciliation.runs import overdue
 from reconciliation.states import CLOSED, RepairState, SightingKind
+from reconciliation.wording import KINDS
 
 _REFUND = Button(
     action=Action.REFUND,
@@ -133,7 +135,7 @@ def _missing_statements(now: datetime) -> QuerySet[StatementRun]:
 
 def _missing_told(row: StatementRun) -> Told:
     words = _("The statement of %(channel)s (%(kind)s) of %(day)s is not here: %(error)s")
-    told = {"channel": row.channel, "kind": row.kind, "day": row.day_on.isoformat()}
+    told = {"channel": in_words(row.channel), "kind": in_words(row.kind), "day": row.day_on.isoformat()}
     return Told(row.public_id, "", words % {**told, "error": row.last_error or _("it was not asked for yet")})
 
 
@@ -167,7 +169,7 @@ def _mismatch_told(row: Discrepancy) -> Told:
         else _("no sum that it names")
     )
     what = _("At %(channel)s it is %(told)s, we asked for %(ours)s. Nothing of it was applied.") % {
-        "channel": row.channel,
+        "channel": in_words(row.channel),
         "told": told,
         "ours": Money(row.amount, row.currency).formatted(),
     }
@@ -185,8 +187,8 @@ def _unmatched(now: datetime) -> QuerySet[Discrepancy]:
 
 def _unmatched_told(row: Discrepancy) -> Told:
     what = _("The %(channel)s statement and our books differ (%(kind)s), line %(line)d.") % {
-        "channel": row.channel,
-        "kind": row.kind.replace("_", " "),
+        "channel": in_words(row.channel),
+        "kind": str(KINDS[row.kind]).lower(),
         "line": row.line,
     }
     return Told(row.public_id, row.reference or row.their_reference, what)

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.db.models import Count, Q
+from django.utils import timezone
 
 from ledger.identifiers import MalformedIdentifier, decode
 from ledger.money import Money
@@ -11,10 +14,14 @@ from risk import passkeys, puzzles
 from risk.errors import ChallengeNotFound
 from risk.features import network
 from risk.messengers import registry
-from risk.models import Challenge, Decision
+from risk.models import Challenge, ChallengeCode, Decision
 from risk.models.challenges import MOST_CODES
 from risk.models.lists import key_of
-from risk.states import BY_CODE, ChallengeKind, ChallengeState, EntityKind
+from risk.states import BY_CODE, ChallengeKind, ChallengeState, CodeState, EntityKind
+
+_WINDOW = timedelta(hours=1)
+# Codes of all challenges within the window: to one address, for one customer, from one network.
+_MOST_TO_ADDRESS, _MOST_FOR_CUSTOMER, _MOST_FROM_NETWORK = 6, 10, 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +45,11 @@ class ChallengeView:
     @property
     def by_code(self) -> bool:
         return self.kind in BY_CODE
+
+    @property
+    def code_sent(self) -> bool:
+        """Whether there may be a code of this kind to type in: one of an unclear fate may arrive."""
+        return self.code not in ("", CodeState.REFUSED)
 
     def told(self) -> dict[str, Any]:
         """What a page or program needs to have it answered."""
@@ -93,6 +105,41 @@ def find(public_id: str) -> Challenge:
         return Challenge.objects.by_public_id(public_id).get()
     except (MalformedIdentifier, Challenge.DoesNotExist) as problem:
         raise ChallengeNotFound("There is no such challenge.") from problem
+
+
+def sendable(public_id: str, *, contacts: Mapping[str, str]) -> frozenset[str]:
+    """The kinds by which a new code would be sent now, where the customer is reached at `contacts`.
+
+    Raises `ChallengeNotFound`.
+    """
+    row = find(public_id)
+    if row.codes.count() >= MOST_CODES:
+        return frozenset()
+    known = {
+        kind: to
+        for kind, to in contacts.items()
+        if kind in BY_CODE and kind in row.kinds and masked(kind, to) == row.sent_to.get(kind)
+    }
+    return frozenset(kind for kind, to in known.items() if not too_many_lately(row, key_of(kind, to)))
+
+
+def too_many_lately(row: Challenge, recipient_key: str) -> bool:
+    """Whether so many codes went to this address, or for this customer or network, that no more may now."""
+    customer = Q(customer_key=row.customer_key) & ~Q(customer_key="")
+    network = Q(network_key=row.network_key) & ~Q(network_key="")
+    to_address = Q(recipient_key=recipient_key)
+    sent = ChallengeCode.objects.filter(
+        to_address | customer | network, created_at__gt=timezone.now() - _WINDOW
+    ).aggregate(
+        to=Count("pk", filter=to_address),
+        customer=Count("pk", filter=customer),
+        network=Count("pk", filter=network),
+    )
+    return bool(
+        sent["to"] >= _MOST_TO_ADDRESS
+        or sent["customer"] >= _MOST_FOR_CUSTOMER
+        or sent["network"] >= _MOST_FROM_NETWORK
+    )
 
 
 def task_of(public_id: str, *, kind: str = "") -> dict[str, Any]:

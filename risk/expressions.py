@@ -1,7 +1,9 @@
-"""Expressions of rules (CEL): compiled once, and evaluated together. Pure."""
+"""Expressions of rules (CEL): compiled once, evaluated together, and what is wrong with one. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -13,11 +15,81 @@ Variables: TypeAlias = Mapping[str, Mapping[str, Any]]
 _INTRICATE = re.compile(r"\w\s*\(|[\[{\\?]|//|\"\"\"|'''|\b[rRbB]+[\"']")
 _TEXT_OR_FIELD = re.compile(r"\"[^\"]*\"|'[^']*'|(?<![\w.])([a-z]+)\s*\.\s*([a-z0-9_]+)\b")
 
+_SYNTAX = re.compile(r"<input>:(\d+):(\d+): Syntax error: ([^\n]*)")
+_QUOTED = re.compile(r"'(.+?)'(?: |$)")
+_UNDEFINED = re.compile(r"Undefined variable or function: '([^']+)'")
+_OPERAND = re.compile(r"[\w'\"]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """`words` is empty where only the parser's own `detail` tells; `line` and `column` count from 1, 0 is nowhere."""
+
+    words: str = ""
+    line: int = 0
+    column: int = 0
+    detail: str = ""
+
+
+def fault(expression: str, problem: Exception, known: Collection[str]) -> Fault:
+    """What is wrong with an expression that raised `problem`; `known` are the names that it may use."""
+    said = str(problem)
+    if isinstance(problem, KeyError):
+        return _unknown(expression, rf"\b[a-z]+\s*\.\s*{re.escape(str(problem.args[0]))}\b", known)
+    if undefined := _UNDEFINED.search(said):
+        return _unknown(expression, rf"\b{re.escape(undefined[1])}\b(\s*\.\s*\w+)*", known)
+    if isinstance(problem, TypeError) and "No such overload" in said:
+        words = "values of two kinds meet, such as a number and a text; texts stand in quotes, numbers do not"
+        return Fault(words=words)
+    if syntax := _SYNTAX.search(said):
+        words = _of_syntax(syntax[3])
+        detail = "" if words else syntax[3]
+        return Fault(words=words, line=int(syntax[1]), column=int(syntax[2]), detail=detail[:300])
+    return Fault(detail=said.partition("\n")[0][:300])
+
+
+def _unknown(expression: str, pattern: str, known: Collection[str]) -> Fault:
+    found = re.search(pattern, expression)
+    if found is None:
+        return Fault()
+    name = "".join(found[0].split())
+    near = get_close_matches(name, known, n=1)
+    words = f"there is no {name}" + (f"; did you mean {near[0]}?" if near else "")
+    before = expression[: found.start()]
+    return Fault(
+        words=words, line=before.count("\n") + 1, column=found.start() - (before.rfind("\n") + 1) + 1
+    )
+
+
+def _of_syntax(said: str) -> str:
+    """The parser's complaint in words; empty where it has another form than those that are known."""
+    quoted = _QUOTED.search(said)
+    token = quoted[1].strip() if quoted else ""
+    if said.startswith("missing"):
+        return f"a {token} is missing"
+    if said.startswith("token recognition error"):
+        if token[:1] in ("'", '"') or said.rstrip().endswith(("''", "'\"'")):
+            return "a text has no end; its second quotation mark is missing"
+        return "= compares nothing; write == instead" if token == "=" else f"the sign {token} is not known"
+    if token == "<EOF>":
+        open_list = re.search(r"expecting \{'\]', ','\}", said)
+        return "a ] is missing" if open_list else "it ends too early; a name or a value is missing here"
+    if token in (")", "]", "}") and said.startswith("extraneous"):
+        return f"there is one {token} too many"
+    if said.startswith(("extraneous", "mismatched")) and _OPERAND.match(token) and "<EOF>" in said:
+        return f"before {token} an operator is missing, such as &&, || or =="
+    return f"{token} can not stand here" if said.startswith(("extraneous", "mismatched")) and token else ""
+
 
 @lru_cache(maxsize=4096)
 def program(expression: str) -> cel.Program:
     """Raises ValueError for what is no expression."""
     return cel.compile(expression)
+
+
+def fields_in(expression: str) -> list[tuple[str, str]]:
+    """Group and name of every field that stands outside of texts, also where evaluation does not come by."""
+    return [(group, name) for group, name in _TEXT_OR_FIELD.findall(expression) if group]
 
 
 class Together:

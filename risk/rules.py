@@ -17,7 +17,7 @@ import cel
 
 from risk import trust
 from risk.errors import InvalidRule
-from risk.expressions import Together, program
+from risk.expressions import Together, fault, fields_in, program
 from risk.features import Inputs, is_after
 from risk.limits import Limit, exceeded
 from risk.model_use import ModelUse
@@ -155,13 +155,21 @@ def digest_of(inputs: bytes, result: bytes) -> str:
 def check_rule(rule: Rule, inputs: Inputs, rates: Mapping[str, Decimal]) -> bool:
     """Whether `rule` fires on `inputs`. Raises `InvalidRule` unless it compiles and answers yes or no."""
     try:
-        answer = program(rule.expression).execute(
-            cel.Context(variables=variables(inputs, rates, named_in(rule)))
-        )
+        named = variables(inputs, rates, named_in(rule))
+        answer = program(rule.expression).execute(cel.Context(variables=named))
+        for group, name in fields_in(rule.expression):
+            if group in named:
+                named[group][name]
     except Exception as problem:  # the evaluator raises whatever its operators raise
-        said = str(problem).partition("\n")[0][:300]
+        known = [f"{group}.{name}" for group, some in variables(inputs, rates).items() for name in some]
+        wrong = fault(rule.expression, problem, known)
+        said = f": {wrong.words}" if wrong.words else ""
         raise InvalidRule(
-            f"Rule {rule.id}: the expression can not be used. {said}", param=rule.id
+            f"Rule {rule.id}: the expression can not be used{said}{'' if said.endswith('?') else '.'}",
+            param=rule.id,
+            line=wrong.line,
+            column=wrong.column,
+            detail=wrong.detail,
         ) from problem
     if not isinstance(answer, bool):
         said = f"the expression must answer true or false, not {type(answer).__name__}"

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 import phonenumbers
 from django.contrib.auth import get_user_model
 
+from checkout.facts import READ_ORDERS, Viewer
 from checkout.models import Order
+from checkout.selectors.orders import find
 from checkout.states import PAID
+from risk import challenges
 from risk.states import ChallengeKind
 
 
@@ -22,6 +25,14 @@ def contacts_of(order: Order) -> Mapping[str, str]:
     first = Order.objects.filter(user_id=order.user_id, state__in=PAID).order_by("created_at").first()
     known = first or order
     return _known(user or known.email, known.address.get("phone", ""), known.country)
+
+
+def sendable_kinds(order_id: str, viewer: Viewer, *, challenge: str) -> frozenset[str]:
+    """The kinds by which the order's customer would be sent a new code now.
+
+    Raises `OrderNotFound`, `ChallengeNotFound`.
+    """
+    return challenges.sendable(challenge, contacts=contacts_of(find(order_id, viewer, READ_ORDERS)))
 
 
 def _known(email: str, phone: str, country: str) -> Mapping[str, str]:

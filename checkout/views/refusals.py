@@ -67,14 +67,10 @@ _WORDS: dict[str, Promise] = {
     "refund_limit_reached": _("This payment was refunded too often. Write to us, and we pay you by bank."),
     "refund_window_over": _("This was paid too long ago. Write to us, and we pay you by bank."),
     "challenge_answer_wrong": _("That is not right. Check it and try again."),
-    "challenge_failed": _("That was wrong too often. The payment was given up and nothing was charged."),
     "challenge_not_found": _("This payment does not wait for an answer any more."),
     "challenge_over": _("This payment does not wait for an answer any more."),
     "challenge_not_yours": _("Go on in the browser in which you began to pay, or choose another way to pay."),
     "challenge_kind_unavailable": _("This way to confirm is not possible here. Choose another one."),
-    "code_limit_reached": _(
-        "No more codes can be sent now. Use the last one, pay another way, or try again in an hour."
-    ),
     "passkey_refused": _("The passkey could not be added. Nothing was changed; try again."),
     "refund_key_reused": _("This refund was already requested with another amount. Reload the page first."),
 }

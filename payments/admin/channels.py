@@ -24,6 +24,7 @@ from payments.channels import registry
 from payments.models import ChannelSwitch
 from payments.services.move_breaker import move_breaker
 from payments.services.switch_channel import switch_channel
+from payments.wording import in_words
 
 VIEW, SWITCH = "payments.view_routingpolicy", "payments.switch_channel"
 
@@ -93,7 +94,7 @@ def setting(request: HttpRequest, channel: str, method: str) -> HttpResponse:
     health = next(one for one in routes.channel_health() if (one.channel, one.method) == (channel, method))
     context = {
         **site.each_context(request),
-        "title": f"{channel} · {method}",
+        "title": f"{in_words(channel)} · {in_words(method)}",
         "health": health,
         "form": form,
         "may_switch": request.user.has_perm(SWITCH),

@@ -25,6 +25,7 @@ from payments.services.refresh_dispute import refresh_dispute
 from payments.services.remove_evidence_file import remove_evidence_file
 from payments.services.submit_evidence import submit_evidence
 from payments.states import DisputeState
+from payments.wording import in_words
 
 VIEW, DRAFT, SETTLE = "payments.view_dispute", "payments.draft_dispute", "payments.settle_dispute"
 
@@ -113,7 +114,7 @@ def _do(request: HttpRequest, view: DisputeView) -> HttpResponse:
 
 def _refresh(request: HttpRequest, view: DisputeView) -> str:
     state = refresh_dispute(dispute=view.id).state
-    return _("The provider says: %(state)s.") % {"state": state}
+    return _("The provider says: %(state)s.") % {"state": in_words(state)}
 
 
 def _draft(request: HttpRequest, view: DisputeView) -> str:

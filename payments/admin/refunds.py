@@ -31,6 +31,7 @@ from payments.services.request_refund import request_refund
 from payments.services.retry_refund import retry_refund
 from payments.services.settle_refund_by_hand import settle_refund_by_hand
 from payments.states import RefundCause
+from payments.wording import in_words
 
 VIEW, ASK, APPROVE = "payments.view_refund", "payments.request_refund", "payments.approve_refund"
 
@@ -104,7 +105,7 @@ def _do(request: HttpRequest, refund: RefundView) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, str(refusal))
     else:
-        messages.success(request, _("Done; the refund is %(state)s.") % {"state": after.state})
+        messages.success(request, _("Done; the refund is %(state)s.") % {"state": in_words(after.state)})
     return redirect("refund-case", refund=refund.id)
 
 
@@ -201,7 +202,7 @@ def _asked(request: HttpRequest, payment: PaymentView, data: dict[str, Any]) -> 
         actor=_actor(request),
         key=f"{payment.id}:console:{data['key']}",
     )
-    messages.success(request, _("Done; the refund is %(state)s.") % {"state": refund.state})
+    messages.success(request, _("Done; the refund is %(state)s.") % {"state": in_words(refund.state)})
     return redirect("refund-case", refund=refund.id)
 
 

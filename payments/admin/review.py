@@ -22,6 +22,7 @@ from payments.selectors import PaymentView
 from payments.services.challenge_review import challenge_review
 from payments.services.resolve_review import resolve_review
 from payments.services.resolve_ring import resolve_ring
+from payments.wording import in_words
 from risk import advised, challenges, devices, wording
 from risk import cases as casework
 from risk import selectors as risk
@@ -181,7 +182,7 @@ def _approve(request: HttpRequest, case: CaseView, reason: str) -> str:
     payment = resolve_review(
         case=case.id, approve=True, actor=_actor(request), reason=reason, senior=_senior(request)
     )
-    return _("Approved; the payment is %(state)s.") % {"state": payment.state}
+    return _("Approved; the payment is %(state)s.") % {"state": in_words(payment.state)}
 
 
 def _reject(request: HttpRequest, case: CaseView, reason: str) -> str:
@@ -191,7 +192,7 @@ def _reject(request: HttpRequest, case: CaseView, reason: str) -> str:
     payment = resolve_review(
         case=case.id, approve=False, actor=_actor(request), reason=reason, senior=_senior(request)
     )
-    return _("Rejected; the payment is %(state)s.") % {"state": payment.state}
+    return _("Rejected; the payment is %(state)s.") % {"state": in_words(payment.state)}
 
 
 def _challenge(request: HttpRequest, case: CaseView, reason: str) -> str:

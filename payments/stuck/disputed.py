@@ -12,6 +12,7 @@ from payments.disputes import unanswered
 from payments.models import Dispute, DisputeMovement
 from payments.states import DisputeMovementState
 from payments.stuck.moving import ASK, UNKNOWN_AFTER
+from payments.wording import in_words
 
 DUE_WITHIN = timedelta(hours=48)
 
@@ -40,7 +41,7 @@ def _unknown(now: datetime) -> QuerySet[DisputeMovement]:
 
 def _unknown_told(row: DisputeMovement) -> Told:
     words = _("Our answer was sent to %(channel)s; it has not said whether it has it.")
-    what = words % {"channel": row.dispute.channel}
+    what = words % {"channel": in_words(row.dispute.channel)}
     return Told(row.public_id, row.dispute.payment.reference, what, details=row.dispute.public_id)
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from ledger.stuck import Action, Button, StuckKind, Told, by_identifier
 from payments.models import InboxEvent, OutboxDelivery
 from payments.states import InboxState
+from payments.wording import in_words
 
 # What they would have moved is not known before they are applied.
 _NOBODY_KNOWS = {
@@ -24,7 +25,7 @@ def _dead_notices(now: datetime) -> QuerySet[InboxEvent]:
 
 def _notice_told(row: InboxEvent) -> Told:
     words = _("A notification of %(channel)s could not be applied: %(error)s")
-    what = words % {"channel": row.channel, "error": row.error or _("no reason given")}
+    what = words % {"channel": in_words(row.channel), "error": row.error or _("no reason given")}
     return Told(row.public_id, row.reference, what)
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from ledger.stuck import Action, Button, StuckKind, Told, by_identifier
 from payments.models import Attempt, Payment
 from payments.states import AttemptKind
+from payments.wording import in_words
 
 # The janitor asks by itself; a person is told when that did not help.
 UNKNOWN_AFTER = timedelta(minutes=15)
@@ -38,7 +39,7 @@ def _unknown_told(row: Attempt) -> Told:
         AttemptKind.CAPTURE: _("A capture was sent to %(channel)s; it has given no clear answer."),
         AttemptKind.VOID: _("A release was sent to %(channel)s; it has given no clear answer."),
     }
-    what = words[AttemptKind(row.kind)] % {"channel": row.channel}
+    what = words[AttemptKind(row.kind)] % {"channel": in_words(row.channel)}
     return Told(row.public_id, row.payment.reference, what, details=row.payment.public_id)
 
 
@@ -57,7 +58,7 @@ def _lapsing_told(row: Any) -> Told:
     held = row.money(row.held).formatted()
     what = _("%(held)s is held at %(channel)s until %(until)s UTC and is lost to us after that.") % {
         "held": held,
-        "channel": row.channel,
+        "channel": in_words(row.channel),
         "until": f"{row.held_until:%Y-%m-%d %H:%M}",
     }
     return Told(row.public_id, row.reference, what)

@@ -11,6 +11,7 @@ from payments.models import Refund
 from payments.models.refund import RefundQuerySet
 from payments.states import RefundState
 from payments.stuck.moving import ASK, UNKNOWN_AFTER
+from payments.wording import in_words
 
 APPROVED_WITHIN = timedelta(hours=24)
 _RETRY = Button(
@@ -60,23 +61,23 @@ def _told(row: Refund, what: str) -> Told:
 def _failed_told(row: Refund) -> Told:
     why = row.message or row.code or _("no reason given")
     words = _("The refund through %(channel)s failed: %(why)s. The customer still waits for it.")
-    return _told(row, words % {"channel": row.payment.channel, "why": why.rstrip(".")})
+    return _told(row, words % {"channel": in_words(row.payment.channel), "why": why.rstrip(".")})
 
 
 def _surplus_told(row: Refund) -> Told:
     why = row.message or row.code or _("no reason given")
     words = _("The customer paid twice, and the refund through %(channel)s failed: %(why)s.")
-    return _told(row, words % {"channel": row.payment.channel, "why": why.rstrip(".")})
+    return _told(row, words % {"channel": in_words(row.payment.channel), "why": why.rstrip(".")})
 
 
 def _abnormal_told(row: Refund) -> Told:
     words = _("The customer's bank would not take the refund; %(channel)s waits for us to say where it goes.")
-    return _told(row, words % {"channel": row.payment.channel})
+    return _told(row, words % {"channel": in_words(row.payment.channel)})
 
 
 def _unknown_told(row: Refund) -> Told:
     words = _("A refund was sent to %(channel)s; it has given no clear answer.")
-    return _told(row, words % {"channel": row.payment.channel})
+    return _told(row, words % {"channel": in_words(row.payment.channel)})
 
 
 def _unapproved_told(row: Refund) -> Told:

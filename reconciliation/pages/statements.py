@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from ledger.errors import Refusal
 from ledger.money import Money, UnknownCurrency
+from payments.wording import in_words
 from reconciliation.errors import StatementFormatUnknown, StatementNotFound, StatementTooLarge
 from reconciliation.models import StatementFile, StatementTotal
 from reconciliation.parsers import FORMATS, HEAD, sniff
@@ -75,7 +76,7 @@ def statement(request: HttpRequest, file: str) -> HttpResponse:
     totals = row.totals.filter(part=TotalPart.THEIRS.value).order_by("currency", "kind", "grp")[:200]
     context = {
         **site.each_context(request),
-        "title": str(row),
+        "title": f"{in_words(row.channel)}, {in_words(row.kind)}, {row.day_on}",
         "view": statement_view(row),
         "totals": [(one, _sum(one)) for one in totals],
         "may_bring": request.user.has_perm(BRING),

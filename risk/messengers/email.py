@@ -1,6 +1,7 @@
 """Codes by e-mail, through the mail server that all mail goes through."""
 
 import smtplib
+from socket import gaierror
 
 import structlog
 from django.conf import settings
@@ -23,6 +24,9 @@ class Email:
         try:
             letter.send()
         except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError, smtplib.SMTPSenderRefused):
+            return Fate.REFUSED
+        except (ConnectionRefusedError, gaierror, smtplib.SMTPConnectError) as error:
+            log.warning("code.email_unreached", key=message.key, error=type(error).__name__)
             return Fate.REFUSED
         except (smtplib.SMTPException, OSError) as error:
             log.warning("code.email_unclear", key=message.key, error=type(error).__name__)

@@ -12,12 +12,13 @@ log = structlog.get_logger(__name__)
 class Sms:
     def send(self, message: Message) -> Fate:
         told = {"key": message.key, "to": message.to, "text": message.body}
-        return self._call("POST", "/v1/messages", told)
+        # Without a connection, nothing was asked for.
+        return self._call("POST", "/v1/messages", told, unreached=Fate.REFUSED)
 
     def ask(self, key: str) -> Fate:
-        return self._call("GET", f"/v1/messages/{key}")
+        return self._call("GET", f"/v1/messages/{key}", unreached=Fate.UNKNOWN)
 
-    def _call(self, method: str, path: str, body: dict[str, str] | None = None) -> Fate:
+    def _call(self, method: str, path: str, body: dict[str, str] | None = None, *, unreached: Fate) -> Fate:
         try:
             answer = httpx.request(
                 method,
@@ -26,6 +27,9 @@ class Sms:
                 headers={"Authorization": f"Bearer {settings.SMS['api_key']}"},
                 timeout=settings.CHANNEL_TIMEOUT_SECONDS,
             )
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            log.warning("code.sms_unreached", path=path, error=type(error).__name__)
+            return unreached
         except httpx.HTTPError as error:
             log.warning("code.sms_unclear", path=path, error=type(error).__name__)
             return Fate.UNKNOWN

@@ -31,10 +31,13 @@ from risk.services.draft_policy import draft_policy
 from risk.states import Action, PolicyState
 
 _MOST_RULES = 100
+_BEFORE_MARK = 16  # characters of a line: the mark is seen on a phone without moving the line
 _MOST = {"verify_device_from": 10**12}  # an amount
 
 
 class RuleForm(forms.Form):
+    fault: Mapping[str, str] = {}  # where the expression is wrong, as the page marks it
+
     id = forms.SlugField(max_length=60, label=gettext_lazy("Rule"), widget=UnfoldAdminTextInputWidget)
     expression = forms.CharField(
         max_length=2000,
@@ -235,9 +238,21 @@ def _point_at(refusal: Refusal, head: DocumentForm, rules: BaseFormSet[RuleForm]
     """The error where it was made: at the rule's field, or the document's."""
     for form in rules.forms:
         if form.cleaned_data.get("id") == refusal.param:
+            form.fault = _marked(form.cleaned_data["expression"], **refusal.context)
             form.add_error("en" if "message" in str(refusal) else "expression", str(refusal))
             return
     head.add_error(refusal.param if refusal.param in head.fields else None, str(refusal))
+
+
+def _marked(expression: str, *, line: int = 0, column: int = 0, detail: str = "") -> dict[str, str]:
+    """The line that is wrong with a mark under the place, and what the parser says where we have no words."""
+    lines = expression.split("\n")
+    if not 0 < line <= len(lines):
+        return {"detail": detail}
+    start = max(column - 1 - _BEFORE_MARK, 0)
+    cut = "…" if start else ""
+    mark = " " * (len(cut) + column - 1 - start) + "^"
+    return {"line": cut + lines[line - 1][start:], "mark": mark, "column": str(column), "detail": detail}
 
 
 def _saved(request: HttpRequest, document: dict[str, Any], head: DocumentForm) -> str:

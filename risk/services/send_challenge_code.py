@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from django.db import connection, transaction
-from django.db.models import Count, Q
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import override
@@ -30,9 +29,6 @@ from risk.states import BY_CODE, ChallengeState
 from risk.wording import language as language_of
 
 CODE_LIFE = timedelta(minutes=10)
-WINDOW = timedelta(hours=1)
-# Of all challenges within the window: to one address, for one customer, from one network.
-MOST_TO_ADDRESS, MOST_FOR_CUSTOMER, MOST_FROM_NETWORK = 6, 10, 60
 
 
 def send_challenge_code(
@@ -79,7 +75,8 @@ def _store(row: Challenge, kind: str, to: str) -> tuple[ChallengeCode, str]:
     recipient = key_of(kind, to)
     named = {f"recipient:{recipient}", f"customer:{row.customer_key}", f"network:{row.network_key}"}
     ChallengeCode.objects.lock_senders(named)
-    _require_within_limits(recipient, row)
+    if challenges.too_many_lately(row, recipient):
+        raise CodeLimitReached("Too many codes were sent lately. Pay another way, or try again in an hour.")
     secret = f"{secrets.randbelow(10**6):06d}"
     if row.kind != kind:
         row.kind = kind
@@ -96,26 +93,6 @@ def _store(row: Challenge, kind: str, to: str) -> tuple[ChallengeCode, str]:
     code.ask_later()
     code.save(force_insert=True)
     return code, secret
-
-
-def _require_within_limits(recipient: str, row: Challenge) -> None:
-    since = timezone.now() - WINDOW
-    sent = ChallengeCode.objects.filter(
-        Q(recipient_key=recipient)
-        | (Q(customer_key=row.customer_key) & ~Q(customer_key=""))
-        | (Q(network_key=row.network_key) & ~Q(network_key="")),
-        created_at__gt=since,
-    ).aggregate(
-        to=Count("pk", filter=Q(recipient_key=recipient)),
-        customer=Count("pk", filter=Q(customer_key=row.customer_key) & ~Q(customer_key="")),
-        network=Count("pk", filter=Q(network_key=row.network_key) & ~Q(network_key="")),
-    )
-    if (
-        sent["to"] >= MOST_TO_ADDRESS
-        or sent["customer"] >= MOST_FOR_CUSTOMER
-        or sent["network"] >= MOST_FROM_NETWORK
-    ):
-        raise CodeLimitReached("Too many codes were sent lately. Pay another way, or try again in an hour.")
 
 
 def _message(code: ChallengeCode, row: Challenge, to: str, secret: str, language: str) -> Message:

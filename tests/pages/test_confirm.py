@@ -69,6 +69,16 @@ def answer(client: Client, order: str, text: str, kind: str = "email") -> Any:
     return client.post(f"/pay/{order}/confirm", {"answer": text, "kind": kind}, follow=True)
 
 
+def send(client: Client, order: str, kind: str) -> Any:
+    return client.post(f"/pay/{order}/confirm", {"do": "way", "kind": kind}, follow=True)
+
+
+def offered(page: str) -> set[str]:
+    """What the page says and offers of a confirmation."""
+    told = {"no-code", "not-me", "send-answer", "send-again", "way-captcha", "way-email", "way-sms"}
+    return {name for name in told if f'data-testid="{name}"' in page}
+
+
 def state_of(order: str) -> tuple[str, str]:
     payment = payments_of(order)[0]
     return str(payment.state), payment.failure_code
@@ -111,6 +121,7 @@ class TestCodeByMail:
         assert "One try is left" in answer(client, challenged, wrong).text
         page = answer(client, challenged, wrong)
         assert 'data-testid="result-unconfirmed"' in page.text and "Order again" in page.text
+        assert page.text.count("wrong too often") == 1 and "notice--error" not in page.text
         assert state_of(challenged) == ("CANCELLED", "challenge_failed")
         assert (stock_of("tea"), card_provider.started) == ((5, 0), [])
         answer(client, challenged, code_in(mail.outbox[0]))
@@ -193,8 +204,26 @@ class TestCodeByMail:
             client = browser()
             order = order_in(check_out(client))
         assert len(mail.outbox) == 6
-        assert 'data-testid="no-code"' in client.get(f"/pay/{order}/").text
-        assert state_of(order)[0] == "REQUIRES_ACTION"
+        for page in (client.get(f"/pay/{order}/"), send(client, order, "email")):
+            assert offered(page.text) == {"no-code", "not-me"}
+            assert page.text.count("No more codes") == page.text.count("notice--error") == 1
+        assert (len(mail.outbox), state_of(order)[0]) == (6, "REQUIRES_ACTION")
+
+    def test_what_could_not_be_sent_is_not_asked_for(
+        self, client: Client, card_provider: Bank, settings: Any
+    ) -> None:
+        settings.SMS = {"api_base": "http://127.0.0.1:9", "api_key": "x"}
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
+        challenge_everybody("sms", "email", "captcha")
+        order = order_in(check_out(client))
+        page = client.get(f"/pay/{order}/")
+        for way, to in (("email", "l•••@example.com"), ("sms", "•••8000")):
+            page = send(client, order, way)
+            assert f"We could not send a code to {to}." in page.text and "on its way" not in page.text
+        assert offered(page.text) == {"no-code", "not-me", "way-captcha"}
+        assert set(ChallengeCode.objects.values_list("state", flat=True)) == {"REFUSED"}
+        assert (ChallengeCode.objects.count(), Challenge.objects.get().wrong_answers) == (3, 0)
 
     def test_who_took_over_an_account_gets_no_code(self, client: Client, card_provider: Bank) -> None:
         user = get_user_model().objects.create_user("anna", email="anna@example.com", password="p")

@@ -15,6 +15,7 @@ _TEMPLATES = [
     *sorted((ROOT / "templates").glob("*.html")),
     *sorted((ROOT / "templates" / "checkout").rglob("*.html")),
 ]
+_WITHOUT_ADDRESSES = re.compile(r'(href|value)="[^"]*"')
 _INLINE = {
     "script": re.compile(r"<script(?![^>]*\bsrc=)", re.IGNORECASE),
     "style": re.compile(r"<style|\sstyle\s*=", re.IGNORECASE),
@@ -44,6 +45,20 @@ def test_template_has_nothing_inline(template: Path) -> None:
 )
 def test_offender_is_found(offender: str, name: str) -> None:
     assert name in _offences(offender)
+
+
+# What is stored as a code: the console says it through `in_words`, or through an include that does.
+_CODE = re.compile(r"{{ [\w.]*\b(state|method|channel|brand|category|phase)( |\|default[^}]*)}}")
+
+
+@pytest.mark.parametrize("room", ["payments", "reconciliation"])
+def test_the_console_says_codes_in_words(room: str) -> None:
+    raw = {
+        f"{path.name}: {found[0]}"
+        for path in sorted((ROOT / "templates" / room).glob("*.html"))
+        for found in _CODE.finditer(_WITHOUT_ADDRESSES.sub("", path.read_text()))
+    }
+    assert raw == set()
 
 
 def test_every_icon_is_drawn() -> None:

@@ -129,7 +129,7 @@ def test_from_taking_up_through_a_second_person_to_undoing(fay: Client, max_: Cl
     page = post(fay, row, "undo", repair=repair)
     assert "Taken back" in page
     assert balances() == {}
-    for told in ("repair.state", "WAITING →", "UNDONE", "discrepancy.state"):
+    for told in ("repair.state", "waiting →", "undone", "discrepancy.state"):
         assert told in page
 
 
@@ -201,7 +201,7 @@ def test_a_rule_is_written_tried_and_switched_on_by_another(fay: Client, max_: C
     assert "second person" in max_.post(address, switch, follow=True).text
     assert "say why" in fay.post(address, {"do": "activate"}, follow=True).text.lower()
     assert "Switched on by" in fay.post(address, switch, follow=True).text
-    assert "ACTIVE" in fay.get(f"{QUEUE}rules/").text
-    assert "DRAFT" not in fay.post(address, {"do": "retire", "reason": "Enough"}, follow=True).text
+    assert "active" in fay.get(f"{QUEUE}rules/").text
+    assert "retired" in fay.post(address, {"do": "retire", "reason": "Enough"}, follow=True).text
     assert fay.get(f"{QUEUE}rules/fen@9/").status_code == 404
     assert row.public_id in on_queue(fay)

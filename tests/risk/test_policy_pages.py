@@ -78,6 +78,8 @@ def test_a_rule_is_tried_before_it_is_saved_and_errors_stand_at_its_field() -> N
     given = form(page) | {"note": "Tighter", "rules-0-expression": "payment.amount_cny >"}
     wrong = analyst.post(f"{HOME}draft/", given | {"do": "save"})
     assert wrong.status_code == 422 and "Rule large_amount: the expression can not be used" in wrong.text
+    assert ">" + " " * 17 + "^</span></pre>" in wrong.text and "…ent.amount_cny &gt;" in wrong.text
+    assert "Syntax error" not in wrong.text
     assert 'href="#rule-0"' in wrong.text and 'href="#rule-1"' not in wrong.text
     assert wrong.context["rules"].forms[0].errors["expression"] and Policy.objects.count() == 3
     unknown = analyst.post(

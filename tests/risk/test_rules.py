@@ -150,6 +150,30 @@ def test_a_bad_expression_is_refused_and_named(expression: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("expression", "said", "column"),
+    [
+        ("payment.amount_cny >", "it ends too early; a name or a value is missing here.", 21),
+        ("(payment.amount > 5", "a ) is missing.", 20),
+        ("payment.amount in [1, 2", "a ] is missing.", 24),
+        ("payment.amount > 5)", "there is one ) too many.", 19),
+        ("payment.amout > 5", "there is no payment.amout; did you mean payment.amount?", 1),
+        ("paymnt.amount > 5", "there is no paymnt.amount; did you mean payment.amount?", 1),
+        ("false && payment.amout > 5", "there is no payment.amout; did you mean payment.amount?", 10),
+        ("true && nobody.knows > 1", "there is no nobody.knows.", 9),
+        ("payment.amount = 5", "= compares nothing; write == instead.", 16),
+        ("payment.currency == 'CNY", "a text has no end; its second quotation mark is missing.", 21),
+        ("payment.amount > 5 and true", "before and an operator is missing, such as &&, || or ==.", 20),
+        ("payment.amount > 'x'", "texts stand in quotes, numbers do not.", 0),
+    ],
+)
+def test_a_bad_expression_is_explained_and_its_place_told(expression: str, said: str, column: int) -> None:
+    with pytest.raises(InvalidRule) as refused:
+        policy(rules=[{**starting.RULES[1], "id": "my_rule", "expression": expression}])
+    assert str(refused.value).endswith(said) and "Syntax" not in str(refused.value)
+    assert (refused.value.context["column"], refused.value.context["detail"]) == (column, "")
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"weight": 1000},
