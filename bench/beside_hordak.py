@@ -1,7 +1,8 @@
-"""django-hordak beside our ledger: transfers one by one in one process, and a balance read. One line of JSON.
+"""django-hordak beside our ledger: transfers one by one in one process, and a balance read, when it is told to.
 
-Runs under the interpreter of a virtual environment of its own and imports nothing of ours:
-`python bench/beside_hordak.py postgresql://… 1500`: so many transfers.
+Runs under the interpreter of a virtual environment of its own and imports nothing of ours. After a line of JSON that
+says that it is warm, each line of a number makes so many transfers and is answered by their seconds; 0 asks what they
+cost. It goes on until its input ends.
 """
 
 import gc
@@ -10,6 +11,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import django
@@ -66,14 +68,13 @@ def cpu_ms() -> float:
     return 1000 * (time.process_time() + ticks / os.sysconf("SC_CLK_TCK"))
 
 
-def main(url: str, transfers: int) -> None:
+def main(url: str) -> None:
     configure(url)
     from django.core.management import call_command  # noqa: PLC0415 - needs settings
     from hordak.models import Account, AccountType  # noqa: PLC0415
-    from moneyed import Money  # noqa: PLC0415
 
     call_command("migrate", verbosity=0)
-    accounts = list(Account.objects.all()) or [
+    accounts = [
         Account.objects.create(
             name=f"account {number}", code=str(number), type=AccountType.asset, currencies=["CNY"]
         )
@@ -82,18 +83,37 @@ def main(url: str, transfers: int) -> None:
     gc.collect()  # the same as ours does
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
-    for number in range(-WARM, transfers):
-        if number == 0:
-            began, used = time.perf_counter(), cpu_ms()
+    transfer(accounts, WARM)
+    tell({"warm": WARM})
+    made, used = 0, 0.0
+    for line in sys.stdin:
+        many = int(line)
+        if many:
+            before, began = cpu_ms(), time.perf_counter()
+            transfer(accounts, many)
+            tell({"seconds": time.perf_counter() - began})
+            made, used = made + many, used + cpu_ms() - before
+        else:
+            tell({"cpu_ms_hordak": used / max(made, 1), "hordak_balance_ms": balance_ms(accounts)})
+
+
+def transfer(accounts: list[Any], many: int) -> None:
+    from moneyed import Money  # noqa: PLC0415
+
+    for number in range(many):
         accounts[number % ACCOUNTS].transfer_to(accounts[(number * 7 + 1) % ACCOUNTS], Money(100, "CNY"))
-    rate, used = transfers / (time.perf_counter() - began), (cpu_ms() - used) / transfers
+
+
+def balance_ms(accounts: list[Any]) -> float:
     began = time.perf_counter()
     for account in accounts[:READS]:
         account.get_balance()
-    milliseconds = 1000 * (time.perf_counter() - began) / READS
-    told = {"hordak": rate, "cpu_ms_hordak": used, "hordak_balance_ms": milliseconds}
-    print(json.dumps({name: round(value, 3) for name, value in told.items()}))
+    return 1000 * (time.perf_counter() - began) / READS
+
+
+def tell(figures: dict[str, float]) -> None:
+    print(json.dumps({name: round(value, 6) for name, value in figures.items()}), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1])

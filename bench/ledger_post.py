@@ -4,6 +4,8 @@ import json
 import subprocess
 import tomllib
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +15,51 @@ from config.embedded.postgres import Cluster
 from config.garbage import collect_rarely
 
 HORDAK = Path("var/bench/hordak")
-TRANSFERS = 1500
 
 
-def hordak(cluster: Cluster) -> dict[str, float]:
-    """django-hordak from PyPI, in an environment of its own. Empty where it can not be had."""
+@contextmanager
+def hordak(cluster: Cluster) -> Iterator["Hordak | None"]:
+    """django-hordak from PyPI, in an environment of its own. None where it can not be had."""
     python = HORDAK / "bin" / "python"
     try:
         if not (HORDAK / "installed").exists():
             venv.create(HORDAK, with_pip=True, clear=True)
             subprocess.run([str(python), "-m", "pip", "install", "--quiet", *_wanted()], check=True)
             (HORDAK / "installed").touch()
-        url = cluster.url("hordak", "bench", "hordak")
-        done = subprocess.run(
-            [str(python), "bench/beside_hordak.py", url, str(TRANSFERS)],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
     except subprocess.CalledProcessError as error:
-        say(f"without django-hordak: {error} {error.stderr or ''}")
-        return {}
-    told: dict[str, float] = json.loads(done.stdout)
-    return told
+        say(f"without django-hordak: {error}")
+        yield None
+        return
+    command = [str(python), "bench/beside_hordak.py", cluster.url("hordak", "bench", "hordak")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            yield Hordak(child)
+        finally:
+            child.kill()
+
+
+class Hordak:
+    """A process that transfers when it is told to, so that both can take turns."""
+
+    def __init__(self, child: "subprocess.Popen[str]") -> None:
+        assert child.stdin
+        assert child.stdout
+        self._told, self._answers = child.stdin, child.stdout
+        self._answers.readline()  # it is warm
+
+    def transfer(self, many: int) -> float:
+        """Seconds that so many took, each committed."""
+        return self._ask(many)["seconds"]
+
+    def costs(self) -> dict[str, float]:
+        """CPU of a transfer, and milliseconds of reading a balance."""
+        return self._ask(0)
+
+    def _ask(self, many: int) -> dict[str, float]:
+        self._told.write(f"{many}\n")
+        self._told.flush()
+        told: dict[str, float] = json.loads(self._answers.readline())
+        return told
 
 
 def _wanted() -> list[str]:
@@ -45,7 +69,7 @@ def _wanted() -> list[str]:
 
 
 def main() -> None:
-    with own_database() as cluster:
+    with own_database() as cluster, hordak(cluster) as other:
         from bench import posting  # noqa: PLC0415 - needs settings
 
         posting.prepare()
@@ -53,7 +77,9 @@ def main() -> None:
         rounds = []
         for number in range(ROUNDS):
             figures = posting.one_round()
-            rounds.append(figures | _beside(figures, hordak(cluster)))
+            if other:
+                figures |= posting.beside(other.transfer) | other.costs()
+            rounds.append(figures)
             say(f"round {number + 1}: {rounds[-1]}")
         figures = median_of(rounds)
         figures |= posting.balance_reads()
@@ -67,19 +93,6 @@ def main() -> None:
         figures={**figures, "accounts": posting.ACCOUNTS, "entries": posting.MANY_ENTRIES},
         reached=_reached(ratio, figures),
     )
-
-
-def _beside(figures: dict[str, float], told: dict[str, float]) -> dict[str, float]:
-    """What both did in the same minute."""
-    if not told:
-        return {}
-    best = max(figures[f"post_many_{size}"] for size in (100, 1000, 8000))
-    return {
-        **told,
-        "post_of_hordak": round(figures["post_1"] / told["hordak"], 2),  # whose transfers are alone, too
-        "post_in_transaction_of_hordak": round(figures["post_1_in_transaction"] / told["hordak"], 2),
-        "post_many_of_hordak": round(best / told["hordak"], 1),
-    }
 
 
 def _reached(ratio: float, figures: dict[str, Any]) -> bool:
