@@ -69,6 +69,11 @@ def test_every_number_opens_to_lines_that_make_it(finance: Client, address: str)
     assert sum(int(row["counts_minor"]) for row in rows) == fen(told) and len(rows) == len(counts)
 
 
+def test_an_account_breaks_where_its_parts_join(finance: Client) -> None:
+    page = finance.get(f"{BOOKS}trial/").text
+    assert ">customer_<wbr>prepayments</a>" in page and ">receivable:<wbr>alipay</a>" in page
+
+
 def test_a_line_leads_to_its_transaction(finance: Client) -> None:
     page = finance.get(f"{BOOKS}lines/?currency=CNY&last={today().isoformat()}&account=refunds")
     [href] = re.findall(r'href="(/console/ledger/transaction/[^"]+)"', page.text)
