@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from config.embedded.process import Account
-from tests.house.copies import Copy, copy_project
+from tests.house.copies import PATIENCE, Copy, copy_project
 from tests.ports import four_ports
 
 pytestmark = [pytest.mark.stack]
@@ -123,7 +123,8 @@ def _is_ready(copy: Copy) -> bool:
 def test_a_killed_supervisor_leaves_nothing_and_the_next_start_finds_the_data(copy: Copy) -> None:
     kept = (copy.data / "environment").read_text()
     copy.stop(signal.SIGKILL)
-    wait_until("all parts left", lambda: not copy.processes())
+    # A worker may first end what it is doing: half a minute on a slow machine.
+    wait_until("all parts left", lambda: not copy.processes(), PATIENCE)
     copy.start()
     assert (copy.data / "environment").read_text() == kept
     assert _is_ready(copy)
