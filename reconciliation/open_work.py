@@ -34,7 +34,7 @@ def discrepancies(now: datetime) -> OpenWork:
 
 def repairs() -> OpenWork:
     """For a second person; no time is set for them."""
-    return open_work(Repair.objects.waiting(), since="proposed_at", late=Q(pk__in=[]))
+    return open_work(Repair.objects.waiting(), since="proposed_at")
 
 
 def stuck() -> StuckWork:

@@ -8,8 +8,6 @@ from ledger.facts import OpenWork
 from ledger.queues import open_work
 from risk.models import Alert, ListChange, RiskCase
 
-_NEVER = Q(pk__in=[])
-
 
 def cases(now: datetime) -> OpenWork:
     return open_work(RiskCase.objects.live(), since="opened_at", late=Q(decide_by__lte=now))
@@ -17,9 +15,9 @@ def cases(now: datetime) -> OpenWork:
 
 def list_changes() -> OpenWork:
     """No time is set for them."""
-    return open_work(ListChange.objects.waiting(), since="proposed_at", late=_NEVER)
+    return open_work(ListChange.objects.waiting(), since="proposed_at")
 
 
 def alerts() -> OpenWork:
     """Warnings that last; no time is set for them."""
-    return open_work(Alert.objects.open(), since="raised_at", late=_NEVER)
+    return open_work(Alert.objects.open(), since="raised_at")
