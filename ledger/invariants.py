@@ -82,6 +82,7 @@ SELECT 'snapshot of ' || account.name || ' ' || account.currency || ' through en
     format('says %s, the entries say %s', step.balance, step.before + coalesce(between_them.total, 0))
 FROM (
     SELECT account_id, through_entry, balance,
+        lag(closed_through) OVER older AS closed,
         lag(balance, 1, 0::bigint) OVER older AS before,
         lag(through_entry, 1, 0::bigint) OVER older AS after_entry
     FROM ledger_balancesnapshot WINDOW older AS (PARTITION BY account_id ORDER BY through_entry)
@@ -90,6 +91,7 @@ JOIN ledger_account AS account ON account.id = step.account_id
 CROSS JOIN LATERAL (
     SELECT sum(amount) AS total FROM ledger_entry
     WHERE account_id = step.account_id AND id > step.after_entry AND id <= step.through_entry
+        AND posted_on > coalesce(step.closed, '-infinity')
 ) AS between_them
 WHERE step.balance <> step.before + coalesce(between_them.total, 0)
 """
@@ -99,7 +101,7 @@ FROM ledger_entry AS entry JOIN ledger_transaction AS head ON head.id = entry.tr
 WHERE entry.posted_on <> head.posted_on
 """
 _UNFINISHED = """
-SELECT ledger_public_id('txn', transaction_id), 'was committed before it was checked' FROM ledger_unfinished
+SELECT ledger_public_id('txn', unnest(transactions)), 'was committed before it was checked' FROM ledger_unfinished
 """
 # What the entries say of the days that are closed, against what was kept at the close and what was put on record.
 _WRONG_CLOSES = """

@@ -1,9 +1,8 @@
 """Statements that are prepared once a session, sent in as few round trips as there can be.
 
-In a transaction BEGIN travels with the first of them, and a batch is put together while the server works on the one
-before it. Outside of one, those that are sent together are a transaction of their own, in one round trip. So this
-speaks to the driver's own connection, without Django's cursors; whoever listens to those (`execute_wrappers`, the log
-of queries) gets the statements by such a cursor instead.
+In a transaction BEGIN travels with the first of them. Outside of one, those that are sent together are a transaction
+of their own, in one round trip. So this speaks to the driver's own connection, without Django's cursors; whoever
+listens to those (`execute_wrappers`, the log of queries) gets the statements by such a cursor instead.
 """
 
 import re
@@ -14,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.abc import PQGen
 from psycopg.errors import error_from_result
@@ -68,10 +67,10 @@ def plan_once(connection: BaseDatabaseWrapper, **_: Any) -> None:
             cursor.execute("SET plan_cache_mode = force_generic_plan")
 
 
-def call(function: str, calls: Iterable[Values], *, as_made: bool = False) -> list[Row]:
+def call(function: str, calls: Iterable[Values]) -> list[Row]:
     """The row that a function of ours returns for each of the calls, in their order. Raises what a cursor would."""
     made = (Call(_calling(function, len(values)), values) for values in calls)
-    return [row or [] for row in exchange(made, as_made=as_made)]
+    return [row or [] for row in exchange(made)]
 
 
 @cache
@@ -80,18 +79,13 @@ def _calling(function: str, arguments: int) -> Statement:
     return Statement(function, f"SELECT * FROM {function}({places})")  # noqa: S608
 
 
-def exchange(calls: Iterable[Call], *, as_made: bool = False) -> list[Row | None]:
-    """The first row of each statement's answer, None where there is none. Raises what a cursor would.
-
-    They leave in one packet, or each `as_made`: the server works on one while the next is put together.
-    """
-    rows, _ = exchange_while(calls, lambda: None, as_made=as_made)
+def exchange(calls: Iterable[Call]) -> list[Row | None]:
+    """The first row of each statement's answer, None where there is none. Raises what a cursor would."""
+    rows, _ = exchange_while(calls, lambda: None)
     return rows
 
 
-def exchange_while(
-    calls: Iterable[Call], work: Callable[[], T], *, as_made: bool = False
-) -> tuple[list[Row | None], T]:
+def exchange_while(calls: Iterable[Call], work: Callable[[], T]) -> tuple[list[Row | None], T]:
     """The same, and the result of `work`, done while the server works; it must not use this connection."""
     own = connections[DEFAULT_DB_ALIAS]  # of this thread; to ask `connection` for it each time takes longer
     if own.get_autocommit():  # a transaction looked after its connection when it was opened
@@ -100,7 +94,7 @@ def exchange_while(
     if _is_watched(own):
         return [_sent_openly(call) for call in calls], work()
     own.validate_no_broken_transaction()
-    results, done = _conversed(own, calls, work, as_made=as_made)
+    results, done = _conversed(own, calls, work)
     return [_row(result) for result in results], done
 
 
@@ -143,13 +137,12 @@ def _conversed(
     calls: Iterable[Call],
     work: Callable[[], T],
     *,
-    as_made: bool = False,
     commit: bool = False,
 ) -> tuple[list[PGresult], T]:
     driver: Driver = own.connection
     with own.wrap_database_errors, driver.lock:
         try:
-            return driver.wait(_Exchange(driver).of(calls, work, as_made=as_made, commit=commit))
+            return driver.wait(_Exchange(driver).of(calls, work, commit=commit))
         finally:
             if driver.pgconn.pipeline_status:
                 driver.close()  # in the middle of a conversation: nobody can go on from there
@@ -185,18 +178,19 @@ class _Exchange:
         self._preparing: set[str] = set()
 
     def of(
-        self, calls: Iterable[Call], work: Callable[[], T], *, as_made: bool, commit: bool
+        self, calls: Iterable[Call], work: Callable[[], T], *, commit: bool
     ) -> PQGen[tuple[list[PGresult], T]]:
         pgconn = self._pgconn
-        told: Iterable[_Told] = (_told(call) for call in calls)
-        if self._alone:
-            told = list(told)  # nobody could undo the first when the last can not be sent
+        told = [
+            _told(call) for call in calls
+        ]  # before the first is sent: the last may be one that can not be
         pgconn.enter_pipeline_mode()
         if pgconn.transaction_status == TransactionStatus.IDLE and not self._alone:
             self._send_plainly("begin")
         for statement, values in _waiting.pop(self._driver, []):
             self._send(statement, values, "posted")
-        failure = yield from self._send_each(told, as_made=as_made)
+        for statement, values in told:
+            self._send(statement, values, "call")
         if commit:
             self._send_plainly("commit")
         pgconn.pipeline_sync()
@@ -204,21 +198,7 @@ class _Exchange:
         done = work()
         results = yield from self._answers()
         pgconn.exit_pipeline_mode()
-        found = self._sound(results)
-        if failure:
-            transaction.set_rollback(True)  # what was sent before it must not stay
-            raise failure
-        return found, done
-
-    def _send_each(self, told: Iterable[_Told], *, as_made: bool) -> PQGen[psycopg.DataError | None]:
-        try:
-            for statement, values in told:
-                self._send(statement, values, "call")
-                if as_made:
-                    yield from self._flushed()
-        except psycopg.DataError as error:
-            return error
-        return None
+        return self._sound(results), done
 
     def _send_plainly(self, command: str) -> None:
         self._pgconn.send_query_params(command.encode(), None)

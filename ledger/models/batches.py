@@ -1,6 +1,6 @@
-"""Many postings at once: checked and put together while the server writes those before them."""
+"""Many postings at once: as columns, in one statement, which passes over those whose keys are taken."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import TypeAlias
 
@@ -15,17 +15,56 @@ from ledger.wire import Row, call, texts
 _FEW = 8  # postings, for which a plan made once a session is as good as one of their own
 _MANY = 1000  # postings in one statement
 
-Result: TypeAlias = PostedTransaction | Refusal
+OpenAccounts: TypeAlias = Callable[[Iterable[tuple[str, str]]], None]  # (name, currency) of each
 
 
-class Batch:
-    """Sound postings as columns: a list of values for each, which the statement takes apart again."""
+def are_many(places: Sequence[int]) -> bool:
+    """More than one statement takes."""
+    return len(places) > _MANY
 
-    def __init__(
-        self, postings: Sequence[Posting], places: Iterable[int], results: dict[int, Result]
-    ) -> None:
-        """Of those at `places`. What each comes to, if nothing is in its way, is put into `results`."""
-        self.places: list[int] = []
+
+def sound(postings: Sequence[Posting], refusals: dict[int, Refusal]) -> list[int]:
+    """The places of those that may be written. Why another may not is put into `refusals`."""
+    places = []
+    for place, posting in enumerate(postings):
+        try:
+            refuse_unsound(posting.entries)
+        except Refusal as refusal:
+            refusals[place] = refusal
+        else:
+            places.append(place)
+    return places
+
+
+def write(
+    postings: Sequence[Posting], places: Sequence[int], open_accounts: OpenAccounts
+) -> dict[int, PostedTransaction]:
+    """Write those at `places`, which are sound. Those whose key is taken, or that name a closed day, have no result.
+
+    One round trip; more when accounts must be opened: nothing of a statement is written while one is missing.
+    """
+    function = "ledger_append" if len(places) <= _FEW else "ledger_append_many"
+    asked = [_Batch(postings, chunk) for chunk in _chunks(postings, places)]
+    written: dict[int, PostedTransaction] = {}
+    while asked:
+        rows = call(function, [batch.values() for batch in asked])
+        missing = []
+        for batch, row in zip(asked, rows, strict=True):
+            if batch.misses_accounts(row):
+                missing.append(batch)
+            else:
+                written |= batch.written(row)
+        if missing:
+            open_accounts(account for batch in missing for account in batch.accounts)
+        asked = missing
+    return written
+
+
+class _Batch:
+    """A list of values for each column, which the statement takes apart again."""
+
+    def __init__(self, postings: Sequence[Posting], places: Sequence[int]) -> None:
+        self._places = places
         self._told: list[Posting] = []
         self._keys: list[str] = []
         self._numbers: dict[tuple[str, str], str] = {}
@@ -35,15 +74,7 @@ class Batch:
         self._amounts: list[str] = []
         self._items: list[str] = []
         for place in places:
-            posting = postings[place]
-            try:
-                refuse_unsound(posting.entries)
-            except Refusal as refusal:
-                results[place] = refusal
-            else:
-                key = self._add(posting)
-                self.places.append(place)
-                results[place] = PostedTransaction(key, posting.business_key, created=True)
+            self._add(postings[place])
 
     @property
     def accounts(self) -> list[tuple[str, str]]:
@@ -52,15 +83,16 @@ class Batch:
     def misses_accounts(self, row: Row) -> bool:
         return int(row[0] or 0) < len(self._numbers)
 
-    def unwritten(self, row: Row) -> list[int]:
-        """The places of those that the statement, which answered with `row`, did not write."""
-        written = row[1]
-        if written is None:
-            return []
-        keys = set(written.replace("-", "")[1:-1].split(","))
-        return [place for place, key in zip(self.places, self._keys, strict=True) if key not in keys]
+    def written(self, row: Row) -> dict[int, PostedTransaction]:
+        """What the statement, which answered with `row`, wrote; it does not say so when that is all."""
+        keys = set(self._keys if row[1] is None else row[1].replace("-", "")[1:-1].split(","))
+        return {
+            place: PostedTransaction(key, posting.business_key, created=True)
+            for place, key, posting in zip(self._places, self._keys, self._told, strict=True)
+            if key in keys
+        }
 
-    def _add(self, posting: Posting) -> str:
+    def _add(self, posting: Posting) -> None:
         key, entries = new_digits(), posting.entries
         self._told.append(posting)
         self._keys.append(key)
@@ -76,7 +108,6 @@ class Batch:
             self._accounts.append(number)
             self._amounts.append(str(money.minor))
             self._items.append(entry.item)
-        return key
 
     def values(self) -> list[object]:
         told = self._told
@@ -100,56 +131,16 @@ class Batch:
         ]
 
 
-def write(batches: Iterable[Batch], *, few: bool) -> list[tuple[Batch, Row]]:
-    """Each batch with what the server answered: how many of its accounts exist, and what was written of it.
-
-    Nothing of a batch is written while one of its accounts is missing. One round trip: while the server writes one
-    batch, the next is put together.
-    """
-    sent: list[Batch] = []
-
-    def calls() -> Iterator[list[object]]:
-        for batch in batches:
-            if batch.places:
-                sent.append(batch)
-                yield batch.values()
-
-    rows = call("ledger_append" if few else "ledger_append_many", calls(), as_made=True)
-    return list(zip(sent, rows, strict=True))
-
-
-def are_few(postings: Sequence[Posting]) -> bool:
-    return len(postings) <= _FEW
-
-
-def are_many(postings: Sequence[Posting]) -> bool:
-    """More than one statement takes."""
-    return len(postings) > _MANY
-
-
-def accounts_of(postings: Iterable[Posting]) -> set[tuple[str, str]]:
-    return {(line.account, line.amount.currency) for posting in postings for line in posting.entries}
-
-
-def is_sound(posting: Posting) -> bool:
-    try:
-        refuse_unsound(posting.entries)
-    except Refusal:
-        return False
-    return True
-
-
-def chunks(postings: Sequence[Posting]) -> Iterator[Sequence[int]]:
+def _chunks(postings: Sequence[Posting], places: Sequence[int]) -> Iterator[Sequence[int]]:
     """The places of those that go into one statement.
 
     Several statements go in the order of the keys, as a statement sorts them, so that nobody deadlocks; equal keys are
     in one.
     """
-    places = range(len(postings))
-    keys = [posting.business_key for posting in postings]
-    if not are_many(postings) or len(set(keys)) < len(keys):
-        return iter([places])
-    ordered = sorted(places, key=keys.__getitem__)
+    keys = {postings[place].business_key for place in places}
+    if not are_many(places) or len(keys) < len(places):
+        return iter([places] if places else [])
+    ordered = sorted(places, key=lambda place: postings[place].business_key)
     return (ordered[first : first + _MANY] for first in range(0, len(ordered), _MANY))
 
 

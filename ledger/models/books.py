@@ -1,23 +1,26 @@
 """Accounts, the journal and the snapshots of balances."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, OuterRef, Prefetch, Q, Subquery, Sum
+from django.db.models import F, OuterRef, Prefetch, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Now
 
 from ledger.errors import Refusal
 from ledger.facts import Entry as Line
 from ledger.facts import PostedTransaction, Posting
 from ledger.identifiers import encode, new_key
-from ledger.models import batches, drafts
-from ledger.models.batches import Batch
+from ledger.models import batches, copies, drafts
 from ledger.models.days import OpenDay
 from ledger.models.drafts import Draft
 from ledger.models.triggers import AppendOnly, Balanced, Complete, EntryFits, NoUpdate
 from ledger.money import Money
 from ledger.rules import Kind, kind_of
+
+_BEFORE_ALL = Value(date.min, models.DateField())
 
 
 class AccountQuerySet(models.QuerySet["Account"]):
@@ -25,13 +28,18 @@ class AccountQuerySet(models.QuerySet["Account"]):
         """Adds `balance` (debits positive, minor units): the latest snapshot and the entries after it."""
         latest = BalanceSnapshot.objects.filter(account=OuterRef("pk")).order_by("-through_entry")
         tail = (
-            Entry.objects.filter(account=OuterRef("pk"), id__gt=OuterRef("snapshot_through"))
+            Entry.objects.filter(
+                account=OuterRef("pk"),
+                id__gt=OuterRef("snapshot_through"),
+                posted_on__gt=OuterRef("snapshot_closed"),
+            )
             .order_by()
             .values("account")
             .annotate(total=Sum("amount"))
         )
         return self.annotate(
             snapshot_through=Coalesce(Subquery(latest.values("through_entry")[:1]), 0),
+            snapshot_closed=Coalesce(Subquery(latest.values("closed_through")[:1]), _BEFORE_ALL),
             snapshot_balance=Coalesce(Subquery(latest.values("balance")[:1]), 0),
             tail=Coalesce(Subquery(tail.values("total")), 0),
             balance=F("snapshot_balance") + F("tail"),
@@ -49,16 +57,6 @@ class AccountQuerySet(models.QuerySet["Account"]):
             for name, currency in sorted(set(accounts))
         ]
         self.bulk_create(missing, ignore_conflicts=True)
-
-    def open_before(self, postings: Sequence[Posting]) -> None:
-        """What `postings` need, where several statements write them: none may wait for what the next would open."""
-        if not batches.are_many(postings):
-            return
-        accounts = batches.accounts_of(postings)
-        names = {name for name, _ in accounts}
-        missing = accounts - set(self.filter(name__in=names).values_list("name", "currency"))
-        if missing:
-            self.open(missing & batches.accounts_of(list(filter(batches.is_sound, postings))))
 
 
 class Account(models.Model):
@@ -103,21 +101,15 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
         return answer
 
     def append_many(self, postings: Sequence[Posting]) -> list[PostedTransaction | Refusal]:
-        """The same of each of them, all in one round trip; more when it opens accounts. What is refused is returned."""
-        if not postings:
-            return []
-        Account.objects.open_before(postings)
-        results: dict[int, PostedTransaction | Refusal] = {}
-        few = batches.are_few(postings)
-        made = (Batch(postings, places, results) for places in batches.chunks(postings))
-        written = batches.write(made, few=few)
-        missing = [batch for batch, row in written if batch.misses_accounts(row)]
-        if missing:
-            Account.objects.open(account for batch in missing for account in batch.accounts)
-            written = [(batch, row) for batch, row in written if batch not in missing]
-            written += batches.write(missing, few=few)
-        unwritten = [place for batch, row in written for place in batch.unwritten(row)]
-        results |= self._compared({place: postings[place] for place in unwritten})
+        """The same of each of them, those of one statement in one round trip. What is refused is returned."""
+        refusals: dict[int, Refusal] = {}
+        sound = batches.sound(postings, refusals)
+        many = batches.are_many(sound)
+        written = copies.write(postings, sound, Account.objects.open) if many else None
+        if written is None:
+            written = batches.write(postings, sound, Account.objects.open)
+        unwritten = {place: postings[place] for place in sound if place not in written}
+        results = refusals | written | self._compared(unwritten)
         return [results[place] for place in range(len(postings))]
 
     def _compared(self, unwritten: Mapping[int, Posting]) -> dict[int, PostedTransaction | Refusal]:
@@ -179,16 +171,18 @@ class Transaction(models.Model):
 
 
 class Unfinished(models.Model):
-    """A transaction whose entries come in later statements. Written by a trigger, checked and gone at commit."""
+    """Transactions whose entries come in later statements. Written by a trigger, checked and gone at commit."""
 
-    transaction_id = models.UUIDField(primary_key=True)
+    id = models.BigAutoField(primary_key=True)
+    transactions = ArrayField(models.UUIDField())
+    entry_counts = ArrayField(models.SmallIntegerField())  # of each
 
     class Meta:
         verbose_name_plural = "unfinished"
         triggers = [Balanced()]
 
     def __str__(self) -> str:
-        return str(self.transaction_id)
+        return f"{len(self.transactions)} transactions"
 
 
 class Entry(models.Model):
@@ -215,7 +209,6 @@ class Entry(models.Model):
             models.CheckConstraint(condition=Q(position__gte=1), name="ledger_entry_position_from_one"),
         ]
         indexes = [
-            models.Index(fields=["account", "id"], include=["amount"], name="ledger_entry_tail"),
             models.Index(fields=["account", "posted_on", "id"], include=["amount"], name="ledger_entry_day"),
         ]
         triggers = [AppendOnly(), EntryFits()]
@@ -225,11 +218,15 @@ class Entry(models.Model):
 
 
 class BalanceSnapshot(models.Model):
-    """The sum of an account's entries with numbers up to `through_entry`. Derived: may be thrown away."""
+    """The sum of an account's entries with numbers up to `through_entry`. Derived: may be thrown away.
+
+    Those with higher numbers stand on later days than `closed_through`, so the index of days finds them.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="snapshots", db_index=False)
     through_entry = models.BigIntegerField()
+    closed_through = models.DateField(null=True)  # the last day that was closed by then
     balance = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     taken_at = models.DateTimeField(db_default=Now())

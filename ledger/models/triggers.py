@@ -1,4 +1,4 @@
-"""Triggers that keep the books, even against raw SQL. Their functions are in migrations 0001, 0002 and 0006."""
+"""Triggers that keep the books, even against raw SQL. Their functions are in migrations 0001, 0002, 0006 and 0008."""
 
 import pgtrigger
 
@@ -38,7 +38,7 @@ class Complete(Guard):
 
 
 class Balanced(Guard):
-    """At commit: as many entries as the transaction says, and each currency sums to zero."""
+    """At commit: as many entries as each transaction says, and each currency sums to zero."""
 
     name = "balanced"
     procedure = "ledger_check_unfinished"

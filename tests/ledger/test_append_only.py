@@ -115,6 +115,10 @@ _HEAD = (
     "INSERT INTO ledger_transaction (id, business_key, reference, description, entry_count, happened_at)"
     " VALUES (%s, 'raw', 'ord_raw', '', %s, now())"
 )
+_HEADS = (
+    "INSERT INTO ledger_transaction (id, business_key, reference, description, entry_count, happened_at)"
+    " SELECT each, each::text, 'ord_raw', '', 2, now() FROM unnest(%s::uuid[]) AS each"
+)
 _LINE = (
     "INSERT INTO ledger_entry (transaction_id, position, account_id, currency, amount)"
     " SELECT %s, %s, id, %s, %s FROM ledger_account WHERE name = 'receivable:stripe'"
@@ -147,7 +151,7 @@ def test_raw_sql_cannot_write_what_does_not_balance(
     "trick",
     [
         "DELETE FROM ledger_unfinished",
-        "UPDATE ledger_unfinished SET transaction_id = gen_random_uuid()",
+        "UPDATE ledger_unfinished SET transactions = '{}', entry_counts = '{}'",
         "SET CONSTRAINTS ALL IMMEDIATE",
         "TRUNCATE ledger_unfinished",
     ],
@@ -161,6 +165,20 @@ def test_the_note_of_what_is_unfinished_can_not_be_taken_away(trick: str) -> Non
         run(_LINE, [key, 1, "CNY", 5])
         assert Unfinished.objects.count() == 1
         run(trick)
+
+
+@pytest.mark.parametrize(("last", "complaint"), [(-7, "does not balance: CNY -2"), (None, "has 1 entries")])
+def test_of_many_written_by_one_statement_each_is_looked_at(last: int | None, complaint: str) -> None:
+    keys = [new_key() for _ in range(3)]
+    with nothing_moves(), pytest.raises(IntegrityError, match=complaint), transaction.atomic():
+        run(_HEADS, [keys])
+        assert Unfinished.objects.count() == 1
+        for key in keys[:2]:
+            run(_LINE, [key, 1, "CNY", 5])
+            run(_LINE, [key, 2, "CNY", -5])
+        run(_LINE, [keys[2], 1, "CNY", 5])
+        if last:
+            run(_LINE, [keys[2], 2, "CNY", last])
 
 
 def test_raw_sql_that_balances_is_accepted() -> None:

@@ -1,10 +1,11 @@
 """Balances: snapshots and the tail give what the lines give."""
 
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
 from threading import Event, Thread, Timer
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
@@ -14,11 +15,13 @@ from ledger import selectors
 from ledger.errors import UnknownAccount
 from ledger.facts import Entry
 from ledger.models import BalanceSnapshot
+from ledger.models.numbering import settled_through
 from ledger.money import Money
 from ledger.rules import CHART
+from ledger.services.close_day import close_day
 from ledger.services.post import post
 from ledger.services.take_snapshots import take_snapshots
-from tests.ledger.books import captured, cny
+from tests.ledger.books import captured, cny, tamper
 
 committing = pytest.mark.django_db(transaction=True)
 
@@ -111,6 +114,57 @@ def test_an_open_transaction_below_is_waited_for_and_never_lost() -> None:
     timer.join(timeout=10)
     assert selectors.balance("receivable:stripe", "CNY") == cny(211)
     assert BalanceSnapshot.objects.filter(balance=211).exists()
+
+
+def _posted_on(day: date, minor: int, key: str) -> None:
+    entries = [Entry("bank:main", cny(minor)), Entry("suspense", cny(-minor))]
+    with transaction.atomic():
+        post(business_key=key, reference="ord_1", description="", entries=entries, on=day)
+
+
+@committing
+def test_what_follows_a_snapshot_stands_on_days_that_were_open_when_it_was_taken() -> None:
+    first, second = date(2026, 3, 1), date(2026, 3, 2)
+    for number, day in enumerate((first, second), start=1):
+        _posted_on(day, number, f"before {number}")
+    close_day(day=first, actor="test")
+    take_snapshots(at_least=1)
+    assert set(BalanceSnapshot.objects.values_list("closed_through", flat=True)) == {first}
+    _posted_on(second, 40, "after")
+    assert selectors.balance("bank:main", "CNY") == cny(43)
+    close_day(day=second, actor="test")
+    assert selectors.balance("bank:main", "CNY") == cny(43)
+    assert take_snapshots(at_least=1) == 2
+    assert selectors.balance("bank:main", "CNY") == cny(43)
+
+
+@committing
+@pytest.mark.parametrize("looked", ["before the numbers", "after them"])
+def test_a_day_that_is_closed_while_a_snapshot_is_taken_hides_nothing(
+    looked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks for closed days after the numbers loses what was posted between the two."""
+    day = date(2026, 3, 1)
+    _posted_on(day, 1, "before")
+
+    def meanwhile() -> None:
+        try:
+            _posted_on(day, 20, "meanwhile")
+            close_day(day=day, actor="test")
+        finally:
+            connection.close()
+
+    def numbers(table: type[models.Model]) -> int | None:
+        found = settled_through(table)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(meanwhile).result()
+        return found
+
+    monkeypatch.setattr("ledger.services.take_snapshots.settled_through", numbers)
+    assert take_snapshots(at_least=1) == 2
+    if looked == "after them":
+        tamper("UPDATE ledger_balancesnapshot SET closed_through = %s", [day])
+    assert selectors.balance("bank:main", "CNY") == cny(21 if looked == "before the numbers" else 1)
 
 
 _PARTS = {name: name + "x" if name.endswith(":") else name for name in CHART}

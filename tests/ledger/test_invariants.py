@@ -81,7 +81,11 @@ _TAMPERINGS = [
     ("UPDATE ledger_balancesnapshot SET balance = balance + abs(balance)", "ledger.trial_balance"),
     ("UPDATE ledger_account SET kind = 'income'", "ledger.chart"),
     (f"UPDATE ledger_entry SET posted_on = posted_on - 1 WHERE id = {_FIRST}", "ledger.days_of_entries"),
-    ("INSERT INTO ledger_unfinished SELECT id FROM ledger_transaction LIMIT 1", "ledger.unfinished"),
+    (
+        """INSERT INTO ledger_unfinished (transactions, entry_counts)
+        SELECT ARRAY[id], ARRAY[entry_count] FROM ledger_transaction LIMIT 1""",
+        "ledger.unfinished",
+    ),
     ("UPDATE ledger_dayclose SET entry_count = 3 WHERE posted_on = '2026-03-01'", "ledger.closed_days"),
     ("UPDATE ledger_dayclose SET posted_on = '2026-02-01' WHERE entry_count = 2", "ledger.closed_days"),
     ("DELETE FROM ledger_dayclose WHERE posted_on = '2026-03-02'", "ledger.closed_days"),

@@ -1,28 +1,37 @@
-"""Many postings in one statement: each with its own result."""
+"""Many postings at once, by one statement and copied: each with its own result."""
 
 from datetime import UTC, date, datetime
 from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from ledger import selectors
 from ledger.errors import Refusal
 from ledger.facts import Entry, PostedTransaction, Posting
-from ledger.models import Transaction
+from ledger.models import Transaction, Unfinished, batches
+from ledger.services.close_day import close_day
 from ledger.services.post_many import post_many
-from tests.ledger.books import captured, cny, journal
+from tests.ledger.books import captured, cny, journal, nothing_moves
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True, params=["one statement", "copied"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """More than one statement takes is copied."""
+    if request.param == "copied":
+        monkeypatch.setattr(batches, "_MANY", 1)
+    return str(request.param)
 
 
 def _captured(key: str, minor: int = 100, *, account: str = "receivable:stripe", **more: Any) -> Posting:
     return Posting(
         business_key=key,
         reference="ord_1",
-        description="captured",
+        description=more.pop("description", "captured"),
         entries=[Entry(account, cny(minor), "TEA-1"), Entry("customer_prepayments", cny(-minor))],
         **more,
     )
@@ -102,11 +111,12 @@ def test_texts_arrive_as_they_are(text: str) -> None:
     assert told == (f"k{text}", text, text, text)
 
 
-def test_a_batch_is_one_statement_however_large() -> None:
+def test_a_batch_takes_as_many_statements_however_large(way: str) -> None:
     captured(key="opens the accounts")
     with CaptureQueriesContext(connection) as queries, transaction.atomic():
         post_many(postings=[_captured(f"k{number}") for number in range(300)])
-        assert len([query for query in queries if "SAVEPOINT" not in query["sql"]]) == 1
+        told = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
+    assert len(told) == (1 if way == "one statement" else 3)
     assert selectors.balance("receivable:stripe", "CNY") == cny(30100)
 
 
@@ -119,6 +129,36 @@ def test_the_accounting_day_is_that_of_what_happened_in_the_ledgers_time_zone() 
     )
     days = {view.business_key: view.posted_on for view in selectors.transactions_of("ord_1")}
     assert days == {"late": date(2026, 1, 31), "next": date(2026, 2, 1), "said": date(2026, 3, 1)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_closed_day_that_is_named_is_refused_and_another_goes_on_the_first_open_one() -> None:
+    day = date(2026, 3, 1)
+    _posted(_captured("before", on=day), _captured("beside", on=day))
+    close_day(day=day, actor="test")
+    results = _posted(
+        _captured("named", on=day),
+        _captured("late", happened_at=datetime(2026, 3, 1, tzinfo=UTC)),
+        _captured("before", on=day),
+        _captured("new", on=date(2026, 3, 4)),
+    )
+    assert _told(results) == ["day_closed", True, False, True]
+    days = {view.business_key: view.posted_on.day for view in selectors.transactions_of("ord_1")}
+    assert days == {"before": 1, "beside": 1, "late": 2, "new": 4}
+
+
+@pytest.mark.parametrize("unfit", [{"minor": 2**63}, {"description": "\0"}])
+def test_what_can_not_be_written_leaves_nothing_of_its_batch(unfit: dict[str, Any]) -> None:
+    captured(key="opens the accounts")
+    with nothing_moves(), pytest.raises(DataError), transaction.atomic():
+        post_many(postings=[_captured("a"), _captured("b", **unfit), _captured("c")])
+    assert _told(_posted(_captured("a"), _captured("c"))) == [True, True]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_left_to_be_checked_once_it_is_committed() -> None:
+    _posted(*[_captured(f"k{number}") for number in range(5)])
+    assert Transaction.objects.count() == 5 and not Unfinished.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

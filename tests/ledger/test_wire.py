@@ -31,7 +31,7 @@ def _posted(*postings: Posting) -> list[PostedTransaction | Refusal]:
 
 @pytest.fixture
 def small_statements(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch becomes several statements as soon as it has four postings."""
+    """More than three postings are copied, or become several statements where one of their keys is taken."""
     monkeypatch.setattr(batches, "_MANY", 3)
 
 
@@ -64,18 +64,6 @@ def test_what_the_server_refuses_is_raised_and_the_connection_stays_of_use() -> 
     finally:
         run("ALTER TABLE ledger_transaction DROP CONSTRAINT ours")
     assert captured(key="after it").created
-
-
-@pytest.mark.usefixtures("small_statements")
-def test_a_text_that_can_not_be_sent_leaves_nothing_of_its_batch() -> None:
-    captured(key="opens the accounts")
-    postings = [_posting(f"k{number}") for number in range(7)]
-    with nothing_moves(), pytest.raises(DataError, match="NUL"), transaction.atomic():
-        with pytest.raises(DataError, match="NUL"):
-            post_many(postings=[*postings, _posting("last", description="\0")])
-        assert transaction.get_rollback()
-        raise DataError("NUL")
-    assert [getattr(result, "created", False) for result in _posted(*postings)] == [True] * 7
 
 
 @pytest.mark.usefixtures("small_statements")
