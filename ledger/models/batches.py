@@ -12,7 +12,6 @@ from ledger.identifiers import new_digits
 from ledger.rules import refuse_unsound
 from ledger.wire import Row, call, texts
 
-_FEW = 8  # postings, for which a plan made once a session is as good as one of their own
 _MANY = 1000  # postings in one statement
 
 OpenAccounts: TypeAlias = Callable[[Iterable[tuple[str, str]]], None]  # (name, currency) of each
@@ -43,11 +42,10 @@ def write(
 
     One round trip; more when accounts must be opened: nothing of a statement is written while one is missing.
     """
-    function = "ledger_append" if len(places) <= _FEW else "ledger_append_many"
     asked = [_Batch(postings, chunk) for chunk in _chunks(postings, places)]
     written: dict[int, PostedTransaction] = {}
     while asked:
-        rows = call(function, [batch.values() for batch in asked])
+        rows = call("ledger_append", [batch.values() for batch in asked])
         missing = []
         for batch, row in zip(asked, rows, strict=True):
             if batch.misses_accounts(row):
