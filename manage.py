@@ -2,11 +2,15 @@
 """Django's command-line door."""
 
 import os
+import signal
 import sys
 
 
 def main() -> None:
     if sys.argv[1:2] == ["up"]:
+        # Nothing runs until the rest is read; then the supervisor listens.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: os._exit(0))
         # Settings need a database address and keys; at the first start this is what makes them.
         from config.embedded.up import main as up
 

@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core.cache import cache
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from config.beat import Beat
+from config.embedded.process import end_with
 from config.garbage import collect_rarely
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -21,6 +23,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 # Threads of the web server other than the one that imported this must find it too.
 app.set_default()
+app.Beat = app.subclass_with_self(Beat)  # type: ignore[misc]  # it can be set, whatever its stub says
 app.steps["worker"].add(DjangoStructLogInitStep)
 
 
@@ -31,6 +34,7 @@ def use_our_logs(**_: Any) -> None:
 
 @signals.worker_process_init.connect
 def settle_down(**_: Any) -> None:
+    end_with(os.getppid())
     collect_rarely()
 
 

@@ -5,6 +5,7 @@ import logging
 import os
 from typing import Any
 
+from config.embedded.process import end_with
 from config.garbage import collect_rarely
 
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
@@ -27,6 +28,10 @@ def when_ready(server: Any) -> None:
     """Before there are worker processes: what is there now stays, and is not looked through for cycles again."""
     gc.collect()
     gc.freeze()
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    end_with(server.pid)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -17,6 +17,8 @@ Starter = Callable[[int], subprocess.Popen[bytes]]
 # One for all questions, because a client reads the certificates of the world first; each on a new connection.
 _HTTP = httpx.Client(timeout=5, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
+_CLEAN_SECONDS = 60.0  # that a server of data may take to write down what it has
+
 
 @dataclass(frozen=True, slots=True)
 class Programs:
@@ -76,11 +78,18 @@ def database(cluster: postgres.Cluster) -> Part:
         cluster.adopt()
         return cluster.start(log)
 
-    return Part("postgres", start, cluster.answers, stop_signal=signal.SIGINT, foundation=True)
+    return Part(
+        "postgres",
+        start,
+        cluster.answers,
+        stop_signal=signal.SIGINT,
+        foundation=True,
+        grace=_CLEAN_SECONDS,
+    )
 
 
 def broker(server: redis.Server) -> Part:
-    return Part("redis", server.start, server.answers, foundation=True)
+    return Part("redis", server.start, server.answers, foundation=True, grace=_CLEAN_SECONDS)
 
 
 def _status(url: str) -> int:

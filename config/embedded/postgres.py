@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from config.embedded.ports import ADDRESS
-from config.embedded.process import Account, account_for_database, reachable_by_all, spawn
+from config.embedded.process import Account, account_for_database, kill_group, reachable_by_all, spawn
 
 SUPERUSER = "postgres"
 _LEAST_MIB, _MOST_MIB = 128, 1024
@@ -89,7 +89,10 @@ class Cluster:
             account=account,
             may_search=not reachable_by_all(directory, Path(command[0])),
         )
-        output, _ = child.communicate()
+        try:
+            output, _ = child.communicate()
+        finally:
+            kill_group(child)
         if child.returncode:
             raise PostgresFailed(_last_words(output.decode(errors="replace")))
 

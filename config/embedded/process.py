@@ -1,6 +1,8 @@
 """Starting a program that can not outlive us, and, for root, as an account that PostgreSQL accepts.
 
-The kernel signals the child when our process is gone (`PR_SET_PDEATHSIG`), even after SIGKILL. A child of root that
+The kernel signals the child when our process is gone (`PR_SET_PDEATHSIG`), even after SIGKILL. By default it kills it:
+a worker that outlived its database would fail its task, and a failed task is done with; a killed one's is taken up
+again. What the child forks must say of itself that it ends with its parent (`end_with`). A child of root that
 must run as somebody else may be unable to reach its files (a project under /root): instead of opening directories
 to everybody it keeps one capability, to search and read, and only when a folder on the way demands it.
 """
@@ -12,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -68,7 +71,7 @@ def spawn(
     output: IO[bytes] | int,
     account: Account | None = None,
     may_search: bool = False,
-    death_signal: signal.Signals = signal.SIGTERM,
+    death_signal: signal.Signals = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
     """Start `command` in its own session and process group. `may_search`: see the module's first lines."""
     try:
@@ -98,13 +101,26 @@ def _before_exec(
     def prepare() -> None:
         if account is not None:
             _become(account, may_search)
-        if _on_linux:
-            # Changing the account clears the death signal, so it is set last.
-            _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-            if os.getppid() != parent:
-                os._exit(1)
+        # Changing the account clears the death signal, so it is set last.
+        end_with(parent, death_signal)
 
     return prepare
+
+
+def end_with(parent: int, death_signal: signal.Signals = signal.SIGKILL) -> None:
+    """Have the kernel signal this process when the thread of `parent` that forked it is gone; Linux only."""
+    if not _on_linux:
+        return
+    _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def kill_group(leader: subprocess.Popen[bytes]) -> None:
+    """End a program that `spawn` started, or what it left behind in its process group."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader.pid, signal.SIGKILL)
+    leader.wait()
 
 
 class _CapabilityHeader(ctypes.Structure):

@@ -1,6 +1,7 @@
 """Redis from a wheel, started as a child, with a password, its rows on disk when durable."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -30,7 +31,7 @@ class Server:
         return f"redis://:{self.password}@{ADDRESS}:{self.port}/{database}"
 
     def start(self, output: int) -> subprocess.Popen[bytes]:
-        """Start the server; returns before it answers."""
+        """Start the server; SIGTERM is its clean stop. Returns before it answers."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings = self.directory / "redis.conf"
         # A file, because a password on the command line shows in the process list.
@@ -42,6 +43,7 @@ class Server:
             cwd=self.directory,
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
             output=output,
+            death_signal=signal.SIGTERM,
         )
 
     def _configuration(self) -> str:

@@ -3,17 +3,17 @@
 It stays single-threaded: the kernel ties a child's death signal to the thread that started it.
 """
 
-import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
 from config.embedded.errors import CannotStart, Interrupted
+from config.embedded.process import kill_group
 
 _SHORT_LIFE = 10.0  # seconds: a part that dies sooner did not really start
 _DELAYS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -30,6 +30,8 @@ class Part:
     answers: Callable[[], bool]
     stop_signal: signal.Signals = signal.SIGTERM
     foundation: bool = False  # others need it: it is stopped after them
+    # seconds between its stop signal and SIGKILL, which whatever our own programs do must bear anyway
+    grace: float = 5.0
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class Supervisor:
         self._say = say
         self._lives: list[_Life] = []
         self._asked_to_stop = False
+        self._interruptible = False
 
     def obey_signals(self) -> None:
         """Let Ctrl-C, SIGTERM and a closed terminal end us in order."""
@@ -54,7 +57,19 @@ class Supervisor:
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._asked_to_stop = True
+        first, self._asked_to_stop = not self._asked_to_stop, True
+        if first and self._interruptible:
+            raise Interrupted
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """For what may take long and can be left at any point: a signal ends it at once with `Interrupted`."""
+        self._interruptible = True
+        try:
+            self.check_not_interrupted()
+            yield
+        finally:
+            self._interruptible = False
 
     def check_not_interrupted(self) -> None:
         if self._asked_to_stop:
@@ -86,7 +101,8 @@ class Supervisor:
             for life in self._lives:
                 if life.process.poll() is not None:
                     raise CannotStart(self._obituary(life.part.name))
-            waiting = [life for life in waiting if not life.part.answers()]
+            with self.interruptible():
+                waiting = [life for life in waiting if not life.part.answers()]
             if waiting and time.monotonic() > end:
                 late = ", ".join(life.part.name for life in waiting)
                 raise CannotStart(f"{late} did not answer within {seconds:.0f} s: see {self._logs}")
@@ -102,8 +118,9 @@ class Supervisor:
                 self.check_not_interrupted()
                 time.sleep(0.05)
         finally:
-            _kill_group(process)
+            kill_group(process)
         if process.returncode:
+            self.check_not_interrupted()
             raise CannotStart(self._obituary(name))
 
     def watch(self) -> None:
@@ -121,7 +138,7 @@ class Supervisor:
             return
         if life.process.poll() is None:
             return
-        _kill_group(life.process)
+        kill_group(life.process)
         life.short_lives = life.short_lives + 1 if now - life.began < _SHORT_LIFE else 0
         delay = _DELAYS[min(life.short_lives, len(_DELAYS) - 1)]
         life.again_at = now + delay
@@ -130,30 +147,22 @@ class Supervisor:
         elif life.short_lives == _TELL_AFTER:
             self._say(f"{self._obituary(life.part.name)}; trying again every {_DELAYS[-1]:.0f} s")
 
-    def stop(self, seconds: float = 20.0) -> None:
-        """End the parts with their own signals, those that others need last; then with SIGKILL."""
+    def stop(self) -> None:
+        """End the parts with their own signals, those that others need last; after their grace with SIGKILL."""
         for foundation in (False, True):
-            leaving = [life.process for life in self._lives if life.part.foundation == foundation]
-            for life in self._lives:
-                if life.part.foundation == foundation and life.process.poll() is None:
-                    life.process.send_signal(life.part.stop_signal)
-            end = time.monotonic() + seconds
-            for process in leaving:
+            leaving = [life for life in self._lives if life.part.foundation == foundation]
+            for life in leaving:
+                life.process.send_signal(life.part.stop_signal)
+            told = time.monotonic()
+            for life in leaving:
                 with suppress(subprocess.TimeoutExpired):
-                    process.wait(timeout=max(0.0, end - time.monotonic()))
-                _kill_group(process)
+                    life.process.wait(timeout=max(0.0, told + life.part.grace - time.monotonic()))
+                kill_group(life.process)
         self._lives.clear()
 
     def _obituary(self, name: str) -> str:
         path = self._logs / f"{name}.log"
         return f"{name} ended: {_last_line(path)} (see {path})"
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End what a dead or dying part left in its process group."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _manner(process: subprocess.Popen[bytes]) -> str:

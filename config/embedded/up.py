@@ -41,7 +41,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def say(text: str) -> None:
-    print(text)
+    try:
+        print(text)
+    except OSError:
+        # The terminal is closed. From here on nobody reads, and that is no reason to fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @dataclass(slots=True)
@@ -93,11 +97,11 @@ class Copy:
 
     def run(self) -> None:
         began = time.monotonic()
+        supervisor = Supervisor(self.folder.logs, say)
+        supervisor.obey_signals()
         self.folder.open()
         lock = Lock(self.folder)
         lock.take()
-        supervisor = Supervisor(self.folder.logs, say)
-        supervisor.obey_signals()
         try:
             self._take_ports(supervisor, patient=lock.last_run_was_killed)
             self._write_environment()
@@ -165,7 +169,8 @@ class Copy:
         supervisor.run_once("prepare", programs.manage("prepare", "--demo"))
         if not live:
             supervisor.wait_for("sandbox")
-            onboarding.onboard(self.folder, sandbox_url=self.sandbox_url, public_url=self.public_url)
+            with supervisor.interruptible():
+                onboarding.onboard(self.folder, sandbox_url=self.sandbox_url, public_url=self.public_url)
         say("Starting the shop …")
         for part in (programs.web(), programs.worker(), programs.beat(), programs.relay()):
             supervisor.start(part)
@@ -180,7 +185,8 @@ class Copy:
         if "REDIS_URL" not in os.environ:
             embedded.append(parts.broker(self.redis))
         if "DATABASE_URL" not in os.environ:
-            self.cluster.create()
+            with supervisor.interruptible():
+                self.cluster.create()
             embedded.append(parts.database(self.cluster))
         if not embedded:
             return
@@ -189,7 +195,8 @@ class Copy:
             supervisor.start(part)
         supervisor.wait_for(*(part.name for part in embedded))
         if "DATABASE_URL" not in os.environ:
-            self.cluster.ensure_database(DATABASE, DATABASE, self.secrets["POSTGRES_PASSWORD"])
+            with supervisor.interruptible():
+                self.cluster.ensure_database(DATABASE, DATABASE, self.secrets["POSTGRES_PASSWORD"])
 
     def _announce(self, seconds: float) -> None:
         passwords = secrets.ensure_sign_ins(self.folder)

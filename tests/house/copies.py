@@ -12,7 +12,7 @@ from pathlib import Path
 from config.embedded import process
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE = 120.0
+PATIENCE = 300.0  # for what must come, on the slowest machine
 
 
 def copy_project(target: Path) -> Path:
@@ -46,8 +46,8 @@ class Copy:
     def printed(self) -> str:
         return self.output.read_text()
 
-    def begin(self) -> None:
-        """Start and do not wait."""
+    def begin(self, terminal: int | None = None) -> None:
+        """Start and do not wait. `terminal`: a descriptor to print on (None: a file, which `printed` reads)."""
         command = [sys.executable, "manage.py", "up", "--no-browser", "--port", str(self.port)]
         environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.data.parent)}
         # Like `manage.py`, the copy must write no byte code into the interpreter of somebody else.
@@ -57,9 +57,10 @@ class Copy:
                 [*command, "--data", str(self.data)],
                 cwd=self.project,
                 env=environment,
-                output=output,
+                output=output if terminal is None else terminal,
                 account=self.account,
                 may_search=True,
+                death_signal=signal.SIGTERM,
             )
 
     def start(self) -> float:
@@ -77,13 +78,13 @@ class Copy:
         """Start what must not start: its one line, after exit code 1."""
         self.begin()
         assert self.running
-        assert self.running.wait(30) == 1, self.printed
+        assert self.running.wait(PATIENCE) == 1, self.printed
         return self.printed
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> int:
         assert self.running
         self.running.send_signal(how)
-        return self.running.wait(60)
+        return self.running.wait(PATIENCE)
 
     def processes(self) -> list[tuple[int, str]]:
         """Every living process that works in this data folder, or names it in its command or its environment."""

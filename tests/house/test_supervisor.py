@@ -32,7 +32,7 @@ def told() -> Told:
 def watcher(tmp_path: Path, told: Told) -> Iterator[Supervisor]:
     watcher = Supervisor(tmp_path, told.append)
     yield watcher
-    watcher.stop(seconds=1)
+    watcher.stop()
 
 
 def part(name: str, code: str, *, foundation: bool = False) -> Part:
@@ -41,7 +41,7 @@ def part(name: str, code: str, *, foundation: bool = False) -> Part:
             [sys.executable, "-S", "-c", code], cwd=Path("/"), env={"PATH": "/usr/bin:/bin"}, output=log
         )
 
-    return Part(name, start, lambda: True, foundation=foundation)
+    return Part(name, start, lambda: True, foundation=foundation, grace=1)
 
 
 def watch(watcher: Supervisor, seconds: float) -> None:
@@ -107,7 +107,7 @@ def test_stopping_ends_the_stubborn_too_and_foundations_last(watcher: Supervisor
     watcher.start(part("worker", STUBBORN))
     children = [life.process for life in watcher._lives]
     _wait_for_up(tmp_path, "postgres", "web", "worker")
-    watcher.stop(seconds=1)
+    watcher.stop()
     assert [child.returncode for child in children] == [0, 0, -signal.SIGKILL]
     assert Path(note).read_text() == "web postgres "
 

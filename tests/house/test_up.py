@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from config.embedded.process import Account
@@ -30,15 +31,17 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     yield started
     if started.running and started.running.poll() is None:
         started.stop()
+    for pid, _ in started.processes():
+        os.kill(pid, signal.SIGKILL)
 
 
 def get(copy: Copy, path: str, offset: int = 0) -> httpx.Response:
     return httpx.get(f"http://127.0.0.1:{copy.port + offset}{path}", trust_env=False, timeout=10)
 
 
-def wait_until(what: str, condition: object, seconds: float = 30.0) -> None:
+def wait_until(what: str, condition: object) -> None:
     assert callable(condition)
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, what
         time.sleep(0.2)
@@ -120,21 +123,94 @@ def _is_ready(copy: Copy) -> bool:
         return False
 
 
+def database_url(copy: Copy) -> str:
+    found = re.search("^DATABASE_URL='(.+)'$", (copy.data / "environment").read_text(), re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def test_beat_leaves_in_the_middle_of_a_query(copy: Copy) -> None:
+    beat = "celery --app=config.celery beat"
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with psycopg.connect(database_url(copy)) as connection:
+        connection.execute("LOCK TABLE django_celery_beat_periodictask")
+        os.kill(copy.part(beat), signal.SIGKILL)
+        wait_until("beat reads its schedule", lambda: connection.execute(waiting).fetchone() != (0,))
+        os.kill(copy.part(beat), signal.SIGTERM)
+        wait_until("beat left", lambda: "beat ended (exit code 0)" in copy.printed)
+
+
+def stop_moving(copy: Copy) -> None:
+    """Make our own programs and the processes they forked infinitely slow."""
+    assert copy.running
+    for pid, words in copy.processes():
+        if "bin/python" in words and pid != copy.running.pid:
+            os.kill(pid, signal.SIGSTOP)
+
+
 def test_a_killed_supervisor_leaves_nothing_and_the_next_start_finds_the_data(copy: Copy) -> None:
     kept = (copy.data / "environment").read_text()
+    stop_moving(copy)
     copy.stop(signal.SIGKILL)
-    # A worker may first end what it is doing: half a minute on a slow machine.
-    wait_until("all parts left", lambda: not copy.processes(), PATIENCE)
+    wait_until("all parts left", lambda: not copy.processes())
     copy.start()
     assert (copy.data / "environment").read_text() == kept
     assert _is_ready(copy)
 
 
-def test_ctrl_c_leaves_nothing(copy: Copy) -> None:
+def test_ctrl_c_leaves_nothing_and_waits_for_nobody_long(copy: Copy) -> None:
+    stop_moving(copy)
+    began = time.monotonic()
     assert copy.stop() == 0
+    assert time.monotonic() - began < 20
     assert copy.printed.endswith("Stopping …\nStopped.\n")
     assert copy.processes() == []
     assert (copy.data / "lock").read_text() == ""
+
+
+@pytest.mark.parametrize("moment", ["Preparing the database", "Starting the shop …"])
+def test_ctrl_c_in_the_middle_of_a_start(copy: Copy, moment: str) -> None:
+    copy.begin()
+    wait_until(moment, lambda: moment in copy.printed)
+    assert copy.stop() == 0
+    assert copy.printed.endswith("Stopping …\nStopped.\n")
+    assert copy.processes() == []
+
+
+def test_a_closed_terminal_stops_everything(copy: Copy) -> None:
+    reader, writer = os.pipe()
+    copy.begin(writer)
+    os.close(writer)
+    with os.fdopen(reader) as terminal:
+        assert terminal.readline() == "Starting redis and postgres …\n"
+    assert copy.stop(signal.SIGHUP) == 0
+    assert copy.processes() == []
+
+
+def test_ctrl_c_before_anything_is_started(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    (project / "config" / "embedded" / "__init__.py").write_text(
+        "import time\n\nprint('Reading …', flush=True)\ntime.sleep(600)\n"
+    )
+    copy = Copy(project, tmp_path / "data", four_ports())
+    copy.begin()
+    wait_until("it is read", lambda: copy.printed)
+    assert copy.stop() == 0
+    assert copy.printed == "Reading …\n"
+
+
+def test_ctrl_c_while_the_cluster_is_made(tmp_path: Path) -> None:
+    copy = Copy(copy_project(tmp_path / "project"), tmp_path / "data", four_ports())
+
+    def making() -> list[int]:
+        return [pid for pid, words in copy.processes() if "bin/initdb" in words]
+
+    copy.begin()
+    wait_until("initdb runs", making)
+    os.kill(making()[0], signal.SIGSTOP)
+    assert copy.stop() == 0
+    assert copy.printed == "Stopped.\n"
+    assert copy.processes() == []
 
 
 def test_an_ordinary_user_beside_another_copy(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -152,5 +228,5 @@ def test_an_ordinary_user_beside_another_copy(tmp_path_factory: pytest.TempPathF
         owners = {path.owner() for path in ordinary.data.iterdir()}
         assert owners == {account.name if account else pwd.getpwuid(os.geteuid()).pw_name}
     finally:
-        ordinary.stop()
-    assert ordinary.processes() == []
+        status = ordinary.stop()
+    assert (status, ordinary.processes()) == (0, [])
