@@ -21,8 +21,9 @@ from checkout.services.adjust_stock import adjust_stock
 from checkout.services.save_coupon import save_coupon
 from checkout.services.save_sku import save_sku
 from checkout.services.set_verification_level import set_verification_level
-from ledger.admin import ReadOnly, ThroughService
+from ledger.admin import OneOf, ReadOnly, ThroughService, badge
 from ledger.money import Money
+from ledger.wording import in_words
 from payments.disputes import disputes_of_reference
 from payments.selectors import payments_of
 
@@ -69,15 +70,13 @@ class ReservationInline(ReadOnly, TabularInline):  # type: ignore[misc]
     ordering = ("created_at",)
     extra = 0
 
-    @display(description=_("State"), label=_STATES)
-    def state_badge(self, row: Reservation) -> str:
-        return str(row.state)
+    state_badge = badge("state", _("State"), _STATES)
 
 
 @admin.register(Order)
 class OrderAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_display = ("public_id", "state_badge", "payable_shown", "email", "country", "created_at")
-    list_filter = ("state", "country", "locale")
+    list_filter = (("state", OneOf), "country", "locale")
     search_fields = ("email__exact", "paid_by__exact")
     search_help_text = _("e-mail address, or pay_… of the payment that counts")
     date_hierarchy = "created_at"
@@ -106,9 +105,7 @@ class OrderAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         found, repeats = super().get_search_results(request, queryset, search_term.lower())
         return found, bool(repeats)
 
-    @display(description=_("State"), label=_STATES)
-    def state_badge(self, row: Order) -> str:
-        return str(row.state)
+    state_badge = badge("state", _("State"), _STATES)
 
     @display(description=_("Payable"), ordering="payable")
     def payable_shown(self, row: Order) -> str:
@@ -134,10 +131,10 @@ class OrderAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
             (
                 f"{listed}?q={row.public_id}",
                 p.id,
-                p.state,
+                in_words(p.state),
                 p.amount.formatted(),
-                p.method,
-                p.risk_level or "–",
+                in_words(p.method),
+                in_words(p.risk_level) or "–",
             )
             for p in payments_of(row.public_id)
         )
@@ -154,7 +151,7 @@ class OrderAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     @display(description=_("Disputes"))
     def disputes(self, row: Order) -> SafeString | str:
         lines = (
-            (reverse("dispute", args=[one.id]), one.amount.formatted(), one.state, one.reason)
+            (reverse("dispute", args=[one.id]), one.amount.formatted(), in_words(one.state), one.reason)
             for one in disputes_of_reference(row.public_id)
         )
         return format_html_join("", '<div><a href="{}">{}</a> · {} · {}</div>', lines) or "–"
@@ -165,7 +162,9 @@ class OrderAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
     @display(description=_("Shipments"))
     def shipments(self, row: Order) -> SafeString:
-        lines = ((one.id, one.state, one.amount.formatted(), one.carrier) for one in shipments_of(row))
+        lines = (
+            (one.id, in_words(one.state), one.amount.formatted(), one.carrier) for one in shipments_of(row)
+        )
         return format_html(
             '{}<a href="{}">{}</a>',
             format_html_join("", "<div>{} · {} · {} · {}</div>", lines),

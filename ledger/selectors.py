@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext_lazy as _
 
 from ledger import anchors
 from ledger.errors import TransactionNotFound
@@ -23,9 +24,12 @@ from ledger.facts import (
 from ledger.facts import Entry as Line
 from ledger.identifiers import MalformedIdentifier, decode, encode
 from ledger.models import Account, AuditEntry, AuditSeal, DayClose, Transaction
+from ledger.models.days import BY_ITSELF
 from ledger.money import Money
 from ledger.statements import account_statement as account_statement
 from ledger.statements import balance_at, balance_now
+
+_PROGRAMS: dict[str, Any] = {"system": _("system"), BY_ITSELF: _("automatic")}
 
 
 def balance(account: str, currency: str, at: date | datetime | None = None) -> Money:
@@ -139,7 +143,7 @@ def names_of(actors: Iterable[str]) -> dict[str, str]:
     keys = [key for one in wanted if (key := one.removeprefix("user:")) != one and key.isdecimal()]
     people: Any = get_user_model().objects.filter(pk__in=keys)
     known = {f"user:{person.pk}": person.get_full_name() or person.get_username() for person in people}
-    return {one: known.get(one, one) for one in wanted}
+    return {one: known.get(one) or str(_PROGRAMS.get(one, one)) for one in wanted}
 
 
 def _view(row: Transaction) -> TransactionView:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from ledger.money import Money
 from ledger.stuck import Action, Button, StuckKind, Told, by_identifier
-from payments.wording import in_words
+from ledger.wording import in_words
 from reconciliation.models import Discrepancy, Sighting, StatementRun
 from reconciliation.runs import overdue
 from reconciliation.states import CLOSED, RepairState, SightingKind

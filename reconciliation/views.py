@@ -56,6 +56,7 @@ def stuck_list(request: HttpRequest) -> HttpResponse:
     _require(request, SEE)
     kind, sort = request.GET.get("kind", ""), _sort(request.GET.get("sort", ""))
     found = stuck()
+    cache.set(_COUNT, found.work.count, _COUNT_SECONDS)
     page = stuck_page(sort=sort, kind=kind, after=request.GET.get("after", ""))
     titles = {one.code: one for one in every_kind()}
     people = names_of(listed.snoozed_by for listed in page.items)
@@ -105,13 +106,13 @@ def stuck_case(request: HttpRequest, kind: str, subject: str) -> HttpResponse:
     return render(request, "reconciliation/stuck_case.html", context)
 
 
-def badge(request: HttpRequest) -> str:
-    """How many are stuck, as of half a minute ago at most."""
+def badge() -> str:
+    """How many are stuck, as of half a minute ago at most, or as the list has just told; "" for none."""
     count = cache.get(_COUNT)
     if count is None:
         count = sum(total.count for total in stuck_totals())
         cache.set(_COUNT, count, _COUNT_SECONDS)
-    return str(count)
+    return str(count or "")
 
 
 def _do(request: HttpRequest, kind: StuckKind, subject: str) -> HttpResponse:

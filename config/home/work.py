@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+import ledger.open_work
 import payments.open_work
 import reconciliation.open_work
 import risk.open_work
@@ -50,6 +51,12 @@ QUEUES = (
         "repairs-waiting",
         "reconciliation.approve_repair",
         lambda now: reconciliation.open_work.repairs(),
+    ),
+    Queue(
+        _("Days that did not close"),
+        "books-days",
+        "ledger.view_transaction",
+        lambda now: ledger.open_work.days(),
     ),
     Queue(_("Warnings of risk"), "risk-figures", "risk.view_decision", lambda now: risk.open_work.alerts()),
 )

@@ -1,10 +1,12 @@
 """Celery: work survives a lost worker (acknowledged when done, one at a time) and a lost broker (beat repeats)."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from celery.schedules import crontab
+from django_celery_beat.tzcrontab import TzAwareCrontab
 
-from config.settings.base import REDIS_URL
+from config.settings.base import LEDGER_TIME_ZONE, REDIS_URL
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TIMEZONE = "UTC"
@@ -65,6 +67,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "ledger: anchor the audit journal": {
         "task": "ledger.tasks.anchor_audit",
         "schedule": crontab(minute="7"),
+    },
+    # At night, after what compares and proves the books, and soon after a night in which nothing ran.
+    "ledger: close days that ended long ago": {
+        "task": "ledger.tasks.close_due_days",
+        "schedule": TzAwareCrontab(hour="3-23", minute="10", tz=ZoneInfo(LEDGER_TIME_ZONE)),
     },
     "ledger: snapshots of balances": {"task": "ledger.tasks.take_snapshots", "schedule": 300.0},
     "payments: forget old idempotency keys": {

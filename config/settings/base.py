@@ -135,6 +135,8 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 # Whose midnight ends an accounting day.
 LEDGER_TIME_ZONE = env.str("LEDGER_TIME_ZONE", default="Asia/Shanghai")
+# So many days after its end an accounting day closes by itself; 0 or nothing: never, a person closes it.
+LEDGER_CLOSE_AFTER_DAYS = int(env.str("LEDGER_CLOSE_AFTER_DAYS", default="7") or 0)
 USE_I18N = True
 # English is read all over the world: days are written year first, hours from 0 to 23.
 FORMAT_MODULE_PATH = "config.formats"

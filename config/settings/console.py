@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import lazy
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 _GREEN = {
@@ -31,7 +32,13 @@ def _address(name: str) -> str:
         return ""
 
 
+def _said(path: str) -> str:
+    said: str = import_string(path)()
+    return said
+
+
 _lazy_address = lazy(_address, str)
+_lazy_said = lazy(_said, str)
 
 
 def _shown_to(name: str, permission: str) -> Callable[[HttpRequest], bool]:
@@ -83,7 +90,7 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Disputes"), "balance", "dispute-queue", "payments.view_dispute"),
                     {
                         **_page(_("Stuck money"), "money_off", "stuck-list", "reconciliation.see_stuck"),
-                        "badge": "reconciliation.views.badge",
+                        "badge": _lazy_said("reconciliation.views.badge"),
                         "badge_variant": "danger",
                     },
                     _page(

@@ -2,5 +2,17 @@
 
 from ledger.admin import books, journal, rates
 from ledger.admin.frame import ReadOnly, ReadOnlyAdmin, ThroughService
+from ledger.admin.words import AnyThere, OneOf, badge, spoken
 
-__all__ = ["ReadOnly", "ReadOnlyAdmin", "ThroughService", "books", "journal", "rates"]
+__all__ = [
+    "AnyThere",
+    "OneOf",
+    "ReadOnly",
+    "ReadOnlyAdmin",
+    "ThroughService",
+    "badge",
+    "books",
+    "journal",
+    "rates",
+    "spoken",
+]

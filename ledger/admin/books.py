@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
 from ledger.admin.frame import ReadOnly, ReadOnlyAdmin
+from ledger.admin.words import OneOf, spoken
 from ledger.models import Account, Entry, Transaction
 from ledger.money import Money
 
@@ -68,12 +69,13 @@ class TransactionAdmin(ReadOnlyAdmin):
 
 @admin.register(Account)
 class AccountAdmin(ReadOnlyAdmin):
-    list_display = ("name", "currency", "kind", "balance")
-    list_filter = ("kind", "currency")
+    list_display = ("name", "currency", "kind_said", "balance")
+    list_filter = (("kind", OneOf), "currency")
     search_fields = ("name",)
     ordering = ("name", "currency")
-    fields = ("name", "currency", "kind", "balance", "created_at")
+    fields = ("name", "currency", "kind_said", "balance", "created_at")
     readonly_fields = fields
+    kind_said = spoken("kind", _("Kind"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         return Account.objects.with_balance()

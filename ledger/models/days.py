@@ -12,6 +12,9 @@ from django.utils import timezone
 from ledger.identifiers import new_key
 from ledger.models.triggers import AppendOnly, InOrder
 
+BY_ITSELF = "task:close_due_days"  # the actor of days that nobody closes
+CLOSE_REFUSED = "day.close_refused"  # put on record where that did not go
+
 
 class OpenDay(Func):
     """Today, or the first open day when today is closed. What a row has that does not say its day."""

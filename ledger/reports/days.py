@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.conf import settings
 from django.db import connection
 
-from ledger.models.days import today
+from ledger.models.days import CLOSE_REFUSED, today
 from ledger.money import Money
-from ledger.selectors import closed_through
+from ledger.selectors import audit_trail, closed_through
 
 _MOVED = """
 SELECT entry.posted_on, account.currency, count(*), sum(greatest(entry.amount, 0))
@@ -47,6 +48,26 @@ def first_open_day() -> date | None:
 def last_ended_day() -> date:
     """Yesterday, by the books."""
     return today() - timedelta(days=1)
+
+
+def last_due_day() -> date | None:
+    """The last day that ended long enough ago to close by itself; None where no day does."""
+    return last_ended_day() - _after() if _after() else None
+
+
+def closes_on(day: date) -> date | None:
+    """When its time to close by itself comes; None where no day does."""
+    return day + timedelta(days=1) + _after() if _after() else None
+
+
+def _after() -> timedelta:
+    return timedelta(days=max(settings.LEDGER_CLOSE_AFTER_DAYS, 0))
+
+
+def why_not_closed(day: date) -> str:
+    """The code of the last refusal to close `day` by itself, "" when there was none."""
+    told = [entry.after["code"] for entry in audit_trail(day.isoformat()) if entry.action == CLOSE_REFUSED]
+    return told[-1] if told else ""
 
 
 def moved_by_day(first: date, last: date, *, limit: int = 200) -> list[DayMoved]:

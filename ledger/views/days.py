@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import site
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +12,14 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from ledger.errors import Refusal
-from ledger.reports.days import first_open_day, last_ended_day, moved_by_day
+from ledger.reports.days import (
+    closes_on,
+    first_open_day,
+    last_due_day,
+    last_ended_day,
+    moved_by_day,
+    why_not_closed,
+)
 from ledger.selectors import closed_days, names_of
 from ledger.services.close_day import close_day
 from ledger.views import frame
@@ -42,6 +50,10 @@ def days(request: HttpRequest) -> HttpResponse:
         moved=moved_by_day(first, through) if first and open_ else [],
         may_close=request.user.has_perm(frame.CLOSE),
         closed=[(row, names[row.closed_by]) for row in closed],
+        close_after=settings.LEDGER_CLOSE_AFTER_DAYS,
+        closes_on=closes_on(first) if first else None,
+        due=last_due_day(),
+        refused=why_not_closed(first) if first else "",
     )
 
 

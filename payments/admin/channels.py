@@ -19,12 +19,12 @@ from unfold.widgets import (
 )
 
 from ledger.errors import Refusal
+from ledger.wording import in_words
 from payments import routes
 from payments.channels import registry
 from payments.models import ChannelSwitch
 from payments.services.move_breaker import move_breaker
 from payments.services.switch_channel import switch_channel
-from payments.wording import in_words
 
 VIEW, SWITCH = "payments.view_routingpolicy", "payments.switch_channel"
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from ledger.errors import Refusal
+from ledger.wording import in_words
 from payments import disputes, selectors
 from payments.disputes import DisputeView
 from payments.errors import DisputeNotFound, EvidenceFileNotFound
@@ -25,7 +26,6 @@ from payments.services.refresh_dispute import refresh_dispute
 from payments.services.remove_evidence_file import remove_evidence_file
 from payments.services.submit_evidence import submit_evidence
 from payments.states import DisputeState
-from payments.wording import in_words
 
 VIEW, DRAFT, SETTLE = "payments.view_dispute", "payments.draft_dispute", "payments.settle_dispute"
 

@@ -14,8 +14,9 @@ from unfold.decorators import display
 from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from ledger.admin import ReadOnly
+from ledger.admin import AnyThere, OneOf, ReadOnly, badge, spoken
 from ledger.errors import Refusal
+from ledger.wording import in_words
 from payments.admin.masking import masked, shown
 from payments.models import InboxEvent, OutboxDelivery, OutboxEvent
 from payments.services.replay_deliveries import replay_deliveries
@@ -65,12 +66,12 @@ def _with_reason(request: HttpRequest, use_case: Callable[[str, str], str]) -> N
 @admin.register(InboxEvent)
 class InboxAdmin(Replayable, ModelAdmin):  # type: ignore[misc]
     list_display = ("event_shown", "status", "reference", "error", "came")
-    list_filter = ("state", "channel")
+    list_filter = (("state", OneOf), ("channel", AnyThere))
     search_fields = ("reference", "event_id")
     list_per_page = 50
     show_full_result_count = False
     fieldsets = (
-        (None, {"fields": ("public_id", "channel", "event_id", "status", "reference", "error")}),
+        (None, {"fields": ("public_id", "channel_said", "event_id", "status", "reference", "error")}),
         ("Tries", {"fields": ("tries", "next_try_at", "received_at", "applied_at")}),
         ("As it came", {"fields": ("headers_shown", "body_shown")}),
     )
@@ -78,11 +79,10 @@ class InboxAdmin(Replayable, ModelAdmin):  # type: ignore[misc]
 
     @display(description=_("Notice"), ordering="event_id")
     def event_shown(self, row: InboxEvent) -> str:
-        return f"{row.channel} {row.event_id[:40]}"
+        return f"{in_words(row.channel)} {row.event_id[:40]}"
 
-    @display(description=_("State"), label=COLOURS)
-    def status(self, row: InboxEvent) -> str:
-        return str(row.state)
+    status = badge("state", _("State"), COLOURS)
+    channel_said = spoken("channel", _("Channel"))
 
     @display(description=_("Came (UTC)"), ordering="received_at")
     def came(self, row: InboxEvent) -> str:
@@ -105,7 +105,7 @@ class InboxAdmin(Replayable, ModelAdmin):  # type: ignore[misc]
 
 def _replayed(row: InboxEvent, actor: str, reason: str) -> str:
     state = replay_inbox_event(event=row.public_id, actor=actor, reason=reason)
-    return f"{row.channel} {row.event_id[:40]}: {state}"
+    return f"{in_words(row.channel)} {row.event_id[:40]}: {in_words(state)}"
 
 
 class DeliveryInline(ReadOnly, TabularInline):  # type: ignore[misc]
@@ -116,9 +116,7 @@ class DeliveryInline(ReadOnly, TabularInline):  # type: ignore[misc]
     hide_title = True
     verbose_name_plural = _("Subscribers that could not take it at once")
 
-    @display(description=_("State"), label=COLOURS)
-    def status(self, row: OutboxDelivery) -> str:
-        return row.status
+    status = badge("status", _("State"), COLOURS)
 
 
 @admin.register(OutboxEvent)
@@ -165,9 +163,7 @@ class DeliveryAdmin(Replayable, ModelAdmin):  # type: ignore[misc]
     def subscriber_shown(self, row: OutboxDelivery) -> str:
         return row.subscriber.rpartition(".")[2]
 
-    @display(description=_("State"), label=COLOURS)
-    def status(self, row: OutboxDelivery) -> str:
-        return row.status
+    status = badge("status", _("State"), COLOURS)
 
     @admin.action(description=_("Deliver again, for this reason"), permissions=["replay"])
     def replay(self, request: HttpRequest, rows: QuerySet[OutboxDelivery]) -> None:

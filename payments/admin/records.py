@@ -7,9 +7,10 @@ from django.utils.safestring import mark_safe
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
-from ledger.admin import ReadOnly
+from ledger.admin import AnyThere, OneOf, ReadOnly, badge, spoken
 from ledger.money import Money
 from ledger.selectors import transactions_of
+from ledger.wording import in_words
 from payments.models import Attempt, OutboxEvent, Payment, Refund
 
 _COLOURS = {
@@ -28,31 +29,59 @@ _COLOURS = {
 
 class AttemptInline(ReadOnly, TabularInline):  # type: ignore[misc]
     model = Attempt
-    fields = ("public_id", "kind", "state", "channel", "channel_reference", "code", "answered_at")
+    fields = (
+        "public_id",
+        "kind_said",
+        "state_badge",
+        "channel_said",
+        "channel_reference",
+        "code",
+        "answered_at",
+    )
     readonly_fields = fields
     extra = 0
     hide_title = True
+    kind_said, channel_said = spoken("kind", "Kind"), spoken("channel", "Channel")
+    state_badge = badge("state", "State", _COLOURS)
 
 
 class RefundInline(ReadOnly, TabularInline):  # type: ignore[misc]
     model = Refund
-    fields = ("public_id", "state", "money", "reason", "requested_by", "code", "created_at")
+    fields = ("public_id", "state_badge", "money", "reason", "requested_by", "code", "created_at")
     readonly_fields = fields
     extra = 0
     hide_title = True
+    state_badge = badge("state", "State", _COLOURS)
 
 
 @admin.register(Payment)
 class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
-    list_display = ("shown_id", "reference", "state_badge", "amount_shown", "method", "began")
-    list_filter = ("state", "method", "channel", "risk_level")
+    list_display = ("shown_id", "reference", "state_badge", "amount_shown", "method_said", "began")
+    list_filter = (
+        ("state", OneOf),
+        ("method", AnyThere),
+        ("channel", AnyThere),
+        ("risk_level", AnyThere),
+    )
     search_fields = ("reference", "attempts__channel_reference")
     date_hierarchy = "created_at"
     inlines = (AttemptInline, RefundInline)
     list_per_page = 50
     show_full_result_count = False
     fieldsets = (
-        (None, {"fields": ("public_id", "reference", "state_badge", "method", "channel", "description")}),
+        (
+            None,
+            {
+                "fields": (
+                    "public_id",
+                    "reference",
+                    "state_badge",
+                    "method_said",
+                    "channel_said",
+                    "description",
+                )
+            },
+        ),
         (
             "Money",
             {
@@ -68,7 +97,7 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
             },
         ),
         ("Journal and events", {"fields": ("journal", "told")}),
-        ("Risk", {"fields": ("risk_level", "decision", "case", "decide_by")}),
+        ("Risk", {"fields": ("risk_said", "decision", "case", "decide_by")}),
         ("Refusal", {"fields": ("failure_code", "failure_message", "advice")}),
         ("Customer", {"fields": ("card", "device", "client_ip", "expires_at", "created_at")}),
     )
@@ -81,9 +110,10 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def began(self, row: Payment) -> str:
         return f"{row.created_at:%m-%d %H:%M}"
 
-    @display(description="State", label=_COLOURS)
-    def state_badge(self, row: Payment) -> str:
-        return str(row.state)
+    state_badge = badge("state", "State", _COLOURS)
+    method_said = spoken("method", "Method")
+    channel_said = spoken("channel", "Channel")
+    risk_said = spoken("risk_level", "Risk level")
 
     @display(description="Amount", ordering="amount")
     def amount_shown(self, row: Payment) -> str:
@@ -144,13 +174,13 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     @display(description="Card")
     def card(self, row: Payment) -> str:
         kept = row.instrument
-        return f"{kept['brand']} ····{kept['last4']} ({kept['country']})" if kept else "–"
+        return f"{in_words(kept['brand'])} ····{kept['last4']} ({kept['country']})" if kept else "–"
 
 
 @admin.register(Refund)
 class RefundAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_display = ("shown_id", "payment", "state_badge", "money", "reason", "requested_by", "created_at")
-    list_filter = ("state",)
+    list_filter = (("state", OneOf),)
     list_select_related = ("payment",)
     show_full_result_count = False
     list_display_links = ("payment",)
@@ -159,9 +189,7 @@ class RefundAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def shown_id(self, row: Refund) -> str:
         return format_html('<a href="{}">{}</a>', reverse("refund-case", args=[row.public_id]), row.public_id)
 
-    @display(description="State", label=_COLOURS)
-    def state_badge(self, row: Refund) -> str:
-        return str(row.state)
+    state_badge = badge("state", "State", _COLOURS)
 
 
 def _shown(row: Payment, minor: int) -> str:

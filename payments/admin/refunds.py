@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from ledger.errors import Refusal
 from ledger.money import Money
+from ledger.wording import in_words
 from payments import selectors
 from payments.channels import registry
 from payments.channels.contract import Capability
@@ -31,7 +32,6 @@ from payments.services.request_refund import request_refund
 from payments.services.retry_refund import retry_refund
 from payments.services.settle_refund_by_hand import settle_refund_by_hand
 from payments.states import RefundCause
-from payments.wording import in_words
 
 VIEW, ASK, APPROVE = "payments.view_refund", "payments.request_refund", "payments.approve_refund"
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from ledger.errors import Refusal
+from ledger.wording import in_words
 from payments import selectors as payments
 from payments.admin.drawing import draw
 from payments.errors import PaymentNotFound
@@ -22,7 +23,6 @@ from payments.selectors import PaymentView
 from payments.services.challenge_review import challenge_review
 from payments.services.resolve_review import resolve_review
 from payments.services.resolve_ring import resolve_ring
-from payments.wording import in_words
 from risk import advised, challenges, devices, wording
 from risk import cases as casework
 from risk import selectors as risk

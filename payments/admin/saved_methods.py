@@ -8,8 +8,9 @@ from django.utils.safestring import mark_safe
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from ledger.admin import ReadOnly
+from ledger.admin import AnyThere, OneOf, ReadOnly, badge, spoken
 from ledger.selectors import audit_trail
+from ledger.wording import in_words
 from payments.models import SavedMethod
 
 _COLOURS = {"ACTIVE": "success", "EXPIRED": "warning", "DELETED": "danger", "PENDING": "info"}
@@ -18,7 +19,7 @@ _COLOURS = {"ACTIVE": "success", "EXPIRED": "warning", "DELETED": "danger", "PEN
 @admin.register(SavedMethod)
 class SavedMethodAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_display = ("shown_id", "customer", "card", "state_badge", "default", "created_at")
-    list_filter = ("state", "channel", "brand")
+    list_filter = (("state", OneOf), ("channel", AnyThere), ("brand", AnyThere))
     search_fields = ("=vault__customer",)
     search_help_text = "Customer (cus_…)"
     list_select_related = ("vault",)
@@ -33,7 +34,7 @@ class SavedMethodAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
                     "customer",
                     "card",
                     "state_badge",
-                    "channel",
+                    "channel_said",
                     "expires_on",
                     "default",
                 )
@@ -54,11 +55,10 @@ class SavedMethodAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
     @display(description="Card")
     def card(self, row: SavedMethod) -> str:
-        return f"{row.brand} •••• {row.last4}" if row.last4 else "–"
+        return f"{in_words(row.brand)} •••• {row.last4}" if row.last4 else "–"
 
-    @display(description="State", label=_COLOURS)
-    def state_badge(self, row: SavedMethod) -> str:
-        return str(row.state)
+    state_badge = badge("state", "State", _COLOURS)
+    channel_said = spoken("channel", "Channel")
 
     @display(description="Offered first", ordering="is_default")
     def default(self, row: SavedMethod) -> str:
@@ -88,4 +88,4 @@ def _told(after: Any) -> str:
     """A state, or what a limit was set to; minor units."""
     if isinstance(after, dict):
         return ", ".join(f"{name} {value}" for name, value in after.items() if value)
-    return str(after or "")
+    return in_words(str(after or ""))

@@ -8,11 +8,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ledger.stuck import Action, Button, StuckKind, Told, by_identifier
+from ledger.wording import in_words
 from payments.disputes import unanswered
 from payments.models import Dispute, DisputeMovement
 from payments.states import DisputeMovementState
 from payments.stuck.moving import ASK, UNKNOWN_AFTER
-from payments.wording import in_words
 
 DUE_WITHIN = timedelta(hours=48)
 

@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ledger.stuck import Action, Button, StuckKind, Told, by_identifier
+from ledger.wording import in_words
 from payments.models import InboxEvent, OutboxDelivery
 from payments.states import InboxState
-from payments.wording import in_words
 
 # What they would have moved is not known before they are applied.
 _NOBODY_KNOWS = {

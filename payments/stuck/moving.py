@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ledger.stuck import Action, Button, StuckKind, Told, by_identifier
+from ledger.wording import in_words
 from payments.models import Attempt, Payment
 from payments.states import AttemptKind
-from payments.wording import in_words
 
 # The janitor asks by itself; a person is told when that did not help.
 UNKNOWN_AFTER = timedelta(minutes=15)

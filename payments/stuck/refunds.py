@@ -7,11 +7,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ledger.stuck import Action, Button, StuckKind, Told, by_identifier
+from ledger.wording import in_words
 from payments.models import Refund
 from payments.models.refund import RefundQuerySet
 from payments.states import RefundState
 from payments.stuck.moving import ASK, UNKNOWN_AFTER
-from payments.wording import in_words
 
 APPROVED_WITHIN = timedelta(hours=24)
 _RETRY = Button(

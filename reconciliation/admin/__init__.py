@@ -5,12 +5,14 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 
-from ledger.admin import ReadOnly
+from ledger.admin import AnyThere, OneOf, ReadOnly, badge, spoken
 from ledger.money import Money
 from reconciliation.admin.sides import our_sum, their_sum
 from reconciliation.models import Discrepancy
+from reconciliation.wording import KINDS
+
+_COLOURS = {"OPEN": "danger", "INVESTIGATING": "warning", "RESOLVED": "success", "WRITTEN_OFF": "info"}
 
 
 @admin.register(Discrepancy)
@@ -18,26 +20,36 @@ class DiscrepancyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     """Every discrepancy that ever was; the work on them has pages of its own."""
 
     list_display = (
-        *("public_id", "status", "kind", "channel", "at_risk", "our_sum", "told"),
+        *("public_id", "status", "kind_said", "channel_said", "at_risk", "our_sum", "told"),
         *("reference", "times_seen", "work"),
     )
-    list_filter = ("state", "kind", "channel")
+    list_filter = (("state", OneOf), ("kind", OneOf), ("channel", AnyThere))
     search_fields = ("reference", "subject", "their_reference")
     ordering = ("-first_seen_at",)
     show_full_result_count = False
     fields = (
-        *("public_id", "work", "status", "kind", "channel", "subject", "reference", "our_sum", "told"),
+        *(
+            "public_id",
+            "work",
+            "status",
+            "kind_said",
+            "channel_said",
+            "subject",
+            "reference",
+            "our_sum",
+            "told",
+        ),
         *("at_risk", "source", "times_seen", "first_seen_at", "last_seen_at", "investigator"),
         *("write_off_proposed_by", "closed_by", "closed_at", "reason"),
     )
     readonly_fields = fields
 
-    @display(
-        description=_("state"),
-        label={"OPEN": "danger", "INVESTIGATING": "warning", "RESOLVED": "success", "WRITTEN_OFF": "info"},
-    )
-    def status(self, row: Discrepancy) -> str:
-        return str(row.state)
+    status = badge("state", _("state"), _COLOURS)
+    channel_said = spoken("channel", _("Channel"))
+
+    @admin.display(description=_("kind"), ordering="kind")
+    def kind_said(self, row: Discrepancy) -> str:
+        return str(KINDS[row.kind])
 
     @admin.display(description=_("ours"))
     def our_sum(self, row: Discrepancy) -> str:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from ledger.errors import Refusal
 from ledger.money import Money, UnknownCurrency
-from payments.wording import in_words
+from ledger.wording import in_words
 from reconciliation.errors import StatementFormatUnknown, StatementNotFound, StatementTooLarge
 from reconciliation.models import StatementFile, StatementTotal
 from reconciliation.parsers import FORMATS, HEAD, sniff

@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from ledger.admin import ThroughService
+from ledger.admin import OneOf, ThroughService, badge
 from ledger.errors import Refusal
+from ledger.wording import in_words
 from risk import naming
 from risk.admin.frame import named
 from risk.models import ListEntry
@@ -50,7 +51,7 @@ class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
 class ListEntryAdmin(ThroughService):
     form = ListEntryForm
     list_display = ("kind_badge", "whom", "reason", "source", "added", "until")
-    list_filter = ("kind", "entity")
+    list_filter = (("kind", OneOf), ("entity", OneOf))
     ordering = ("-id",)
     actions = ("end",)
     actions_list = ("bring", "take", "to_confirm")
@@ -88,7 +89,7 @@ class ListEntryAdmin(ThroughService):
     @display(description=_("Whom"))
     def whom(self, row: ListEntry) -> SafeString:
         name = row.label or row.entity_key[:8]
-        return format_html('{} <strong class="break-all">{}</strong>', row.entity, name)
+        return format_html('{} <strong class="break-all">{}</strong>', in_words(row.entity), name)
 
     @display(description=_("Added"))
     def added(self, row: Any) -> SafeString:
@@ -106,9 +107,7 @@ class ListEntryAdmin(ThroughService):
     def has_bring_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("risk.add_listentry"))
 
-    @display(description=_("List"), label=_LISTS)
-    def kind_badge(self, row: ListEntry) -> str:
-        return row.kind
+    kind_badge = badge("kind", _("List"), _LISTS)
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False

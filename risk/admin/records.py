@@ -12,8 +12,9 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
-from ledger.admin import ReadOnlyAdmin
+from ledger.admin import OneOf, ReadOnlyAdmin, badge, spoken
 from ledger.errors import Refusal
+from ledger.wording import in_words
 from risk import challenges, selectors, wording
 from risk.admin.frame import named, pretty
 from risk.models import Decision, Policy, RiskCase, RiskModel
@@ -44,7 +45,7 @@ class ReadOnly(ReadOnlyAdmin):
 @admin.register(Decision)
 class DecisionAdmin(ReadOnly):
     list_display = ("created_at", "what", "money", "level_badge", "score", "action_badge", "first_reasons")
-    list_filter = ("action", "level", "stage")
+    list_filter = (("action", OneOf), ("level", OneOf), ("stage", OneOf))
     search_fields = ("subject__exact",)
     search_help_text = _("pay_… or ord_…")
     ordering = ("-id",)
@@ -52,7 +53,7 @@ class DecisionAdmin(ReadOnly):
     readonly_fields = (
         "public_id",
         "subject",
-        "stage",
+        "stage_said",
         "money",
         "level_badge",
         "score",
@@ -92,13 +93,10 @@ class DecisionAdmin(ReadOnly):
     def money(self, row: Decision) -> str:
         return wording.amount(row.amount, row.currency, get_language() or "en")
 
-    @display(description=_("Level"), label=_LEVELS)
-    def level_badge(self, row: Decision) -> str:
-        return row.level
+    level_badge = badge("level", _("Level"), _LEVELS)
 
-    @display(description=_("Action"), label=_ACTIONS)
-    def action_badge(self, row: Decision) -> str:
-        return row.action
+    action_badge = badge("action", _("Action"), _ACTIONS)
+    stage_said = spoken("stage", _("Stage"))
 
     @display(description=_("Reasons"))
     def why(self, row: Decision) -> str:
@@ -116,7 +114,7 @@ class DecisionAdmin(ReadOnly):
         asked = challenges.of_decision(row)
         if asked is None:
             return "–"
-        return f"{asked.id}: {asked.kind}, {asked.state}. {asked.reason}"
+        return f"{asked.id}: {in_words(asked.kind)}, {in_words(asked.state)}. {asked.reason}"
 
     @display(description=_("Judged again, it comes out the same"), boolean=True)
     def replays(self, row: Decision) -> bool:
@@ -149,9 +147,7 @@ class PolicyAdmin(ReadOnly):
     )
     fields = readonly_fields
 
-    @display(description=_("State"), label=_STATES)
-    def state_badge(self, row: Policy) -> str:
-        return str(row.state)
+    state_badge = badge("state", _("State"), _STATES)
 
     @display(description=_("Rules"))
     def rules_shown(self, row: Policy) -> SafeString:
@@ -174,8 +170,17 @@ class PolicyAdmin(ReadOnly):
 class RiskCaseAdmin(ReadOnly):
     """The record of all cases; the work queue, where they are decided, belongs to payments."""
 
-    list_display = ("opened_at", "what", "kind", "state_badge", "decide_by", "assigned", "closed", "reason")
-    list_filter = ("state", "kind")
+    list_display = (
+        "opened_at",
+        "what",
+        "kind_said",
+        "state_badge",
+        "decide_by",
+        "assigned",
+        "closed",
+        "reason",
+    )
+    list_filter = (("state", OneOf), ("kind", OneOf))
     search_fields = ("subject__exact",)
     ordering = ("-id",)
     readonly_fields = (
@@ -209,9 +214,8 @@ class RiskCaseAdmin(ReadOnly):
     def closed(self, row: Any) -> str:
         return row.closed_by_name or "–"
 
-    @display(description=_("State"), label=_STATES)
-    def state_badge(self, row: RiskCase) -> str:
-        return str(row.state)
+    kind_said = spoken("kind", _("Kind"))
+    state_badge = badge("state", _("State"), _STATES)
 
 
 @admin.register(RiskModel)
@@ -226,7 +230,7 @@ class RiskModelAdmin(ReadOnly):
         "plots",
         "created_at",
     )
-    list_filter = ("state",)
+    list_filter = (("state", OneOf),)
     ordering = ("-created_at",)
     readonly_fields = (
         "public_id",
@@ -249,9 +253,7 @@ class RiskModelAdmin(ReadOnly):
     def get_queryset(self, request: HttpRequest) -> QuerySet[RiskModel]:
         return RiskModel.objects.defer("text", "schema")
 
-    @display(description=_("State"), label=_STATES)
-    def state_badge(self, row: RiskModel) -> str:
-        return str(row.state)
+    state_badge = badge("state", _("State"), _STATES)
 
     @display(description=_("Learnt from"))
     def source(self, row: RiskModel) -> str:

@@ -12,6 +12,7 @@ SHOW = (
     "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'config.settings'\n"
     "from django.conf import settings\n"
     "print(settings.STRIPE['api_base'], settings.STRIPE['secret_key'], settings.SANDBOX_URL or 'none')\n"
+    "print(settings.LEDGER_CLOSE_AFTER_DAYS)\n"
 )
 
 
@@ -38,12 +39,12 @@ def written_by_up(data: Path) -> Path:
 
 def test_the_files_of_up_are_read(tmp_path: Path) -> None:
     shown = show(written_by_up(tmp_path / "a folder"))
-    assert shown.stdout.split() == ["http://127.0.0.1:8001/stripe", "sk_test_1", "http://127.0.0.1:8001"]
+    assert shown.stdout.split() == ["http://127.0.0.1:8001/stripe", "sk_test_1", "http://127.0.0.1:8001", "7"]
 
 
 def test_a_live_key_never_meets_the_sandbox(tmp_path: Path) -> None:
-    shown = show(written_by_up(tmp_path / "data"), STRIPE_SECRET_KEY="sk_live_1")
-    assert shown.stdout.split() == ["https://api.stripe.com", "sk_live_1", "none"]
+    shown = show(written_by_up(tmp_path / "data"), STRIPE_SECRET_KEY="sk_live_1", LEDGER_CLOSE_AFTER_DAYS="")
+    assert shown.stdout.split() == ["https://api.stripe.com", "sk_live_1", "none", "0"]
 
 
 def test_a_proxy_must_be_named_by_its_address(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parents[2]
-_SINGLE, _PLURAL = {"gettext", "gettext_lazy", "_"}, {"ngettext", "ngettext_lazy"}
+_SINGLE, _PLURAL = {"gettext", "gettext_lazy", "gettext_noop", "_"}, {"ngettext", "ngettext_lazy"}
 _STRING = r"""(u?'(?:[^'\\]|\\.)*'|u?"(?:[^"\\]|\\.)*")"""
 _IN_TEMPLATE = re.compile(rf"\b(gettext|ngettext|_)\(\s*{_STRING}(?:\s*,\s*{_STRING})?", re.DOTALL)
 
@@ -26,13 +26,18 @@ def wanted() -> dict[Message, str]:
 
 
 def sources() -> list[Path]:
-    """The customer's pages, and of the console's its home and what speaks for a machine."""
+    """The customer's pages; of the console its home, the books, what is stuck, and what speaks for a machine."""
     templates = ROOT / "templates"
     return [
         *sorted(templates.glob("*.html")),
         *sorted((templates / "checkout").rglob("*.html")),
         *sorted((templates / "config" / "home").glob("*.html")),
         templates / "risk" / "_advice.html",
+        *sorted((templates / "ledger").glob("*.html")),
+        *sorted((ROOT / "ledger").rglob("*.py")),
+        *sorted((ROOT / "payments" / "stuck").glob("*.py")),
+        ROOT / "reconciliation" / "stuck.py",
+        ROOT / "reconciliation" / "wording.py",
         *sorted((ROOT / "checkout").rglob("*.py")),
         *sorted((ROOT / "config").rglob("*.py")),
     ]

@@ -206,7 +206,8 @@ def test_a_shop_of_which_nothing_happened_yet(admin_client: Client) -> None:
         ("risk analyst", {"sales", "funnel", "work", "channels", "decisions"},
          {"Review queue", "Warnings of risk", "Refunds to approve", "Disputes"}),
         ("finance", {"sales", "funnel", "work", "channels", "unsettled"},
-         {"Refunds to approve", "Disputes", "Discrepancies", "Repairs to approve", "Stuck money"}),
+         {"Refunds to approve", "Disputes", "Discrepancies", "Repairs to approve", "Days that did not close",
+          "Stuck money"}),
     ],
 )  # fmt: skip
 def test_each_sees_only_what_they_may_open(role: str, sees: set[str], queues: set[str]) -> None:

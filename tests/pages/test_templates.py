@@ -48,10 +48,11 @@ def test_offender_is_found(offender: str, name: str) -> None:
 
 
 # What is stored as a code: the console says it through `in_words`, or through an include that does.
-_CODE = re.compile(r"{{ [\w.]*\b(state|method|channel|brand|category|phase)( |\|default[^}]*)}}")
+_NAMES = r"[\w.]*\b(state|method|channel|brand|category|phase|entity|level|stage)"
+_CODE = re.compile(rf"{{{{ {_NAMES}( |\|default[^}}]*)}}}}|\btext=({_NAMES}|value) ")
 
 
-@pytest.mark.parametrize("room", ["payments", "reconciliation"])
+@pytest.mark.parametrize("room", ["payments", "reconciliation", "risk", "ledger", "config/home"])
 def test_the_console_says_codes_in_words(room: str) -> None:
     raw = {
         f"{path.name}: {found[0]}"

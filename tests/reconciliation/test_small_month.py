@@ -17,6 +17,9 @@ from bench.month.books import compared, profit_by_ledger, profit_by_truth
 from bench.month.judge import judge
 from bench.month.repairs import OPEN
 from bench.month.world import Month
+from ledger.models import Transaction
+from ledger.selectors import closed_through
+from ledger.tasks import close_due_days
 from payments.services.request_refund import request_refund
 from tests.channels.world import Sandbox, running_sandbox
 from tests.payments.conftest import Till, credentials, till
@@ -69,7 +72,8 @@ def reconcile(days: Days) -> Counter[str]:
 
 
 def live(till: Till) -> None:
-    """Two days with two customers each, who pay by WeChat Pay and Alipay; one gets a part back."""
+    """Two days with two customers each, who pay by WeChat Pay and Alipay; one gets a part back. Both days are closed
+    after the first payments: for the books, all else comes late."""
     for fen in (30_000, 20_000):
         payments = [
             till.pay("wechat_pay", fen=fen),
@@ -79,6 +83,7 @@ def live(till: Till) -> None:
         for payment in payments:
             till.customer(payment, "pay")
             till.wait_for(payment, "SUCCEEDED")
+            close_due_days()
         request_refund(payment=payments[0].id, amount=None, reason="Broken", actor="user:1", key=f"{fen}")
         till.sandbox.advance(DAY_SECONDS)
     for _ in range(4):
@@ -94,6 +99,8 @@ def put_right(finance: Client, discrepancy: str, repair: str) -> None:
 def test_mistakes_are_found_and_put_right_and_the_books_are_what_the_world_is(till: Till) -> None:
     days = Days(till.sandbox)
     live(till)
+    closed = days.first + timedelta(days=1)
+    assert closed_through() == closed
     days.plant("wechat", "missing", 0)
     days.plant("alipay", "truncated", 1, "trade")
     days.plant("bank", "payout_amount", 2)
@@ -118,3 +125,8 @@ def test_mistakes_are_found_and_put_right_and_the_books_are_what_the_world_is(ti
     assert days.rows(OPEN) == []
     assert compared(days) == []
     assert profit_by_ledger(days) == profit_by_truth(days)
+    in_closed = Transaction.objects.filter(posted_on__lte=closed).count()
+    late = Transaction.objects.filter(posted_on=closed + timedelta(days=1), happened_at__date__lte=closed)
+    assert (in_closed, closed_through()) == (1, closed)
+    words = {key.split(":")[1] for key in late.values_list("business_key", flat=True)}
+    assert words == {"capture", "refund", "fee", "settled", "deposit"}

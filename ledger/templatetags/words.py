@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from payments import wording
+from ledger import wording
 
 register = template.Library()
 
