@@ -54,6 +54,17 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "SKU",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("price__gt", 0)), name="sku_price_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("purchase_limit__isnull", True), ("purchase_limit__gt", 0), _connector="OR"
+                        ),
+                        name="sku_purchase_limit_positive",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -115,6 +126,136 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["user", "-id"], name="order_of_user"),
+                    models.Index(
+                        condition=models.Q(("state", "PENDING_PAYMENT")), fields=["expires_at"], name="order_overdue"
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "payable",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        django.db.models.expressions.CombinedExpression(
+                                            models.F("subtotal"), "-", models.F("discount")
+                                        ),
+                                        "+",
+                                        models.F("tax"),
+                                    ),
+                                    "+",
+                                    models.F("shipping"),
+                                ),
+                            )
+                        ),
+                        name="order_adds_up",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("discount__gte", 0),
+                            ("payable__gte", 0),
+                            ("shipping__gte", 0),
+                            ("subtotal__gte", 0),
+                            ("tax__gte", 0),
+                            ("tax_included__gte", 0),
+                        ),
+                        name="order_amounts_not_negative",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "state__in",
+                                [
+                                    checkout.states.OrderState["CANCELLED"],
+                                    checkout.states.OrderState["CANCELLED_AFTER_PAY"],
+                                    checkout.states.OrderState["CREATING"],
+                                    checkout.states.OrderState["DONE"],
+                                    checkout.states.OrderState["FULFILLED"],
+                                    checkout.states.OrderState["FULFILLING"],
+                                    checkout.states.OrderState["PAID"],
+                                    checkout.states.OrderState["PENDING_PAYMENT"],
+                                    checkout.states.OrderState["REJECTED"],
+                                ],
+                            )
+                        ),
+                        name="order_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("paid_by__gt", ""),
+                                (
+                                    "state__in",
+                                    [
+                                        checkout.states.OrderState["CANCELLED_AFTER_PAY"],
+                                        checkout.states.OrderState["DONE"],
+                                        checkout.states.OrderState["FULFILLED"],
+                                        checkout.states.OrderState["FULFILLING"],
+                                        checkout.states.OrderState["PAID"],
+                                    ],
+                                ),
+                            ),
+                            models.Q(
+                                models.Q(
+                                    (
+                                        "state__in",
+                                        [
+                                            checkout.states.OrderState["CANCELLED_AFTER_PAY"],
+                                            checkout.states.OrderState["DONE"],
+                                            checkout.states.OrderState["FULFILLED"],
+                                            checkout.states.OrderState["FULFILLING"],
+                                            checkout.states.OrderState["PAID"],
+                                        ],
+                                    ),
+                                    _negated=True,
+                                ),
+                                ("paid_by", ""),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="order_names_who_paid",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="state_audit",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'order.state', ledger_public_id('ord', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'order.state', ledger_public_id('ord', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ",
+                            hash="c90eadc3d76b88996431edee2fedc91ebdebaf22",
+                            operation='INSERT OR UPDATE OF "state"',
+                            pgid="pgtrigger_state_audit_36d5d",
+                            table="checkout_order",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="order_amounts_stay",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."subtotal" IS DISTINCT FROM (NEW."subtotal") OR OLD."discount" IS DISTINCT FROM (NEW."discount") OR OLD."tax" IS DISTINCT FROM (NEW."tax") OR OLD."tax_included" IS DISTINCT FROM (NEW."tax_included") OR OLD."shipping" IS DISTINCT FROM (NEW."shipping") OR OLD."payable" IS DISTINCT FROM (NEW."payable") OR OLD."currency" IS DISTINCT FROM (NEW."currency"))',
+                            func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
+                            hash="1b5d36c26469953bba4a5f626f28b3c8ae7baf20",
+                            operation="UPDATE",
+                            pgid="pgtrigger_order_amounts_stay_c0598",
+                            table="checkout_order",
+                            when="BEFORE",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="order_is_kept",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;",
+                            hash="547b927506f1ddfa0853da8f71badfc10089b612",
+                            operation="DELETE",
+                            pgid="pgtrigger_order_is_kept_e79e0",
+                            table="checkout_order",
+                            when="BEFORE",
+                        ),
+                    ),
+                ],
+            },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
         migrations.CreateModel(
@@ -138,6 +279,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("order", "kind"), name="notification_once"),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="OrderLine",
@@ -164,7 +310,59 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT, related_name="lines", to="checkout.order"
                     ),
                 ),
+                (
+                    "sku",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="checkout.sku"
+                    ),
+                ),
             ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="order_line_quantity_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "total",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        models.F("unit_price"), "*", models.F("quantity")
+                                    ),
+                                    "-",
+                                    models.F("discount"),
+                                ),
+                            )
+                        ),
+                        name="order_line_adds_up",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("discount__gte", 0),
+                            ("tax__gte", 0),
+                            ("tax_included__gte", 0),
+                            ("total__gte", 0),
+                            ("unit_price__gte", 0),
+                        ),
+                        name="order_line_amounts_not_negative",
+                    ),
+                    models.UniqueConstraint(fields=("order", "sku"), name="order_line_once_per_sku"),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="order_line_is_kept",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                            hash="29b3506b82815395ab86fe5e1aed40a4f003ca3e",
+                            operation="UPDATE OR DELETE",
+                            pgid="pgtrigger_order_line_is_kept_6ba7a",
+                            table="checkout_orderline",
+                            when="BEFORE",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Reservation",
@@ -198,7 +396,56 @@ class Migration(migrations.Migration):
                         to="checkout.order",
                     ),
                 ),
+                (
+                    "sku",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="checkout.sku"
+                    ),
+                ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "RESERVED")), fields=["sku"], name="reservation_live"
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="reservation_quantity_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "state__in",
+                                [
+                                    checkout.states.ReservationState["CONFIRMED"],
+                                    checkout.states.ReservationState["RELEASED"],
+                                    checkout.states.ReservationState["RESERVED"],
+                                ],
+                            )
+                        ),
+                        name="reservation_state_known",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "RESERVED")),
+                        fields=("order", "sku"),
+                        name="reservation_one_live_per_sku",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="state_audit",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'reservation.state', ledger_public_id('rsv', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'reservation.state', ledger_public_id('rsv', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ",
+                            hash="7ca25f674d0db592089da9146b882606135258c7",
+                            operation='INSERT OR UPDATE OF "state"',
+                            pgid="pgtrigger_state_audit_bb475",
+                            table="checkout_reservation",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
         migrations.CreateModel(
@@ -219,300 +466,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "stock",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("reserved__gte", 0), ("reserved__lte", models.F("total"))),
+                        name="stock_never_oversold",
+                    ),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="sku",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("price__gt", 0)), name="sku_price_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="sku",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("purchase_limit__isnull", True), ("purchase_limit__gt", 0), _connector="OR"
-                ),
-                name="sku_purchase_limit_positive",
-            ),
-        ),
-        migrations.AddField(
-            model_name="reservation",
-            name="sku",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="checkout.sku"
-            ),
-        ),
-        migrations.AddField(
-            model_name="orderline",
-            name="sku",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="checkout.sku"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="order",
-            index=models.Index(fields=["user", "-id"], name="order_of_user"),
-        ),
-        migrations.AddIndex(
-            model_name="order",
-            index=models.Index(
-                condition=models.Q(("state", "PENDING_PAYMENT")), fields=["expires_at"], name="order_overdue"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="order",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "payable",
-                        django.db.models.expressions.CombinedExpression(
-                            django.db.models.expressions.CombinedExpression(
-                                django.db.models.expressions.CombinedExpression(
-                                    models.F("subtotal"), "-", models.F("discount")
-                                ),
-                                "+",
-                                models.F("tax"),
-                            ),
-                            "+",
-                            models.F("shipping"),
-                        ),
-                    )
-                ),
-                name="order_adds_up",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="order",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("discount__gte", 0),
-                    ("payable__gte", 0),
-                    ("shipping__gte", 0),
-                    ("subtotal__gte", 0),
-                    ("tax__gte", 0),
-                    ("tax_included__gte", 0),
-                ),
-                name="order_amounts_not_negative",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="order",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "state__in",
-                        [
-                            checkout.states.OrderState["CANCELLED"],
-                            checkout.states.OrderState["CANCELLED_AFTER_PAY"],
-                            checkout.states.OrderState["CREATING"],
-                            checkout.states.OrderState["DONE"],
-                            checkout.states.OrderState["FULFILLED"],
-                            checkout.states.OrderState["FULFILLING"],
-                            checkout.states.OrderState["PAID"],
-                            checkout.states.OrderState["PENDING_PAYMENT"],
-                            checkout.states.OrderState["REJECTED"],
-                        ],
-                    )
-                ),
-                name="order_state_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="order",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("paid_by__gt", ""),
-                        (
-                            "state__in",
-                            [
-                                checkout.states.OrderState["CANCELLED_AFTER_PAY"],
-                                checkout.states.OrderState["DONE"],
-                                checkout.states.OrderState["FULFILLED"],
-                                checkout.states.OrderState["FULFILLING"],
-                                checkout.states.OrderState["PAID"],
-                            ],
-                        ),
-                    ),
-                    models.Q(
-                        models.Q(
-                            (
-                                "state__in",
-                                [
-                                    checkout.states.OrderState["CANCELLED_AFTER_PAY"],
-                                    checkout.states.OrderState["DONE"],
-                                    checkout.states.OrderState["FULFILLED"],
-                                    checkout.states.OrderState["FULFILLING"],
-                                    checkout.states.OrderState["PAID"],
-                                ],
-                            ),
-                            _negated=True,
-                        ),
-                        ("paid_by", ""),
-                    ),
-                    _connector="OR",
-                ),
-                name="order_names_who_paid",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="order",
-            trigger=pgtrigger.compiler.Trigger(
-                name="state_audit",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'order.state', ledger_public_id('ord', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'order.state', ledger_public_id('ord', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ",
-                    hash="c90eadc3d76b88996431edee2fedc91ebdebaf22",
-                    operation='INSERT OR UPDATE OF "state"',
-                    pgid="pgtrigger_state_audit_36d5d",
-                    table="checkout_order",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="order",
-            trigger=pgtrigger.compiler.Trigger(
-                name="order_amounts_stay",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."subtotal" IS DISTINCT FROM (NEW."subtotal") OR OLD."discount" IS DISTINCT FROM (NEW."discount") OR OLD."tax" IS DISTINCT FROM (NEW."tax") OR OLD."tax_included" IS DISTINCT FROM (NEW."tax_included") OR OLD."shipping" IS DISTINCT FROM (NEW."shipping") OR OLD."payable" IS DISTINCT FROM (NEW."payable") OR OLD."currency" IS DISTINCT FROM (NEW."currency"))',
-                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
-                    hash="1b5d36c26469953bba4a5f626f28b3c8ae7baf20",
-                    operation="UPDATE",
-                    pgid="pgtrigger_order_amounts_stay_c0598",
-                    table="checkout_order",
-                    when="BEFORE",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="order",
-            trigger=pgtrigger.compiler.Trigger(
-                name="order_is_kept",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;",
-                    hash="547b927506f1ddfa0853da8f71badfc10089b612",
-                    operation="DELETE",
-                    pgid="pgtrigger_order_is_kept_e79e0",
-                    table="checkout_order",
-                    when="BEFORE",
-                ),
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="notification",
-            constraint=models.UniqueConstraint(fields=("order", "kind"), name="notification_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="stock",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("reserved__gte", 0), ("reserved__lte", models.F("total"))),
-                name="stock_never_oversold",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="reservation",
-            index=models.Index(
-                condition=models.Q(("state", "RESERVED")), fields=["sku"], name="reservation_live"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="reservation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gt", 0)), name="reservation_quantity_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="reservation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "state__in",
-                        [
-                            checkout.states.ReservationState["CONFIRMED"],
-                            checkout.states.ReservationState["RELEASED"],
-                            checkout.states.ReservationState["RESERVED"],
-                        ],
-                    )
-                ),
-                name="reservation_state_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="reservation",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("state", "RESERVED")),
-                fields=("order", "sku"),
-                name="reservation_one_live_per_sku",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="reservation",
-            trigger=pgtrigger.compiler.Trigger(
-                name="state_audit",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'reservation.state', ledger_public_id('rsv', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'reservation.state', ledger_public_id('rsv', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ",
-                    hash="7ca25f674d0db592089da9146b882606135258c7",
-                    operation='INSERT OR UPDATE OF "state"',
-                    pgid="pgtrigger_state_audit_bb475",
-                    table="checkout_reservation",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="orderline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gt", 0)), name="order_line_quantity_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="orderline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "total",
-                        django.db.models.expressions.CombinedExpression(
-                            django.db.models.expressions.CombinedExpression(
-                                models.F("unit_price"), "*", models.F("quantity")
-                            ),
-                            "-",
-                            models.F("discount"),
-                        ),
-                    )
-                ),
-                name="order_line_adds_up",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="orderline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("discount__gte", 0),
-                    ("tax__gte", 0),
-                    ("tax_included__gte", 0),
-                    ("total__gte", 0),
-                    ("unit_price__gte", 0),
-                ),
-                name="order_line_amounts_not_negative",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="orderline",
-            constraint=models.UniqueConstraint(fields=("order", "sku"), name="order_line_once_per_sku"),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="orderline",
-            trigger=pgtrigger.compiler.Trigger(
-                name="order_line_is_kept",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
-                    hash="29b3506b82815395ab86fe5e1aed40a4f003ca3e",
-                    operation="UPDATE OR DELETE",
-                    pgid="pgtrigger_order_line_is_kept_6ba7a",
-                    table="checkout_orderline",
-                    when="BEFORE",
-                ),
-            ),
         ),
     ]

@@ -42,9 +42,24 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('sent_at', models.DateTimeField(null=True)),
                 ('delivered_at', models.DateTimeField(null=True)),
+                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shipments', to='checkout.order')),
             ],
             options={
                 'ordering': ['created_at'],
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'WAITING_FOR_MONEY')), fields=['created_at'], name='shipment_waiting'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('amount', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('subtotal'), '-', models.F('discount')), '+', models.F('tax')), '+', models.F('shipping')))), name='shipment_adds_up'),
+                    models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('discount__gte', 0), ('shipping__gte', 0), ('subtotal__gte', 0), ('tax__gte', 0), ('tax_included__gte', 0)), name='shipment_amounts_not_negative'),
+                    models.CheckConstraint(condition=models.Q(('state__in', [checkout.states.ShipmentState['CALLED_OFF'], checkout.states.ShipmentState['DELIVERED'], checkout.states.ShipmentState['SENT'], checkout.states.ShipmentState['WAITING_FOR_MONEY']])), name='shipment_state_known'),
+                    models.UniqueConstraint(condition=models.Q(('state', 'WAITING_FOR_MONEY')), fields=('order',), name='shipment_one_waits_per_order'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'shipment.state', ledger_public_id('shp', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'shipment.state', ledger_public_id('shp', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='c81dbceeb72e6d79dc7bdf0c7d7aa93f95dc87be', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_1b2b8', table='checkout_shipment', when='AFTER')),
+                    pgtrigger.compiler.Trigger(name='shipment_amounts_stay', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."order_id" IS DISTINCT FROM (NEW."order_id") OR OLD."business_key" IS DISTINCT FROM (NEW."business_key") OR OLD."subtotal" IS DISTINCT FROM (NEW."subtotal") OR OLD."discount" IS DISTINCT FROM (NEW."discount") OR OLD."tax" IS DISTINCT FROM (NEW."tax") OR OLD."tax_included" IS DISTINCT FROM (NEW."tax_included") OR OLD."shipping" IS DISTINCT FROM (NEW."shipping") OR OLD."amount" IS DISTINCT FROM (NEW."amount"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='49c27164868aa8454e7e4a677871722653c01947', operation='UPDATE', pgid='pgtrigger_shipment_amounts_stay_5b047', table='checkout_shipment', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='shipment_is_kept', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='10957c384e54dba28fdbb4950252c34d6be01b34', operation='DELETE', pgid='pgtrigger_shipment_is_kept_8b032', table='checkout_shipment', when='BEFORE')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -53,7 +68,19 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
                 ('quantity', models.IntegerField()),
+                ('line', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shipped', to='checkout.orderline')),
+                ('shipment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='checkout.shipment')),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='shipment_line_quantity_positive'),
+                    models.UniqueConstraint(fields=('shipment', 'line'), name='shipment_line_once'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='shipment_line_is_kept', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='9ba98b13068a1bc3e270531513231d9e5f4eadb0', operation='UPDATE OR DELETE', pgid='pgtrigger_shipment_line_is_kept_54061', table='checkout_shipmentline', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='never_more_than_ordered', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE ordered integer; gone integer;', func="\n                    SELECT quantity INTO ordered FROM checkout_orderline WHERE id = NEW.line_id FOR UPDATE;\n                    SELECT coalesce(sum(part.quantity), 0) INTO gone\n                    FROM checkout_shipmentline part JOIN checkout_shipment parcel ON parcel.id = part.shipment_id\n                    WHERE part.line_id = NEW.line_id AND parcel.state <> 'CALLED_OFF';\n                    IF gone + NEW.quantity > ordered THEN\n                        RAISE EXCEPTION 'line %: % ordered, % shipped before', NEW.line_id, ordered, gone\n                            USING ERRCODE = 'check_violation';\n                    END IF;\n                    RETURN NEW;\n                ", hash='47504743a6a3c7004fdefa6e5a5a86b6df024996', operation='INSERT', pgid='pgtrigger_never_more_than_ordered_b49e4', table='checkout_shipmentline', when='BEFORE')),
+                ],
+            },
         ),
         migrations.AddField(
             model_name='order',
@@ -72,68 +99,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='order',
             constraint=models.CheckConstraint(condition=models.Q(('returned_after_shipping__gte', 0)), name='order_returned_not_negative'),
-        ),
-        migrations.AddField(
-            model_name='shipment',
-            name='order',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shipments', to='checkout.order'),
-        ),
-        migrations.AddField(
-            model_name='shipmentline',
-            name='line',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shipped', to='checkout.orderline'),
-        ),
-        migrations.AddField(
-            model_name='shipmentline',
-            name='shipment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='checkout.shipment'),
-        ),
-        migrations.AddIndex(
-            model_name='shipment',
-            index=models.Index(condition=models.Q(('state', 'WAITING_FOR_MONEY')), fields=['created_at'], name='shipment_waiting'),
-        ),
-        migrations.AddConstraint(
-            model_name='shipment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('subtotal'), '-', models.F('discount')), '+', models.F('tax')), '+', models.F('shipping')))), name='shipment_adds_up'),
-        ),
-        migrations.AddConstraint(
-            model_name='shipment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('discount__gte', 0), ('shipping__gte', 0), ('subtotal__gte', 0), ('tax__gte', 0), ('tax_included__gte', 0)), name='shipment_amounts_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='shipment',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', [checkout.states.ShipmentState['CALLED_OFF'], checkout.states.ShipmentState['DELIVERED'], checkout.states.ShipmentState['SENT'], checkout.states.ShipmentState['WAITING_FOR_MONEY']])), name='shipment_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='shipment',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'WAITING_FOR_MONEY')), fields=('order',), name='shipment_one_waits_per_order'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='shipment',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'shipment.state', ledger_public_id('shp', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'shipment.state', ledger_public_id('shp', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='c81dbceeb72e6d79dc7bdf0c7d7aa93f95dc87be', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_1b2b8', table='checkout_shipment', when='AFTER')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='shipment',
-            trigger=pgtrigger.compiler.Trigger(name='shipment_amounts_stay', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."order_id" IS DISTINCT FROM (NEW."order_id") OR OLD."business_key" IS DISTINCT FROM (NEW."business_key") OR OLD."subtotal" IS DISTINCT FROM (NEW."subtotal") OR OLD."discount" IS DISTINCT FROM (NEW."discount") OR OLD."tax" IS DISTINCT FROM (NEW."tax") OR OLD."tax_included" IS DISTINCT FROM (NEW."tax_included") OR OLD."shipping" IS DISTINCT FROM (NEW."shipping") OR OLD."amount" IS DISTINCT FROM (NEW."amount"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='49c27164868aa8454e7e4a677871722653c01947', operation='UPDATE', pgid='pgtrigger_shipment_amounts_stay_5b047', table='checkout_shipment', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='shipment',
-            trigger=pgtrigger.compiler.Trigger(name='shipment_is_kept', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='10957c384e54dba28fdbb4950252c34d6be01b34', operation='DELETE', pgid='pgtrigger_shipment_is_kept_8b032', table='checkout_shipment', when='BEFORE')),
-        ),
-        migrations.AddConstraint(
-            model_name='shipmentline',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='shipment_line_quantity_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='shipmentline',
-            constraint=models.UniqueConstraint(fields=('shipment', 'line'), name='shipment_line_once'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='shipmentline',
-            trigger=pgtrigger.compiler.Trigger(name='shipment_line_is_kept', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='9ba98b13068a1bc3e270531513231d9e5f4eadb0', operation='UPDATE OR DELETE', pgid='pgtrigger_shipment_line_is_kept_54061', table='checkout_shipmentline', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='shipmentline',
-            trigger=pgtrigger.compiler.Trigger(name='never_more_than_ordered', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE ordered integer; gone integer;', func="\n                    SELECT quantity INTO ordered FROM checkout_orderline WHERE id = NEW.line_id FOR UPDATE;\n                    SELECT coalesce(sum(part.quantity), 0) INTO gone\n                    FROM checkout_shipmentline part JOIN checkout_shipment parcel ON parcel.id = part.shipment_id\n                    WHERE part.line_id = NEW.line_id AND parcel.state <> 'CALLED_OFF';\n                    IF gone + NEW.quantity > ordered THEN\n                        RAISE EXCEPTION 'line %: % ordered, % shipped before', NEW.line_id, ordered, gone\n                            USING ERRCODE = 'check_violation';\n                    END IF;\n                    RETURN NEW;\n                ", hash='47504743a6a3c7004fdefa6e5a5a86b6df024996', operation='INSERT', pgid='pgtrigger_never_more_than_ordered_b49e4', table='checkout_shipmentline', when='BEFORE')),
         ),
     ]

@@ -25,6 +25,12 @@ class Migration(migrations.Migration):
                 ('ends_at', models.DateTimeField(blank=True, null=True, verbose_name='Ends')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('basis_points__gt', 0), ('basis_points__lte', 9000)), name='coupon_leaves_a_price'),
+                    models.CheckConstraint(condition=models.Q(('code__regex', '^[A-Z0-9-]{4,40}$')), name='coupon_code_in_capitals'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Verification',
@@ -34,7 +40,14 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(max_length=300, verbose_name='Reason')),
                 ('set_by', models.CharField(max_length=80)),
                 ('set_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='verification', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('level__lte', 3)), name='verification_level_known'),
+                    models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='verification_has_reason'),
+                ],
+            },
         ),
         migrations.AddField(
             model_name='order',
@@ -48,26 +61,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='order',
             constraint=models.UniqueConstraint(condition=models.Q(models.Q(('coupon', ''), _negated=True), ('state', 'PENDING_PAYMENT')), fields=('coupon', 'user'), name='order_coupon_once_by_account'),
-        ),
-        migrations.AddConstraint(
-            model_name='coupon',
-            constraint=models.CheckConstraint(condition=models.Q(('basis_points__gt', 0), ('basis_points__lte', 9000)), name='coupon_leaves_a_price'),
-        ),
-        migrations.AddConstraint(
-            model_name='coupon',
-            constraint=models.CheckConstraint(condition=models.Q(('code__regex', '^[A-Z0-9-]{4,40}$')), name='coupon_code_in_capitals'),
-        ),
-        migrations.AddField(
-            model_name='verification',
-            name='user',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='verification', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddConstraint(
-            model_name='verification',
-            constraint=models.CheckConstraint(condition=models.Q(('level__lte', 3)), name='verification_level_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='verification',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='verification_has_reason'),
         ),
     ]

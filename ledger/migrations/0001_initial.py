@@ -112,6 +112,24 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "audit entries",
+                "indexes": [
+                    models.Index(fields=["object_id", "id"], name="ledger_audit_object"),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="append_only",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            execute="ledger_refuse_change()",
+                            func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
+                            hash="50b8a54610a23a3af7cce9a1ae33f7b32fad6f78",
+                            level="STATEMENT",
+                            operation="UPDATE OR DELETE OR TRUNCATE",
+                            pgid="pgtrigger_append_only_16c28",
+                            table="ledger_auditentry",
+                            when="BEFORE",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -121,33 +139,34 @@ class Migration(migrations.Migration):
                 ("previous_hash", models.CharField(max_length=64)),
                 ("hash", models.CharField(max_length=64)),
                 ("sealed_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-            ],
-        ),
-        migrations.CreateModel(
-            name="BalanceSnapshot",
-            fields=[
                 (
-                    "id",
-                    models.UUIDField(
-                        default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False
+                    "entry",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="seal", to="ledger.auditentry"
                     ),
                 ),
-                ("through_entry", models.BigIntegerField()),
-                ("balance", models.BigIntegerField()),
-                ("currency", models.CharField(max_length=3)),
-                ("taken_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Entry",
-            fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("position", models.SmallIntegerField()),
-                ("amount", models.BigIntegerField()),
-                ("currency", models.CharField(max_length=3)),
             ],
             options={
-                "verbose_name_plural": "entries",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("sequence__gte", 1)), name="ledger_seal_from_one"
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="append_only",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            execute="ledger_refuse_change()",
+                            func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
+                            hash="a5372a766b024b0c2a42e8fd19ea0d7f312c0d48",
+                            level="STATEMENT",
+                            operation="UPDATE OR DELETE OR TRUNCATE",
+                            pgid="pgtrigger_append_only_40290",
+                            table="ledger_auditseal",
+                            when="BEFORE",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -165,7 +184,64 @@ class Migration(migrations.Migration):
                 ("entry_count", models.SmallIntegerField()),
                 ("happened_at", models.DateTimeField()),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "reverses",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reversed_by",
+                        to="ledger.transaction",
+                    ),
+                ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["reference"], name="ledger_transaction_reference"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("business_key",), name="ledger_transaction_business_key"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("entry_count__gte", 2)), name="ledger_transaction_two_entries"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("reverses__isnull", False)),
+                        fields=("reverses",),
+                        name="ledger_transaction_reversed_once",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="append_only",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            execute="ledger_refuse_change()",
+                            func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
+                            hash="0d380e8a7e833fffca419b39fbb7cb77290aaaea",
+                            level="STATEMENT",
+                            operation="UPDATE OR DELETE OR TRUNCATE",
+                            pgid="pgtrigger_append_only_d75d5",
+                            table="ledger_transaction",
+                            when="BEFORE",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="balanced",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            constraint="CONSTRAINT",
+                            execute="ledger_check_transaction()",
+                            func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
+                            hash="c4986d3fdb194e4ad88e6cb200f1c9d0a05d924d",
+                            operation="INSERT",
+                            pgid="pgtrigger_balanced_584e8",
+                            table="ledger_transaction",
+                            timing="DEFERRABLE INITIALLY DEFERRED",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Account",
@@ -200,248 +276,142 @@ class Migration(migrations.Migration):
                         name="ledger_account_kind",
                     ),
                 ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="append_only",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            execute="ledger_refuse_change()",
+                            func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
+                            hash="ab945be4496f876ef73e57d6f3dcb854c951c817",
+                            level="STATEMENT",
+                            operation="UPDATE OR DELETE OR TRUNCATE",
+                            pgid="pgtrigger_append_only_73812",
+                            table="ledger_account",
+                            when="BEFORE",
+                        ),
+                    ),
+                ],
             },
         ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="account",
-            trigger=pgtrigger.compiler.Trigger(
-                name="append_only",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    execute="ledger_refuse_change()",
-                    func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
-                    hash="ab945be4496f876ef73e57d6f3dcb854c951c817",
-                    level="STATEMENT",
-                    operation="UPDATE OR DELETE OR TRUNCATE",
-                    pgid="pgtrigger_append_only_73812",
-                    table="ledger_account",
-                    when="BEFORE",
+        migrations.CreateModel(
+            name="Entry",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("position", models.SmallIntegerField()),
+                ("amount", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="entries",
+                        to="ledger.account",
+                    ),
                 ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="auditentry",
-            index=models.Index(fields=["object_id", "id"], name="ledger_audit_object"),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="auditentry",
-            trigger=pgtrigger.compiler.Trigger(
-                name="append_only",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    execute="ledger_refuse_change()",
-                    func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
-                    hash="50b8a54610a23a3af7cce9a1ae33f7b32fad6f78",
-                    level="STATEMENT",
-                    operation="UPDATE OR DELETE OR TRUNCATE",
-                    pgid="pgtrigger_append_only_16c28",
-                    table="ledger_auditentry",
-                    when="BEFORE",
+                (
+                    "transaction",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="entries",
+                        to="ledger.transaction",
+                    ),
                 ),
-            ),
+            ],
+            options={
+                "verbose_name_plural": "entries",
+                "indexes": [
+                    models.Index(fields=["account", "id"], include=("amount",), name="ledger_entry_tail"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("transaction", "position"), name="ledger_entry_position"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("amount", 0), _negated=True), name="ledger_entry_not_zero"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("position__gte", 1)), name="ledger_entry_position_from_one"
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="append_only",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            execute="ledger_refuse_change()",
+                            func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
+                            hash="dabb09e4dbff7ab8618918b8bf8e284102f8925f",
+                            level="STATEMENT",
+                            operation="UPDATE OR DELETE OR TRUNCATE",
+                            pgid="pgtrigger_append_only_af900",
+                            table="ledger_entry",
+                            when="BEFORE",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="entry_fits",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            execute="ledger_check_entries()",
+                            func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
+                            hash="0b1a1faeebfd19077e9010ec9767bc4f5a262ec5",
+                            level="STATEMENT",
+                            operation="INSERT",
+                            pgid="pgtrigger_entry_fits_0f263",
+                            referencing="REFERENCING NEW TABLE AS new_values ",
+                            table="ledger_entry",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
         ),
-        migrations.AddField(
-            model_name="auditseal",
-            name="entry",
-            field=models.OneToOneField(
-                on_delete=django.db.models.deletion.PROTECT, related_name="seal", to="ledger.auditentry"
-            ),
-        ),
-        migrations.AddField(
-            model_name="balancesnapshot",
-            name="account",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="snapshots",
-                to="ledger.account",
-            ),
-        ),
-        migrations.AddField(
-            model_name="entry",
-            name="account",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="entries",
-                to="ledger.account",
-            ),
-        ),
-        migrations.AddField(
-            model_name="transaction",
-            name="reverses",
-            field=models.ForeignKey(
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="reversed_by",
-                to="ledger.transaction",
-            ),
-        ),
-        migrations.AddField(
-            model_name="entry",
-            name="transaction",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="entries",
-                to="ledger.transaction",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="auditseal",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("sequence__gte", 1)), name="ledger_seal_from_one"
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="auditseal",
-            trigger=pgtrigger.compiler.Trigger(
-                name="append_only",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    execute="ledger_refuse_change()",
-                    func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
-                    hash="a5372a766b024b0c2a42e8fd19ea0d7f312c0d48",
-                    level="STATEMENT",
-                    operation="UPDATE OR DELETE OR TRUNCATE",
-                    pgid="pgtrigger_append_only_40290",
-                    table="ledger_auditseal",
-                    when="BEFORE",
+        migrations.CreateModel(
+            name="BalanceSnapshot",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="balancesnapshot",
-            constraint=models.UniqueConstraint(
-                fields=("account", "through_entry"), name="ledger_snapshot_account_through"
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="balancesnapshot",
-            trigger=pgtrigger.compiler.Trigger(
-                name="no_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    execute="ledger_refuse_change()",
-                    func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
-                    hash="e5cf35b98309583e4c35f074a3a1a2ef23777ef8",
-                    level="STATEMENT",
-                    operation="UPDATE",
-                    pgid="pgtrigger_no_update_12c30",
-                    table="ledger_balancesnapshot",
-                    when="BEFORE",
+                ("through_entry", models.BigIntegerField()),
+                ("balance", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("taken_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="snapshots",
+                        to="ledger.account",
+                    ),
                 ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="transaction",
-            index=models.Index(fields=["reference"], name="ledger_transaction_reference"),
-        ),
-        migrations.AddConstraint(
-            model_name="transaction",
-            constraint=models.UniqueConstraint(
-                fields=("business_key",), name="ledger_transaction_business_key"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="transaction",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("entry_count__gte", 2)), name="ledger_transaction_two_entries"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="transaction",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("reverses__isnull", False)),
-                fields=("reverses",),
-                name="ledger_transaction_reversed_once",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="transaction",
-            trigger=pgtrigger.compiler.Trigger(
-                name="append_only",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    execute="ledger_refuse_change()",
-                    func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
-                    hash="0d380e8a7e833fffca419b39fbb7cb77290aaaea",
-                    level="STATEMENT",
-                    operation="UPDATE OR DELETE OR TRUNCATE",
-                    pgid="pgtrigger_append_only_d75d5",
-                    table="ledger_transaction",
-                    when="BEFORE",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="transaction",
-            trigger=pgtrigger.compiler.Trigger(
-                name="balanced",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    constraint="CONSTRAINT",
-                    execute="ledger_check_transaction()",
-                    func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
-                    hash="c4986d3fdb194e4ad88e6cb200f1c9d0a05d924d",
-                    operation="INSERT",
-                    pgid="pgtrigger_balanced_584e8",
-                    table="ledger_transaction",
-                    timing="DEFERRABLE INITIALLY DEFERRED",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="entry",
-            index=models.Index(fields=["account", "id"], include=("amount",), name="ledger_entry_tail"),
-        ),
-        migrations.AddConstraint(
-            model_name="entry",
-            constraint=models.UniqueConstraint(
-                fields=("transaction", "position"), name="ledger_entry_position"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="entry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount", 0), _negated=True), name="ledger_entry_not_zero"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="entry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("position__gte", 1)), name="ledger_entry_position_from_one"
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="entry",
-            trigger=pgtrigger.compiler.Trigger(
-                name="append_only",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    execute="ledger_refuse_change()",
-                    func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
-                    hash="dabb09e4dbff7ab8618918b8bf8e284102f8925f",
-                    level="STATEMENT",
-                    operation="UPDATE OR DELETE OR TRUNCATE",
-                    pgid="pgtrigger_append_only_af900",
-                    table="ledger_entry",
-                    when="BEFORE",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="entry",
-            trigger=pgtrigger.compiler.Trigger(
-                name="entry_fits",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    execute="ledger_check_entries()",
-                    func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
-                    hash="0b1a1faeebfd19077e9010ec9767bc4f5a262ec5",
-                    level="STATEMENT",
-                    operation="INSERT",
-                    pgid="pgtrigger_entry_fits_0f263",
-                    referencing="REFERENCING NEW TABLE AS new_values ",
-                    table="ledger_entry",
-                    when="AFTER",
-                ),
-            ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("account", "through_entry"), name="ledger_snapshot_account_through"
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="no_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            execute="ledger_refuse_change()",
+                            func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
+                            hash="e5cf35b98309583e4c35f074a3a1a2ef23777ef8",
+                            level="STATEMENT",
+                            operation="UPDATE",
+                            pgid="pgtrigger_no_update_12c30",
+                            table="ledger_balancesnapshot",
+                            when="BEFORE",
+                        ),
+                    ),
+                ],
+            },
         ),
     ]

@@ -291,7 +291,36 @@ class Migration(migrations.Migration):
                 ("posted_on", models.DateField()),
                 ("balance", models.BigIntegerField()),
                 ("currency", models.CharField(max_length=3)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="day_balances",
+                        to="ledger.account",
+                    ),
+                ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "posted_on"), name="ledger_daybalance_account_day"),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="append_only",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            execute="ledger_refuse_change()",
+                            func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
+                            hash="4b7aa98b413493e1fc358267e4425ecdcfa4db2e",
+                            level="STATEMENT",
+                            operation="UPDATE OR DELETE OR TRUNCATE",
+                            pgid="pgtrigger_append_only_1510b",
+                            table="ledger_daybalance",
+                            when="BEFORE",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="DayClose",
@@ -309,6 +338,24 @@ class Migration(migrations.Migration):
             ],
             options={
                 "permissions": [("close_day", "Can close a day")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("posted_on",), name="ledger_dayclose_posted_on"),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="append_only",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            execute="ledger_refuse_change()",
+                            func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
+                            hash="4a045800646485b6100f1c0ba95abbec4836551d",
+                            level="STATEMENT",
+                            operation="UPDATE OR DELETE OR TRUNCATE",
+                            pgid="pgtrigger_append_only_f82af",
+                            table="ledger_dayclose",
+                            when="BEFORE",
+                        ),
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -323,7 +370,40 @@ class Migration(migrations.Migration):
                 ("currency", models.CharField(max_length=3)),
                 ("moved_amount", models.BigIntegerField()),
                 ("balance_amount", models.BigIntegerField()),
+                (
+                    "close",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="totals",
+                        to="ledger.dayclose",
+                    ),
+                ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("close", "currency"), name="ledger_daytotal_close_currency"),
+                    models.CheckConstraint(
+                        condition=models.Q(("balance_amount__gte", 0), ("moved_amount__gte", 0)),
+                        name="ledger_daytotal_not_negative",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="append_only",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            execute="ledger_refuse_change()",
+                            func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
+                            hash="c138b49cdb11e7b2ff2e8748a1fba6726b5cb0cc",
+                            level="STATEMENT",
+                            operation="UPDATE OR DELETE OR TRUNCATE",
+                            pgid="pgtrigger_append_only_c2a18",
+                            table="ledger_daytotal",
+                            when="BEFORE",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="FxRate",
@@ -341,6 +421,32 @@ class Migration(migrations.Migration):
                 ("valid_since", models.DateTimeField()),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("base", "quote", "valid_since", "source"), name="ledger_fxrate_told_once"
+                    ),
+                    models.CheckConstraint(condition=models.Q(("rate__gt", 0)), name="ledger_fxrate_positive"),
+                    models.CheckConstraint(
+                        condition=models.Q(("base", models.F("quote")), _negated=True), name="ledger_fxrate_two_currencies"
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="append_only",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            execute="ledger_refuse_change()",
+                            func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
+                            hash="a805aaf70ef55d8099056892bff9ff33b466ae45",
+                            level="STATEMENT",
+                            operation="UPDATE OR DELETE OR TRUNCATE",
+                            pgid="pgtrigger_append_only_40971",
+                            table="ledger_fxrate",
+                            when="BEFORE",
+                        ),
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Unfinished",
@@ -350,26 +456,6 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "unfinished",
             },
-        ),
-        migrations.AddField(
-            model_name="daybalance",
-            name="account",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="day_balances",
-                to="ledger.account",
-            ),
-        ),
-        migrations.AddField(
-            model_name="daytotal",
-            name="close",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="totals",
-                to="ledger.dayclose",
-            ),
         ),
         migrations.RunSQL(DAYS.format(zone=settings.LEDGER_TIME_ZONE), DROP_DAYS),
         migrations.AddField(
@@ -428,26 +514,6 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
-        migrations.AddConstraint(
-            model_name="dayclose",
-            constraint=models.UniqueConstraint(fields=("posted_on",), name="ledger_dayclose_posted_on"),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="dayclose",
-            trigger=pgtrigger.compiler.Trigger(
-                name="append_only",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    execute="ledger_refuse_change()",
-                    func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
-                    hash="4a045800646485b6100f1c0ba95abbec4836551d",
-                    level="STATEMENT",
-                    operation="UPDATE OR DELETE OR TRUNCATE",
-                    pgid="pgtrigger_append_only_f82af",
-                    table="ledger_dayclose",
-                    when="BEFORE",
-                ),
-            ),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name="dayclose",
             trigger=pgtrigger.compiler.Trigger(
@@ -459,38 +525,6 @@ class Migration(migrations.Migration):
                     operation="INSERT",
                     pgid="pgtrigger_in_order_14879",
                     table="ledger_dayclose",
-                    when="BEFORE",
-                ),
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="fxrate",
-            constraint=models.UniqueConstraint(
-                fields=("base", "quote", "valid_since", "source"), name="ledger_fxrate_told_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="fxrate",
-            constraint=models.CheckConstraint(condition=models.Q(("rate__gt", 0)), name="ledger_fxrate_positive"),
-        ),
-        migrations.AddConstraint(
-            model_name="fxrate",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("base", models.F("quote")), _negated=True), name="ledger_fxrate_two_currencies"
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="fxrate",
-            trigger=pgtrigger.compiler.Trigger(
-                name="append_only",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    execute="ledger_refuse_change()",
-                    func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
-                    hash="a805aaf70ef55d8099056892bff9ff33b466ae45",
-                    level="STATEMENT",
-                    operation="UPDATE OR DELETE OR TRUNCATE",
-                    pgid="pgtrigger_append_only_40971",
-                    table="ledger_fxrate",
                     when="BEFORE",
                 ),
             ),
@@ -509,53 +543,6 @@ class Migration(migrations.Migration):
                     table="ledger_unfinished",
                     timing="DEFERRABLE INITIALLY DEFERRED",
                     when="AFTER",
-                ),
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="daybalance",
-            constraint=models.UniqueConstraint(fields=("account", "posted_on"), name="ledger_daybalance_account_day"),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="daybalance",
-            trigger=pgtrigger.compiler.Trigger(
-                name="append_only",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    execute="ledger_refuse_change()",
-                    func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
-                    hash="4b7aa98b413493e1fc358267e4425ecdcfa4db2e",
-                    level="STATEMENT",
-                    operation="UPDATE OR DELETE OR TRUNCATE",
-                    pgid="pgtrigger_append_only_1510b",
-                    table="ledger_daybalance",
-                    when="BEFORE",
-                ),
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="daytotal",
-            constraint=models.UniqueConstraint(fields=("close", "currency"), name="ledger_daytotal_close_currency"),
-        ),
-        migrations.AddConstraint(
-            model_name="daytotal",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("balance_amount__gte", 0), ("moved_amount__gte", 0)),
-                name="ledger_daytotal_not_negative",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="daytotal",
-            trigger=pgtrigger.compiler.Trigger(
-                name="append_only",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    execute="ledger_refuse_change()",
-                    func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';",
-                    hash="c138b49cdb11e7b2ff2e8748a1fba6726b5cb0cc",
-                    level="STATEMENT",
-                    operation="UPDATE OR DELETE OR TRUNCATE",
-                    pgid="pgtrigger_append_only_c2a18",
-                    table="ledger_daytotal",
-                    when="BEFORE",
                 ),
             ),
         ),

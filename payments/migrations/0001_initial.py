@@ -25,37 +25,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Attempt',
-            fields=[
-                ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[(payments.states.AttemptKind['START'], payments.states.AttemptKind['START']), (payments.states.AttemptKind['CAPTURE'], payments.states.AttemptKind['CAPTURE']), (payments.states.AttemptKind['VOID'], payments.states.AttemptKind['VOID'])], max_length=10)),
-                ('sequence', models.PositiveSmallIntegerField()),
-                ('state', models.CharField(choices=[(payments.states.AttemptState['CREATED'], payments.states.AttemptState['CREATED']), (payments.states.AttemptState['SENT'], payments.states.AttemptState['SENT']), (payments.states.AttemptState['SUCCEEDED'], payments.states.AttemptState['SUCCEEDED']), (payments.states.AttemptState['DECLINED'], payments.states.AttemptState['DECLINED']), (payments.states.AttemptState['ERRORED'], payments.states.AttemptState['ERRORED']), (payments.states.AttemptState['CANCELLED'], payments.states.AttemptState['CANCELLED']), (payments.states.AttemptState['UNKNOWN'], payments.states.AttemptState['UNKNOWN'])], default=payments.states.AttemptState['CREATED'], max_length=50)),
-                ('channel', models.CharField(max_length=20)),
-                ('channel_reference', models.CharField(blank=True, max_length=100)),
-                ('currency', models.CharField(max_length=3)),
-                ('amount', models.BigIntegerField()),
-                ('request', models.JSONField(default=dict)),
-                ('route', models.JSONField(default=dict)),
-                ('action_kind', models.CharField(blank=True, max_length=20)),
-                ('action_value', models.TextField(blank=True)),
-                ('action_expires_at', models.DateTimeField(null=True)),
-                ('three_d_secure', models.JSONField(default=dict)),
-                ('answer', models.JSONField(default=dict)),
-                ('code', models.CharField(blank=True, max_length=80)),
-                ('message', models.CharField(blank=True, max_length=300)),
-                ('checks', models.PositiveIntegerField(default=0)),
-                ('next_check_at', models.DateTimeField(null=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('answered_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-            ],
-            options={
-                'ordering': ['created_at'],
-            },
-            bases=(django_fsm.FSMModelMixin, models.Model),
-        ),
-        migrations.CreateModel(
             name='OutboxEvent',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
@@ -73,6 +42,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['id'],
+                'indexes': [
+                    models.Index(condition=models.Q(('dead_at', None), ('delivered_at', None)), fields=['id'], name='outbox_waiting'),
+                    models.Index(condition=models.Q(('dead_at', None), ('delivered_at', None)), fields=['subject', 'id'], name='outbox_waiting_subject'),
+                    models.Index(fields=['subject', 'name'], name='outbox_subject'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -110,6 +84,66 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-created_at'],
+                'indexes': [
+                    models.Index(fields=['reference'], name='payment_reference'),
+                    models.Index(fields=['-created_at'], name='payment_created'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='payment_amount_positive'),
+                    models.CheckConstraint(condition=models.Q(('amount_captured__gte', 0), ('amount_captured__lte', models.F('amount'))), name='payment_captured_within_amount'),
+                    models.CheckConstraint(condition=models.Q(('amount_refunding__gte', 0), ('amount_refunded__gte', 0), ('amount_captured__gte', django.db.models.expressions.CombinedExpression(models.F('amount_refunding'), '+', models.F('amount_refunded')))), name='payment_refunds_within_captured'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', payments.states.PaymentState['SUCCEEDED']), _negated=True), ('amount_captured__gt', 0), _connector='OR'), name='payment_succeeded_has_money'),
+                    models.CheckConstraint(condition=models.Q(('state', payments.states.PaymentState['SUCCEEDED']), ('amount_captured', 0), _connector='OR'), name='payment_money_means_succeeded'),
+                    models.UniqueConstraint(condition=models.Q(models.Q(('state', payments.states.PaymentState['CANCELLED']), _negated=True), ('surplus', False)), fields=('reference',), name='payment_one_live_per_reference'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'payment.state', ledger_public_id('pay', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'payment.state', ledger_public_id('pay', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='4bfa0562dcb0a5e554d052fb10d7ce3b03a20d87', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_47be3', table='payments_payment', when='AFTER')),
+                ],
+            },
+            bases=(django_fsm.FSMModelMixin, models.Model),
+        ),
+        migrations.CreateModel(
+            name='Attempt',
+            fields=[
+                ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
+                ('kind', models.CharField(choices=[(payments.states.AttemptKind['START'], payments.states.AttemptKind['START']), (payments.states.AttemptKind['CAPTURE'], payments.states.AttemptKind['CAPTURE']), (payments.states.AttemptKind['VOID'], payments.states.AttemptKind['VOID'])], max_length=10)),
+                ('sequence', models.PositiveSmallIntegerField()),
+                ('state', models.CharField(choices=[(payments.states.AttemptState['CREATED'], payments.states.AttemptState['CREATED']), (payments.states.AttemptState['SENT'], payments.states.AttemptState['SENT']), (payments.states.AttemptState['SUCCEEDED'], payments.states.AttemptState['SUCCEEDED']), (payments.states.AttemptState['DECLINED'], payments.states.AttemptState['DECLINED']), (payments.states.AttemptState['ERRORED'], payments.states.AttemptState['ERRORED']), (payments.states.AttemptState['CANCELLED'], payments.states.AttemptState['CANCELLED']), (payments.states.AttemptState['UNKNOWN'], payments.states.AttemptState['UNKNOWN'])], default=payments.states.AttemptState['CREATED'], max_length=50)),
+                ('channel', models.CharField(max_length=20)),
+                ('channel_reference', models.CharField(blank=True, max_length=100)),
+                ('currency', models.CharField(max_length=3)),
+                ('amount', models.BigIntegerField()),
+                ('request', models.JSONField(default=dict)),
+                ('route', models.JSONField(default=dict)),
+                ('action_kind', models.CharField(blank=True, max_length=20)),
+                ('action_value', models.TextField(blank=True)),
+                ('action_expires_at', models.DateTimeField(null=True)),
+                ('three_d_secure', models.JSONField(default=dict)),
+                ('answer', models.JSONField(default=dict)),
+                ('code', models.CharField(blank=True, max_length=80)),
+                ('message', models.CharField(blank=True, max_length=300)),
+                ('checks', models.PositiveIntegerField(default=0)),
+                ('next_check_at', models.DateTimeField(null=True)),
+                ('sent_at', models.DateTimeField(null=True)),
+                ('answered_at', models.DateTimeField(null=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='payments.payment')),
+            ],
+            options={
+                'ordering': ['created_at'],
+                'indexes': [
+                    models.Index(condition=models.Q(('state__in', [payments.states.AttemptState['CREATED'], payments.states.AttemptState['SENT'], payments.states.AttemptState['UNKNOWN']])), fields=['next_check_at'], name='attempt_due'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='attempt_amount_positive'),
+                    models.UniqueConstraint(fields=('payment', 'kind', 'sequence'), name='attempt_sequence'),
+                    models.UniqueConstraint(condition=models.Q(('state__in', [payments.states.AttemptState['CREATED'], payments.states.AttemptState['SENT'], payments.states.AttemptState['UNKNOWN']])), fields=('payment', 'kind'), name='attempt_one_open_per_kind'),
+                    models.UniqueConstraint(condition=models.Q(('kind', payments.states.AttemptKind['START']), ('state', payments.states.AttemptState['SUCCEEDED'])), fields=('payment',), name='attempt_one_start_brings_the_money'),
+                    models.UniqueConstraint(condition=models.Q(('kind', payments.states.AttemptKind['START']), models.Q(('channel_reference', ''), _negated=True)), fields=('channel', 'channel_reference'), name='attempt_channel_reference'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'attempt.state', ledger_public_id('att', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'attempt.state', ledger_public_id('att', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='e5b6ebcde22f74ae376a839a7b606ce389954494', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_21e97', table='payments_attempt', when='AFTER')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -131,9 +165,19 @@ class Migration(migrations.Migration):
                 ('next_check_at', models.DateTimeField(null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
+                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='payments.payment')),
             ],
             options={
                 'ordering': ['created_at'],
+                'indexes': [
+                    models.Index(condition=models.Q(('state__in', [payments.states.RefundState['REQUESTED'], payments.states.RefundState['PROCESSING'], payments.states.RefundState['UNKNOWN']])), fields=['next_check_at'], name='refund_due'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='refund_amount_positive'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'refund.state', ledger_public_id('ref', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'refund.state', ledger_public_id('ref', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='f6042f8da78cef1f971426ee81b11404c3d0d0fa', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_46f18', table='payments_refund', when='AFTER')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -192,109 +236,10 @@ class Migration(migrations.Migration):
                 'ordering': ['-received_at'],
                 'indexes': [models.Index(condition=models.Q(('state__in', [payments.states.InboxState['RECEIVED'], payments.states.InboxState['FAILED']])), fields=['next_try_at'], name='inbox_due')],
                 'constraints': [models.UniqueConstraint(fields=('channel', 'event_id'), name='inbox_once_per_channel')],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'inboxevent.state', ledger_public_id('inb', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'inboxevent.state', ledger_public_id('inb', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='82a6e8b2d80f4ff04393ca6bbad2d0f6e83d9202', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_47fcd', table='payments_inboxevent', when='AFTER')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='inboxevent',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'inboxevent.state', ledger_public_id('inb', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'inboxevent.state', ledger_public_id('inb', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='82a6e8b2d80f4ff04393ca6bbad2d0f6e83d9202', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_47fcd', table='payments_inboxevent', when='AFTER')),
-        ),
-        migrations.AddIndex(
-            model_name='outboxevent',
-            index=models.Index(condition=models.Q(('dead_at', None), ('delivered_at', None)), fields=['id'], name='outbox_waiting'),
-        ),
-        migrations.AddIndex(
-            model_name='outboxevent',
-            index=models.Index(condition=models.Q(('dead_at', None), ('delivered_at', None)), fields=['subject', 'id'], name='outbox_waiting_subject'),
-        ),
-        migrations.AddIndex(
-            model_name='outboxevent',
-            index=models.Index(fields=['subject', 'name'], name='outbox_subject'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['reference'], name='payment_reference'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['-created_at'], name='payment_created'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='payment_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_captured__gte', 0), ('amount_captured__lte', models.F('amount'))), name='payment_captured_within_amount'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_refunding__gte', 0), ('amount_refunded__gte', 0), ('amount_captured__gte', django.db.models.expressions.CombinedExpression(models.F('amount_refunding'), '+', models.F('amount_refunded')))), name='payment_refunds_within_captured'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', payments.states.PaymentState['SUCCEEDED']), _negated=True), ('amount_captured__gt', 0), _connector='OR'), name='payment_succeeded_has_money'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('state', payments.states.PaymentState['SUCCEEDED']), ('amount_captured', 0), _connector='OR'), name='payment_money_means_succeeded'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(condition=models.Q(models.Q(('state', payments.states.PaymentState['CANCELLED']), _negated=True), ('surplus', False)), fields=('reference',), name='payment_one_live_per_reference'),
-        ),
-        migrations.AddField(
-            model_name='attempt',
-            name='payment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='payments.payment'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='payment',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'payment.state', ledger_public_id('pay', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'payment.state', ledger_public_id('pay', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='4bfa0562dcb0a5e554d052fb10d7ce3b03a20d87', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_47be3', table='payments_payment', when='AFTER')),
-        ),
-        migrations.AddField(
-            model_name='refund',
-            name='payment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='payments.payment'),
-        ),
-        migrations.AddIndex(
-            model_name='attempt',
-            index=models.Index(condition=models.Q(('state__in', [payments.states.AttemptState['CREATED'], payments.states.AttemptState['SENT'], payments.states.AttemptState['UNKNOWN']])), fields=['next_check_at'], name='attempt_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='attempt_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('payment', 'kind', 'sequence'), name='attempt_sequence'),
-        ),
-        migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', [payments.states.AttemptState['CREATED'], payments.states.AttemptState['SENT'], payments.states.AttemptState['UNKNOWN']])), fields=('payment', 'kind'), name='attempt_one_open_per_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', payments.states.AttemptKind['START']), ('state', payments.states.AttemptState['SUCCEEDED'])), fields=('payment',), name='attempt_one_start_brings_the_money'),
-        ),
-        migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', payments.states.AttemptKind['START']), models.Q(('channel_reference', ''), _negated=True)), fields=('channel', 'channel_reference'), name='attempt_channel_reference'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='attempt',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'attempt.state', ledger_public_id('att', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'attempt.state', ledger_public_id('att', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='e5b6ebcde22f74ae376a839a7b606ce389954494', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_21e97', table='payments_attempt', when='AFTER')),
-        ),
-        migrations.AddIndex(
-            model_name='refund',
-            index=models.Index(condition=models.Q(('state__in', [payments.states.RefundState['REQUESTED'], payments.states.RefundState['PROCESSING'], payments.states.RefundState['UNKNOWN']])), fields=['next_check_at'], name='refund_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='refund_amount_positive'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='refund',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'refund.state', ledger_public_id('ref', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'refund.state', ledger_public_id('ref', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='f6042f8da78cef1f971426ee81b11404c3d0d0fa', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_46f18', table='payments_refund', when='AFTER')),
         ),
     ]

@@ -44,11 +44,27 @@ class Migration(migrations.Migration):
                 ('next_check_at', models.DateTimeField()),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
+                ('attempt', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='disputes', to='payments.attempt')),
+                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='disputes', to='payments.payment')),
             ],
             options={
                 'ordering': ['-created_at'],
                 'permissions': [('draft_dispute', 'Can prepare the answer to a dispute'), ('settle_dispute', 'Can submit the answer to a dispute, or accept it')],
                 'default_permissions': ('view',),
+                'indexes': [
+                    models.Index(condition=models.Q(('state__in', [payments.states.DisputeState['NEEDS_RESPONSE'], payments.states.DisputeState['WARNING']])), fields=['due_by'], name='dispute_to_answer'),
+                    models.Index(condition=models.Q(('state__in', [payments.states.DisputeState['NEEDS_RESPONSE'], payments.states.DisputeState['UNDER_REVIEW'], payments.states.DisputeState['WARNING']])), fields=['next_check_at'], name='dispute_check_due'),
+                    models.Index(condition=models.Q(('state__in', [payments.states.DisputeState['NEEDS_RESPONSE'], payments.states.DisputeState['UNDER_REVIEW'], payments.states.DisputeState['WARNING']])), fields=['created_at'], name='dispute_open_since'),
+                    models.Index(condition=models.Q(('closed_at__isnull', False)), fields=['-closed_at'], name='dispute_closed_last'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('channel', 'channel_reference'), name='dispute_once_per_channel'),
+                    models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='dispute_amount_positive'),
+                    models.CheckConstraint(condition=models.Q(('lost__gte', 0), ('reinstated__gte', 0), ('withdrawn__gte', django.db.models.expressions.CombinedExpression(models.F('reinstated'), '+', models.F('lost')))), name='dispute_totals_within_withdrawn'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'dispute.state', ledger_public_id('dsp', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'dispute.state', ledger_public_id('dsp', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='53f8b32b39c108c0c97388aa3c9c0141e9988991', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_c85c8', table='payments_dispute', when='AFTER')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -66,10 +82,20 @@ class Migration(migrations.Migration):
                 ('checks', models.PositiveIntegerField(default=0)),
                 ('next_check_at', models.DateTimeField()),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('dispute', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='movements', to='payments.dispute')),
             ],
             options={
                 'ordering': ['created_at'],
                 'default_permissions': ('view',),
+                'indexes': [
+                    models.Index(condition=models.Q(('state__in', [payments.states.DisputeMovementState['SENT'], payments.states.DisputeMovementState['UNKNOWN']])), fields=['next_check_at'], name='dispute_movement_due'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state', payments.states.DisputeMovementState['FAILED']), _negated=True), fields=('dispute', 'stage'), name='dispute_answered_once'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'disputemovement.state', ledger_public_id('dmv', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'disputemovement.state', ledger_public_id('dmv', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='aa5ecde140d39366ada81ba4d141a9a9125ece92', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_bf209', table='payments_disputemovement', when='AFTER')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -85,82 +111,15 @@ class Migration(migrations.Migration):
                 ('content', models.BinaryField()),
                 ('added_by', models.CharField(max_length=100)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('dispute', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='payments.dispute')),
             ],
             options={
                 'ordering': ['created_at'],
                 'default_permissions': ('view',),
+                'constraints': [
+                    models.UniqueConstraint(fields=('dispute', 'kind'), name='evidence_file_one_of_a_kind'),
+                    models.CheckConstraint(condition=models.Q(('size__gt', 0), ('size__lte', 5242880)), name='evidence_file_size_bounded'),
+                ],
             },
-        ),
-        migrations.AddField(
-            model_name='dispute',
-            name='attempt',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='disputes', to='payments.attempt'),
-        ),
-        migrations.AddField(
-            model_name='dispute',
-            name='payment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='disputes', to='payments.payment'),
-        ),
-        migrations.AddField(
-            model_name='disputemovement',
-            name='dispute',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='movements', to='payments.dispute'),
-        ),
-        migrations.AddField(
-            model_name='evidencefile',
-            name='dispute',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='payments.dispute'),
-        ),
-        migrations.AddIndex(
-            model_name='dispute',
-            index=models.Index(condition=models.Q(('state__in', [payments.states.DisputeState['NEEDS_RESPONSE'], payments.states.DisputeState['WARNING']])), fields=['due_by'], name='dispute_to_answer'),
-        ),
-        migrations.AddIndex(
-            model_name='dispute',
-            index=models.Index(condition=models.Q(('state__in', [payments.states.DisputeState['NEEDS_RESPONSE'], payments.states.DisputeState['UNDER_REVIEW'], payments.states.DisputeState['WARNING']])), fields=['next_check_at'], name='dispute_check_due'),
-        ),
-        migrations.AddIndex(
-            model_name='dispute',
-            index=models.Index(condition=models.Q(('state__in', [payments.states.DisputeState['NEEDS_RESPONSE'], payments.states.DisputeState['UNDER_REVIEW'], payments.states.DisputeState['WARNING']])), fields=['created_at'], name='dispute_open_since'),
-        ),
-        migrations.AddIndex(
-            model_name='dispute',
-            index=models.Index(condition=models.Q(('closed_at__isnull', False)), fields=['-closed_at'], name='dispute_closed_last'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.UniqueConstraint(fields=('channel', 'channel_reference'), name='dispute_once_per_channel'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='dispute_amount_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispute',
-            constraint=models.CheckConstraint(condition=models.Q(('lost__gte', 0), ('reinstated__gte', 0), ('withdrawn__gte', django.db.models.expressions.CombinedExpression(models.F('reinstated'), '+', models.F('lost')))), name='dispute_totals_within_withdrawn'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='dispute',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'dispute.state', ledger_public_id('dsp', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'dispute.state', ledger_public_id('dsp', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='53f8b32b39c108c0c97388aa3c9c0141e9988991', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_c85c8', table='payments_dispute', when='AFTER')),
-        ),
-        migrations.AddIndex(
-            model_name='disputemovement',
-            index=models.Index(condition=models.Q(('state__in', [payments.states.DisputeMovementState['SENT'], payments.states.DisputeMovementState['UNKNOWN']])), fields=['next_check_at'], name='dispute_movement_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='disputemovement',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', payments.states.DisputeMovementState['FAILED']), _negated=True), fields=('dispute', 'stage'), name='dispute_answered_once'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='disputemovement',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'disputemovement.state', ledger_public_id('dmv', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'disputemovement.state', ledger_public_id('dmv', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='aa5ecde140d39366ada81ba4d141a9a9125ece92', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_bf209', table='payments_disputemovement', when='AFTER')),
-        ),
-        migrations.AddConstraint(
-            model_name='evidencefile',
-            constraint=models.UniqueConstraint(fields=('dispute', 'kind'), name='evidence_file_one_of_a_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='evidencefile',
-            constraint=models.CheckConstraint(condition=models.Q(('size__gt', 0), ('size__lte', 5242880)), name='evidence_file_size_bounded'),
         ),
     ]

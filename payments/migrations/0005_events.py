@@ -32,27 +32,20 @@ class Migration(migrations.Migration):
                 ('dead_at', models.DateTimeField(null=True)),
                 ('error', models.CharField(blank=True, max_length=300)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('event', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='payments.outboxevent')),
             ],
             options={
                 'verbose_name_plural': 'outbox deliveries',
                 'ordering': ['-created_at'],
                 'permissions': [('replay_event', 'Can replay dead events and notifications')],
-            },
-        ),
-        migrations.CreateModel(
-            name='WebhookDelivery',
-            fields=[
-                ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveSmallIntegerField()),
-                ('status', models.PositiveSmallIntegerField(null=True)),
-                ('latency_ms', models.PositiveIntegerField()),
-                ('excerpt', models.CharField(blank=True, max_length=1024)),
-                ('error', models.CharField(blank=True, max_length=300)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-            ],
-            options={
-                'verbose_name_plural': 'webhook deliveries',
-                'ordering': ['-id'],
+                'indexes': [
+                    models.Index(condition=models.Q(('dead_at', None), ('delivered_at', None)), fields=['next_try_at'], name='outbox_delivery_due'),
+                    models.Index(condition=models.Q(('dead_at', None), ('delivered_at', None)), fields=['subject', 'subscriber', 'event'], name='outbox_delivery_line'),
+                    models.Index(condition=models.Q(('dead_at__isnull', False)), fields=['dead_at'], name='outbox_delivery_dead'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('event', 'subscriber'), name='outbox_delivery_once_per_subscriber'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -74,6 +67,9 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['created_at'],
                 'permissions': [('manage_webhooks', 'Can manage webhook endpoints')],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'webhookendpoint.state', ledger_public_id('whe', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'webhookendpoint.state', ledger_public_id('whe', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='358beddd1a457678ffa5c0f7b1a4518569f06194', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_a8cbb', table='payments_webhookendpoint', when='AFTER')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -92,8 +88,35 @@ class Migration(migrations.Migration):
                 ('delivered_at', models.DateTimeField(null=True)),
                 ('dead_at', models.DateTimeField(null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('endpoint', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='payments.webhookendpoint')),
             ],
             options={
+                'ordering': ['-id'],
+                'indexes': [
+                    models.Index(condition=models.Q(('dead_at', None), ('delivered_at', None)), fields=['endpoint', 'next_try_at'], name='webhook_message_due'),
+                    models.Index(condition=models.Q(('dead_at', None), ('delivered_at', None)), fields=['endpoint', 'subject', 'sequence'], name='webhook_message_line'),
+                    models.Index(fields=['endpoint', 'created_at'], name='webhook_message_by_endpoint'),
+                    models.Index(fields=['created_at'], name='webhook_message_by_age'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('endpoint', 'event'), name='webhook_message_once_per_endpoint'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='WebhookDelivery',
+            fields=[
+                ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
+                ('number', models.PositiveSmallIntegerField()),
+                ('status', models.PositiveSmallIntegerField(null=True)),
+                ('latency_ms', models.PositiveIntegerField()),
+                ('excerpt', models.CharField(blank=True, max_length=1024)),
+                ('error', models.CharField(blank=True, max_length=300)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('message', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='payments.webhookmessage')),
+            ],
+            options={
+                'verbose_name_plural': 'webhook deliveries',
                 'ordering': ['-id'],
             },
         ),
@@ -172,60 +195,5 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='outboxevent',
             trigger=pgtrigger.compiler.Trigger(name='wake_the_relay', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    IF NOT pg_try_advisory_xact_lock_shared(122550254464888) THEN\n                        PERFORM pg_notify('outbox', '');\n                    END IF;\n                    RETURN NULL;\n                ", hash='3c0e2f551f1837c130be2dafd9dbadf1085d7606', level='STATEMENT', operation='INSERT', pgid='pgtrigger_wake_the_relay_95caa', table='payments_outboxevent', when='AFTER')),
-        ),
-        migrations.AddField(
-            model_name='outboxdelivery',
-            name='event',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='payments.outboxevent'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='webhookendpoint',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'webhookendpoint.state', ledger_public_id('whe', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'webhookendpoint.state', ledger_public_id('whe', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='358beddd1a457678ffa5c0f7b1a4518569f06194', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_a8cbb', table='payments_webhookendpoint', when='AFTER')),
-        ),
-        migrations.AddField(
-            model_name='webhookmessage',
-            name='endpoint',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='payments.webhookendpoint'),
-        ),
-        migrations.AddField(
-            model_name='webhookdelivery',
-            name='message',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='payments.webhookmessage'),
-        ),
-        migrations.AddIndex(
-            model_name='outboxdelivery',
-            index=models.Index(condition=models.Q(('dead_at', None), ('delivered_at', None)), fields=['next_try_at'], name='outbox_delivery_due'),
-        ),
-        migrations.AddIndex(
-            model_name='outboxdelivery',
-            index=models.Index(condition=models.Q(('dead_at', None), ('delivered_at', None)), fields=['subject', 'subscriber', 'event'], name='outbox_delivery_line'),
-        ),
-        migrations.AddIndex(
-            model_name='outboxdelivery',
-            index=models.Index(condition=models.Q(('dead_at__isnull', False)), fields=['dead_at'], name='outbox_delivery_dead'),
-        ),
-        migrations.AddConstraint(
-            model_name='outboxdelivery',
-            constraint=models.UniqueConstraint(fields=('event', 'subscriber'), name='outbox_delivery_once_per_subscriber'),
-        ),
-        migrations.AddIndex(
-            model_name='webhookmessage',
-            index=models.Index(condition=models.Q(('dead_at', None), ('delivered_at', None)), fields=['endpoint', 'next_try_at'], name='webhook_message_due'),
-        ),
-        migrations.AddIndex(
-            model_name='webhookmessage',
-            index=models.Index(condition=models.Q(('dead_at', None), ('delivered_at', None)), fields=['endpoint', 'subject', 'sequence'], name='webhook_message_line'),
-        ),
-        migrations.AddIndex(
-            model_name='webhookmessage',
-            index=models.Index(fields=['endpoint', 'created_at'], name='webhook_message_by_endpoint'),
-        ),
-        migrations.AddIndex(
-            model_name='webhookmessage',
-            index=models.Index(fields=['created_at'], name='webhook_message_by_age'),
-        ),
-        migrations.AddConstraint(
-            model_name='webhookmessage',
-            constraint=models.UniqueConstraint(fields=('endpoint', 'event'), name='webhook_message_once_per_endpoint'),
         ),
     ]

@@ -35,6 +35,10 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name_plural': 'channel switches',
                 'ordering': ['channel', 'method'],
+                'constraints': [
+                    models.UniqueConstraint(fields=('channel', 'method'), name='channel_switch_one'),
+                    models.CheckConstraint(condition=models.Q(('weight__isnull', True), ('weight__lte', 1000), _connector='OR'), name='channel_switch_weight'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -54,6 +58,16 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name_plural': 'routing policies',
                 'permissions': [('switch_channel', 'Can switch channels and activate routing policies')],
+                'constraints': [
+                    models.UniqueConstraint(fields=('name', 'version'), name='routing_policy_version'),
+                    models.UniqueConstraint(condition=models.Q(('state', payments.states.RoutingPolicyState['ACTIVE'])), fields=('state',), name='routing_policy_one_active'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['DRAFT', 'ACTIVE', 'RETIRED'])), name='routing_policy_state'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'routingpolicy.state', ledger_public_id('rtp', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'routingpolicy.state', ledger_public_id('rtp', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='4a5288c8f1a110ff85c45dff2374e6d2f05c0171', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_a4b09', table='payments_routingpolicy', when='AFTER')),
+                    pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (OLD.state <> 'DRAFT' AND (OLD.name IS DISTINCT FROM NEW.name OR OLD.version IS DISTINCT FROM NEW.version OR OLD.rules IS DISTINCT FROM NEW.rules OR OLD.points IS DISTINCT FROM NEW.points OR OLD.created_by IS DISTINCT FROM NEW.created_by))", func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='e34daee6565075d7ff5269cff1373a53fdc72288', operation='UPDATE', pgid='pgtrigger_frozen_0b531', table='payments_routingpolicy', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='kept', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (OLD.state <> 'DRAFT')", func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='b57358b5e83d30515cd9501db08f2e4d147eab0f', operation='DELETE', pgid='pgtrigger_kept_a298e', table='payments_routingpolicy', when='BEFORE')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -70,37 +84,5 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='attempt',
             index=models.Index(condition=models.Q(('kind', payments.states.AttemptKind['START'])), fields=['channel', 'sent_at'], name='attempt_health'),
-        ),
-        migrations.AddConstraint(
-            model_name='channelswitch',
-            constraint=models.UniqueConstraint(fields=('channel', 'method'), name='channel_switch_one'),
-        ),
-        migrations.AddConstraint(
-            model_name='channelswitch',
-            constraint=models.CheckConstraint(condition=models.Q(('weight__isnull', True), ('weight__lte', 1000), _connector='OR'), name='channel_switch_weight'),
-        ),
-        migrations.AddConstraint(
-            model_name='routingpolicy',
-            constraint=models.UniqueConstraint(fields=('name', 'version'), name='routing_policy_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='routingpolicy',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', payments.states.RoutingPolicyState['ACTIVE'])), fields=('state',), name='routing_policy_one_active'),
-        ),
-        migrations.AddConstraint(
-            model_name='routingpolicy',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['DRAFT', 'ACTIVE', 'RETIRED'])), name='routing_policy_state'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='routingpolicy',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'routingpolicy.state', ledger_public_id('rtp', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'routingpolicy.state', ledger_public_id('rtp', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='4a5288c8f1a110ff85c45dff2374e6d2f05c0171', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_a4b09', table='payments_routingpolicy', when='AFTER')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='routingpolicy',
-            trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (OLD.state <> 'DRAFT' AND (OLD.name IS DISTINCT FROM NEW.name OR OLD.version IS DISTINCT FROM NEW.version OR OLD.rules IS DISTINCT FROM NEW.rules OR OLD.points IS DISTINCT FROM NEW.points OR OLD.created_by IS DISTINCT FROM NEW.created_by))", func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='e34daee6565075d7ff5269cff1373a53fdc72288', operation='UPDATE', pgid='pgtrigger_frozen_0b531', table='payments_routingpolicy', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='routingpolicy',
-            trigger=pgtrigger.compiler.Trigger(name='kept', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (OLD.state <> 'DRAFT')", func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='b57358b5e83d30515cd9501db08f2e4d147eab0f', operation='DELETE', pgid='pgtrigger_kept_a298e', table='payments_routingpolicy', when='BEFORE')),
         ),
     ]

@@ -65,6 +65,22 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-is_default', '-created_at'],
+                'indexes': [
+                    models.Index(condition=models.Q(('forgotten_at', None), ('state', payments.states.SavedMethodState['DELETED'])), fields=['next_try_at'], name='saved_method_to_forget'),
+                    models.Index(condition=models.Q(('state', payments.states.SavedMethodState['PENDING'])), fields=['created_at'], name='saved_method_pending'),
+                    models.Index(condition=models.Q(('state', payments.states.SavedMethodState['ACTIVE'])), fields=['expires_on'], name='saved_method_expiry'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('vault',), name='saved_method_one_default'),
+                    models.UniqueConstraint(condition=models.Q(('state__in', [payments.states.SavedMethodState['ACTIVE'], payments.states.SavedMethodState['EXPIRED']]), models.Q(('fingerprint', ''), _negated=True)), fields=('vault', 'channel', 'fingerprint'), name='saved_method_card_once'),
+                    models.CheckConstraint(condition=models.Q(('is_default', False), ('state__in', [payments.states.SavedMethodState['ACTIVE'], payments.states.SavedMethodState['EXPIRED']]), _connector='OR'), name='saved_method_default_is_kept'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state__in', [payments.states.SavedMethodState['PENDING'], payments.states.SavedMethodState['ACTIVE'], payments.states.SavedMethodState['EXPIRED']]), _negated=True), models.Q(('sealed', ''), _negated=True), _connector='OR'), name='saved_method_kept_has_token'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('single_limit', None), ('single_limit__gt', 0), _connector='OR'), models.Q(('daily_limit', None), ('daily_limit__gt', 0), _connector='OR'), models.Q(models.Q(('daily_limit', None), ('single_limit', None)), models.Q(('limit_currency', ''), _negated=True), _connector='OR')), name='saved_method_limits_make_sense'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', payments.states.SavedMethodState['DELETED']), _negated=True), models.Q(('deleted_at__isnull', False), ('next_try_at__isnull', False)), _connector='OR'), name='saved_method_deleted_will_be_forgotten'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'savedmethod.state', ledger_public_id('sm', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'savedmethod.state', ledger_public_id('sm', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='37688f36a74203aa9d7a492e37c302878a984256', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_2e7ed', table='payments_savedmethod', when='AFTER')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -76,45 +92,5 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='attempt',
             index=models.Index(condition=models.Q(('saved_method__isnull', False)), fields=['saved_method', 'created_at'], name='attempt_saved_method'),
-        ),
-        migrations.AddIndex(
-            model_name='savedmethod',
-            index=models.Index(condition=models.Q(('forgotten_at', None), ('state', payments.states.SavedMethodState['DELETED'])), fields=['next_try_at'], name='saved_method_to_forget'),
-        ),
-        migrations.AddIndex(
-            model_name='savedmethod',
-            index=models.Index(condition=models.Q(('state', payments.states.SavedMethodState['PENDING'])), fields=['created_at'], name='saved_method_pending'),
-        ),
-        migrations.AddIndex(
-            model_name='savedmethod',
-            index=models.Index(condition=models.Q(('state', payments.states.SavedMethodState['ACTIVE'])), fields=['expires_on'], name='saved_method_expiry'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedmethod',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('vault',), name='saved_method_one_default'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedmethod',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', [payments.states.SavedMethodState['ACTIVE'], payments.states.SavedMethodState['EXPIRED']]), models.Q(('fingerprint', ''), _negated=True)), fields=('vault', 'channel', 'fingerprint'), name='saved_method_card_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedmethod',
-            constraint=models.CheckConstraint(condition=models.Q(('is_default', False), ('state__in', [payments.states.SavedMethodState['ACTIVE'], payments.states.SavedMethodState['EXPIRED']]), _connector='OR'), name='saved_method_default_is_kept'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedmethod',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', [payments.states.SavedMethodState['PENDING'], payments.states.SavedMethodState['ACTIVE'], payments.states.SavedMethodState['EXPIRED']]), _negated=True), models.Q(('sealed', ''), _negated=True), _connector='OR'), name='saved_method_kept_has_token'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedmethod',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('single_limit', None), ('single_limit__gt', 0), _connector='OR'), models.Q(('daily_limit', None), ('daily_limit__gt', 0), _connector='OR'), models.Q(models.Q(('daily_limit', None), ('single_limit', None)), models.Q(('limit_currency', ''), _negated=True), _connector='OR')), name='saved_method_limits_make_sense'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedmethod',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', payments.states.SavedMethodState['DELETED']), _negated=True), models.Q(('deleted_at__isnull', False), ('next_try_at__isnull', False)), _connector='OR'), name='saved_method_deleted_will_be_forgotten'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='savedmethod',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'savedmethod.state', ledger_public_id('sm', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'savedmethod.state', ledger_public_id('sm', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='37688f36a74203aa9d7a492e37c302878a984256', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_2e7ed', table='payments_savedmethod', when='AFTER')),
         ),
     ]

@@ -110,21 +110,20 @@ class Migration(migrations.Migration):
                         name="reconciliation_written_off_by_two",
                     ),
                 ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="state_audit",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'discrepancy.state', ledger_public_id('dis', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'discrepancy.state', ledger_public_id('dis', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ",
+                            hash="cd9f2f2e64c95f35c85288ca513577a7c71c589b",
+                            operation='INSERT OR UPDATE OF "state"',
+                            pgid="pgtrigger_state_audit_0a4c0",
+                            table="reconciliation_discrepancy",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="discrepancy",
-            trigger=pgtrigger.compiler.Trigger(
-                name="state_audit",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'discrepancy.state', ledger_public_id('dis', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'discrepancy.state', ledger_public_id('dis', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ",
-                    hash="cd9f2f2e64c95f35c85288ca513577a7c71c589b",
-                    operation='INSERT OR UPDATE OF "state"',
-                    pgid="pgtrigger_state_audit_0a4c0",
-                    table="reconciliation_discrepancy",
-                    when="AFTER",
-                ),
-            ),
         ),
     ]

@@ -12,10 +12,58 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
+        # What never changes refuses by its function.
+        ('ledger', '0001_initial'),
         ('reconciliation', '0002_stuck'),
     ]
 
     operations = [
+        migrations.CreateModel(
+            name='StatementFile',
+            fields=[
+                ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
+                ('channel', models.CharField(max_length=20)),
+                ('kind', models.CharField(max_length=30)),
+                ('day_on', models.DateField()),
+                ('state', models.CharField(choices=[('RECEIVED', 'RECEIVED'), ('MATCHED', 'MATCHED'), ('SETTLED', 'SETTLED'), ('REFUSED', 'REFUSED'), ('SUPERSEDED', 'SUPERSEDED')], default='RECEIVED', max_length=50)),
+                ('source', models.CharField(choices=[('fetched', 'fetched'), ('uploaded', 'uploaded'), ('command', 'command')], max_length=10)),
+                ('name', models.CharField(max_length=200)),
+                ('sha256', models.CharField(max_length=64)),
+                ('size', models.BigIntegerField()),
+                ('brought_by', models.CharField(max_length=80)),
+                ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('refusal_code', models.CharField(blank=True, max_length=60)),
+                ('refusal_line', models.IntegerField(null=True)),
+                ('refusal_detail', models.CharField(blank=True, max_length=500)),
+                ('phase', models.CharField(choices=[('waiting', 'waiting'), ('loading', 'loading'), ('matching', 'matching'), ('done', 'done')], default='waiting', max_length=10)),
+                ('rows_done', models.IntegerField(default=0)),
+                ('rows', models.IntegerField(default=0)),
+                ('matched', models.IntegerField(default=0)),
+                ('matched_at', models.DateTimeField(null=True)),
+                ('settled_at', models.DateTimeField(null=True)),
+                ('supersedes', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='superseded_by', to='reconciliation.statementfile')),
+            ],
+            options={
+                'ordering': ['-day_on', 'channel', 'kind'],
+                'permissions': [('bring_statement', 'Can upload statements and have them matched again')],
+                'default_permissions': ('view',),
+                'indexes': [
+                    models.Index(fields=['-received_at'], name='reconciliation_received'),
+                    models.Index(condition=models.Q(('state', 'RECEIVED')), fields=['received_at'], name='reconciliation_to_match'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('channel', 'kind', 'day_on', 'sha256'), name='reconciliation_file_once'),
+                    models.UniqueConstraint(condition=models.Q(('state__in', ['MATCHED', 'SETTLED'])), fields=('channel', 'kind', 'day_on'), name='reconciliation_one_live_file'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['RECEIVED', 'MATCHED', 'SETTLED', 'REFUSED', 'SUPERSEDED'])), name='reconciliation_file_state'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'REFUSED'), _negated=True), models.Q(('refusal_code', ''), _negated=True), _connector='OR'), name='reconciliation_refused_for_a_reason'),
+                    models.CheckConstraint(condition=models.Q(('matched__gte', 0), ('matched__lte', models.F('rows')), ('rows__gte', 0)), name='reconciliation_matched_within_rows'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'statementfile.state', ledger_public_id('stm', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'statementfile.state', ledger_public_id('stm', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='162c834b3f8759c4ef90ae88864b34069fe062c9', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_b8fa6', table='reconciliation_statementfile', when='AFTER')),
+                ],
+            },
+            bases=(django_fsm.FSMModelMixin, models.Model),
+        ),
         migrations.CreateModel(
             name='OpenItem',
             fields=[
@@ -42,9 +90,23 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('cleared_at', models.DateTimeField(null=True)),
                 ('how', models.CharField(blank=True, max_length=20)),
+                ('cleared_file', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cleared_items', to='reconciliation.statementfile')),
+                ('file', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='open_items', to='reconciliation.statementfile')),
             ],
             options={
                 'default_permissions': ('view',),
+                'indexes': [
+                    models.Index(condition=models.Q(('cleared_at', None)), fields=['channel', 'statement', 'side', 'due_on'], name='reconciliation_open'),
+                    models.Index(condition=models.Q(('movement__isnull', False)), fields=['movement'], name='reconciliation_item_movement'),
+                    models.Index(condition=models.Q(('cleared_at', None), models.Q(('their_reference', ''), _negated=True)), fields=['channel', 'their_reference'], name='reconciliation_item_theirs'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('side', 'ours')), fields=('channel', 'statement', 'kind', 'movement', 'part'), name='reconciliation_our_item_once'),
+                    models.UniqueConstraint(condition=models.Q(('side', 'theirs')), fields=('file', 'line'), name='reconciliation_their_item_once'),
+                    models.CheckConstraint(condition=models.Q(('side__in', ['ours', 'theirs'])), name='reconciliation_item_side'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('side', 'ours'), _negated=True), ('movement__isnull', False), _connector='OR'), name='reconciliation_our_item_named'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('cleared_at', None), ('how', '')), models.Q(('cleared_at__isnull', False), models.Q(('how', ''), _negated=True)), _connector='OR'), name='reconciliation_cleared_somehow'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -53,41 +115,18 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('number', models.IntegerField()),
                 ('content', models.BinaryField()),
+                ('file', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='chunks', to='reconciliation.statementfile')),
             ],
             options={
                 'default_permissions': (),
+                'constraints': [
+                    models.UniqueConstraint(fields=('file', 'number'), name='reconciliation_chunk_once'),
+                    models.CheckConstraint(condition=models.Q(('number__gte', 0)), name='reconciliation_chunk_number'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='never_changed', sql=pgtrigger.compiler.UpsertTriggerSql(execute='ledger_refuse_change()', func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';", hash='61c3a4497709b454c3d8af95f0b4c0f7cf79b08f', level='STATEMENT', operation='UPDATE OR DELETE OR TRUNCATE', pgid='pgtrigger_never_changed_5ca10', table='reconciliation_statementchunk', when='BEFORE')),
+                ],
             },
-        ),
-        migrations.CreateModel(
-            name='StatementFile',
-            fields=[
-                ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
-                ('channel', models.CharField(max_length=20)),
-                ('kind', models.CharField(max_length=30)),
-                ('day_on', models.DateField()),
-                ('state', models.CharField(choices=[('RECEIVED', 'RECEIVED'), ('MATCHED', 'MATCHED'), ('SETTLED', 'SETTLED'), ('REFUSED', 'REFUSED'), ('SUPERSEDED', 'SUPERSEDED')], default='RECEIVED', max_length=50)),
-                ('source', models.CharField(choices=[('fetched', 'fetched'), ('uploaded', 'uploaded'), ('command', 'command')], max_length=10)),
-                ('name', models.CharField(max_length=200)),
-                ('sha256', models.CharField(max_length=64)),
-                ('size', models.BigIntegerField()),
-                ('brought_by', models.CharField(max_length=80)),
-                ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('refusal_code', models.CharField(blank=True, max_length=60)),
-                ('refusal_line', models.IntegerField(null=True)),
-                ('refusal_detail', models.CharField(blank=True, max_length=500)),
-                ('phase', models.CharField(choices=[('waiting', 'waiting'), ('loading', 'loading'), ('matching', 'matching'), ('done', 'done')], default='waiting', max_length=10)),
-                ('rows_done', models.IntegerField(default=0)),
-                ('rows', models.IntegerField(default=0)),
-                ('matched', models.IntegerField(default=0)),
-                ('matched_at', models.DateTimeField(null=True)),
-                ('settled_at', models.DateTimeField(null=True)),
-            ],
-            options={
-                'ordering': ['-day_on', 'channel', 'kind'],
-                'permissions': [('bring_statement', 'Can upload statements and have them matched again')],
-                'default_permissions': ('view',),
-            },
-            bases=(django_fsm.FSMModelMixin, models.Model),
         ),
         migrations.CreateModel(
             name='StatementTotal',
@@ -100,9 +139,13 @@ class Migration(migrations.Migration):
                 ('count', models.BigIntegerField()),
                 ('amount', models.BigIntegerField()),
                 ('fee', models.BigIntegerField()),
+                ('file', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='totals', to='reconciliation.statementfile')),
             ],
             options={
                 'default_permissions': (),
+                'constraints': [
+                    models.UniqueConstraint(fields=('file', 'part', 'grp', 'kind', 'currency'), name='reconciliation_total_once'),
+                ],
             },
         ),
         migrations.RemoveConstraint(
@@ -165,26 +208,6 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='discrepancies', to='reconciliation.openitem'),
         ),
         migrations.AddField(
-            model_name='statementfile',
-            name='supersedes',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='superseded_by', to='reconciliation.statementfile'),
-        ),
-        migrations.AddField(
-            model_name='statementchunk',
-            name='file',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='chunks', to='reconciliation.statementfile'),
-        ),
-        migrations.AddField(
-            model_name='openitem',
-            name='cleared_file',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cleared_items', to='reconciliation.statementfile'),
-        ),
-        migrations.AddField(
-            model_name='openitem',
-            name='file',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='open_items', to='reconciliation.statementfile'),
-        ),
-        migrations.AddField(
             model_name='discrepancy',
             name='file',
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='discrepancies', to='reconciliation.statementfile'),
@@ -208,90 +231,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='discrepancy',
             constraint=models.CheckConstraint(condition=models.Q(('amount_at_risk__gte', 0)), name='reconciliation_at_risk_not_negative'),
-        ),
-        migrations.AddField(
-            model_name='statementtotal',
-            name='file',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='totals', to='reconciliation.statementfile'),
-        ),
-        migrations.AddIndex(
-            model_name='statementfile',
-            index=models.Index(fields=['-received_at'], name='reconciliation_received'),
-        ),
-        migrations.AddIndex(
-            model_name='statementfile',
-            index=models.Index(condition=models.Q(('state', 'RECEIVED')), fields=['received_at'], name='reconciliation_to_match'),
-        ),
-        migrations.AddConstraint(
-            model_name='statementfile',
-            constraint=models.UniqueConstraint(fields=('channel', 'kind', 'day_on', 'sha256'), name='reconciliation_file_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='statementfile',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['MATCHED', 'SETTLED'])), fields=('channel', 'kind', 'day_on'), name='reconciliation_one_live_file'),
-        ),
-        migrations.AddConstraint(
-            model_name='statementfile',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['RECEIVED', 'MATCHED', 'SETTLED', 'REFUSED', 'SUPERSEDED'])), name='reconciliation_file_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='statementfile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'REFUSED'), _negated=True), models.Q(('refusal_code', ''), _negated=True), _connector='OR'), name='reconciliation_refused_for_a_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='statementfile',
-            constraint=models.CheckConstraint(condition=models.Q(('matched__gte', 0), ('matched__lte', models.F('rows')), ('rows__gte', 0)), name='reconciliation_matched_within_rows'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='statementfile',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'statementfile.state', ledger_public_id('stm', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'statementfile.state', ledger_public_id('stm', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='162c834b3f8759c4ef90ae88864b34069fe062c9', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_b8fa6', table='reconciliation_statementfile', when='AFTER')),
-        ),
-        migrations.AddConstraint(
-            model_name='statementchunk',
-            constraint=models.UniqueConstraint(fields=('file', 'number'), name='reconciliation_chunk_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='statementchunk',
-            constraint=models.CheckConstraint(condition=models.Q(('number__gte', 0)), name='reconciliation_chunk_number'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='statementchunk',
-            trigger=pgtrigger.compiler.Trigger(name='never_changed', sql=pgtrigger.compiler.UpsertTriggerSql(execute='ledger_refuse_change()', func="RAISE EXCEPTION 'not in use: this trigger runs a function of the ledger';", hash='61c3a4497709b454c3d8af95f0b4c0f7cf79b08f', level='STATEMENT', operation='UPDATE OR DELETE OR TRUNCATE', pgid='pgtrigger_never_changed_5ca10', table='reconciliation_statementchunk', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='openitem',
-            index=models.Index(condition=models.Q(('cleared_at', None)), fields=['channel', 'statement', 'side', 'due_on'], name='reconciliation_open'),
-        ),
-        migrations.AddIndex(
-            model_name='openitem',
-            index=models.Index(condition=models.Q(('movement__isnull', False)), fields=['movement'], name='reconciliation_item_movement'),
-        ),
-        migrations.AddIndex(
-            model_name='openitem',
-            index=models.Index(condition=models.Q(('cleared_at', None), models.Q(('their_reference', ''), _negated=True)), fields=['channel', 'their_reference'], name='reconciliation_item_theirs'),
-        ),
-        migrations.AddConstraint(
-            model_name='openitem',
-            constraint=models.UniqueConstraint(condition=models.Q(('side', 'ours')), fields=('channel', 'statement', 'kind', 'movement', 'part'), name='reconciliation_our_item_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='openitem',
-            constraint=models.UniqueConstraint(condition=models.Q(('side', 'theirs')), fields=('file', 'line'), name='reconciliation_their_item_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='openitem',
-            constraint=models.CheckConstraint(condition=models.Q(('side__in', ['ours', 'theirs'])), name='reconciliation_item_side'),
-        ),
-        migrations.AddConstraint(
-            model_name='openitem',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('side', 'ours'), _negated=True), ('movement__isnull', False), _connector='OR'), name='reconciliation_our_item_named'),
-        ),
-        migrations.AddConstraint(
-            model_name='openitem',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cleared_at', None), ('how', '')), models.Q(('cleared_at__isnull', False), models.Q(('how', ''), _negated=True)), _connector='OR'), name='reconciliation_cleared_somehow'),
-        ),
-        migrations.AddConstraint(
-            model_name='statementtotal',
-            constraint=models.UniqueConstraint(fields=('file', 'part', 'grp', 'kind', 'currency'), name='reconciliation_total_once'),
         ),
     ]

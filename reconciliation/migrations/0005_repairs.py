@@ -17,6 +17,44 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='ResolveRule',
+            fields=[
+                ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
+                ('name', models.SlugField(max_length=40)),
+                ('version', models.PositiveIntegerField()),
+                ('state', models.CharField(choices=[('DRAFT', 'DRAFT'), ('ACTIVE', 'ACTIVE'), ('RETIRED', 'RETIRED')], default='DRAFT', max_length=50)),
+                ('channel', models.CharField(blank=True, max_length=20)),
+                ('kind', models.CharField(choices=[('amount', 'amount'), ('currency', 'currency'), ('missing_here', 'missing_here'), ('missing_there', 'missing_there'), ('state', 'state'), ('fee', 'fee'), ('duplicate', 'duplicate'), ('late', 'late'), ('deposit_missing', 'deposit_missing'), ('deposit_amount', 'deposit_amount'), ('bank_unexplained', 'bank_unexplained')], max_length=20)),
+                ('action', models.CharField(choices=[('post_fee', 'post_fee'), ('take_back_fee', 'take_back_fee'), ('record_capture', 'record_capture'), ('ask_provider', 'ask_provider'), ('refund', 'refund'), ('suspense', 'suspense'), ('wait', 'wait'), ('accept', 'accept'), ('write_off', 'write_off'), ('force_match', 'force_match')], max_length=20)),
+                ('currency', models.CharField(max_length=3)),
+                ('max_amount', models.BigIntegerField()),
+                ('fee_tolerance', models.BigIntegerField(null=True)),
+                ('min_age_days', models.PositiveSmallIntegerField(default=0)),
+                ('note', models.CharField(max_length=300)),
+                ('created_by', models.CharField(max_length=80)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('activated_by', models.CharField(blank=True, max_length=80)),
+            ],
+            options={
+                'permissions': [('manage_resolverule', 'Can write rules that resolve discrepancies, and switch them on')],
+                'default_permissions': ('view',),
+                'constraints': [
+                    models.UniqueConstraint(fields=('name', 'version'), name='reconciliation_rule_version'),
+                    models.UniqueConstraint(condition=models.Q(('state', 'ACTIVE')), fields=('name',), name='reconciliation_rule_one_active'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['DRAFT', 'ACTIVE', 'RETIRED'])), name='reconciliation_rule_state'),
+                    models.CheckConstraint(condition=models.Q(('kind__in', ['amount', 'currency', 'missing_here', 'missing_there', 'state', 'fee', 'duplicate', 'late', 'deposit_missing', 'deposit_amount', 'bank_unexplained'])), name='reconciliation_rule_kind'),
+                    models.CheckConstraint(condition=models.Q(('max_amount__gte', 0), models.Q(('fee_tolerance', None), ('fee_tolerance__gte', 0), _connector='OR')), name='reconciliation_rule_bounds'),
+                    models.CheckConstraint(condition=models.Q(('state', 'DRAFT'), models.Q(models.Q(('activated_by', ''), _negated=True), models.Q(('activated_by', models.F('created_by')), _negated=True)), _connector='OR'), name='reconciliation_rule_on_by_two'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'resolverule.state', ledger_public_id('rsr', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'resolverule.state', ledger_public_id('rsr', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='5e2d29bf260c1a09b5319eac347582d82b4b8272', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_159ee', table='reconciliation_resolverule', when='AFTER')),
+                    pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (OLD.state <> 'DRAFT' AND (OLD.name IS DISTINCT FROM NEW.name OR OLD.version IS DISTINCT FROM NEW.version OR OLD.channel IS DISTINCT FROM NEW.channel OR OLD.kind IS DISTINCT FROM NEW.kind OR OLD.action IS DISTINCT FROM NEW.action OR OLD.currency IS DISTINCT FROM NEW.currency OR OLD.max_amount IS DISTINCT FROM NEW.max_amount OR OLD.fee_tolerance IS DISTINCT FROM NEW.fee_tolerance OR OLD.min_age_days IS DISTINCT FROM NEW.min_age_days OR OLD.created_by IS DISTINCT FROM NEW.created_by))", func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='6578814319533c5c4a583558c0a13441aaf89205', operation='UPDATE', pgid='pgtrigger_frozen_a6af4', table='reconciliation_resolverule', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='kept', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (OLD.state <> 'DRAFT')", func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='e662cbe0a4aa0c2f6b6ce663ca43301a32a8baa9', operation='DELETE', pgid='pgtrigger_kept_e4239', table='reconciliation_resolverule', when='BEFORE')),
+                ],
+            },
+            bases=(django_fsm.FSMModelMixin, models.Model),
+        ),
+        migrations.CreateModel(
             name='Repair',
             fields=[
                 ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
@@ -39,10 +77,29 @@ class Migration(migrations.Migration):
                 ('undone_by_whom', models.CharField(blank=True, max_length=80)),
                 ('undone_at', models.DateTimeField(null=True)),
                 ('undo_reason', models.CharField(blank=True, max_length=500)),
+                ('discrepancy', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='repairs', to='reconciliation.discrepancy')),
+                ('rule', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='repairs', to='reconciliation.resolverule')),
             ],
             options={
                 'permissions': [('approve_repair', 'Can approve repairs that others propose')],
                 'default_permissions': ('view',),
+                'indexes': [
+                    models.Index(fields=['discrepancy'], name='reconciliation_repairs_of'),
+                    models.Index(condition=models.Q(('state', 'WAITING')), fields=['currency', '-amount'], name='reconciliation_repairs_waiting'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state__in', ['WAITING', 'STARTED'])), fields=('discrepancy',), name='reconciliation_one_under_way'),
+                    models.UniqueConstraint(condition=models.Q(('posting_key', ''), _negated=True), fields=('posting_key',), name='reconciliation_repair_key'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['WAITING', 'STARTED', 'DONE', 'REFUSED', 'FAILED', 'UNDONE'])), name='reconciliation_repair_state'),
+                    models.CheckConstraint(condition=models.Q(('kind__in', ['post_fee', 'take_back_fee', 'record_capture', 'ask_provider', 'refund', 'suspense', 'wait', 'accept', 'write_off', 'force_match'])), name='reconciliation_repair_kind'),
+                    models.CheckConstraint(condition=models.Q(('amount__gte', 0), models.Q(('reason', ''), _negated=True), models.Q(('proposed_by', ''), _negated=True)), name='reconciliation_repair_explained'),
+                    models.CheckConstraint(condition=models.Q(('needs_second', False), models.Q(('state__in', ['DONE', 'UNDONE']), _negated=True), models.Q(models.Q(('approved_by', ''), _negated=True), models.Q(('approved_by', models.F('proposed_by')), _negated=True)), _connector='OR'), name='reconciliation_repaired_by_two'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['DONE', 'UNDONE']), _negated=True), ('done_at__isnull', False), _connector='OR'), name='reconciliation_repair_done_at'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'UNDONE'), _negated=True), models.Q(('undone_at__isnull', False), models.Q(('undone_by_whom', ''), _negated=True), models.Q(('undo_reason', ''), _negated=True)), _connector='OR'), name='reconciliation_undone_by_someone'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'repair.state', ledger_public_id('rpr', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'repair.state', ledger_public_id('rpr', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='d7b902a45f17983e0a5cf08eac774d44e1b48bc2', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_2dfad', table='reconciliation_repair', when='AFTER')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -51,142 +108,18 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('live', models.BooleanField(default=True)),
+                ('item', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='forced', to='reconciliation.openitem')),
+                ('repair', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='items', to='reconciliation.repair')),
             ],
             options={
                 'default_permissions': (),
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('live', True)), fields=('item',), name='reconciliation_forced_once'),
+                ],
             },
-        ),
-        migrations.CreateModel(
-            name='ResolveRule',
-            fields=[
-                ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
-                ('name', models.SlugField(max_length=40)),
-                ('version', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('DRAFT', 'DRAFT'), ('ACTIVE', 'ACTIVE'), ('RETIRED', 'RETIRED')], default='DRAFT', max_length=50)),
-                ('channel', models.CharField(blank=True, max_length=20)),
-                ('kind', models.CharField(choices=[('amount', 'amount'), ('currency', 'currency'), ('missing_here', 'missing_here'), ('missing_there', 'missing_there'), ('state', 'state'), ('fee', 'fee'), ('duplicate', 'duplicate'), ('late', 'late'), ('deposit_missing', 'deposit_missing'), ('deposit_amount', 'deposit_amount'), ('bank_unexplained', 'bank_unexplained')], max_length=20)),
-                ('action', models.CharField(choices=[('post_fee', 'post_fee'), ('take_back_fee', 'take_back_fee'), ('record_capture', 'record_capture'), ('ask_provider', 'ask_provider'), ('refund', 'refund'), ('suspense', 'suspense'), ('wait', 'wait'), ('accept', 'accept'), ('write_off', 'write_off'), ('force_match', 'force_match')], max_length=20)),
-                ('currency', models.CharField(max_length=3)),
-                ('max_amount', models.BigIntegerField()),
-                ('fee_tolerance', models.BigIntegerField(null=True)),
-                ('min_age_days', models.PositiveSmallIntegerField(default=0)),
-                ('note', models.CharField(max_length=300)),
-                ('created_by', models.CharField(max_length=80)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('activated_by', models.CharField(blank=True, max_length=80)),
-            ],
-            options={
-                'permissions': [('manage_resolverule', 'Can write rules that resolve discrepancies, and switch them on')],
-                'default_permissions': ('view',),
-            },
-            bases=(django_fsm.FSMModelMixin, models.Model),
         ),
         migrations.AddIndex(
             model_name='discrepancy',
             index=models.Index(condition=models.Q(('state__in', ['RESOLVED', 'WRITTEN_OFF']), _negated=True), fields=['-amount_at_risk', 'first_seen_at'], name='reconciliation_by_risk'),
-        ),
-        migrations.AddField(
-            model_name='repair',
-            name='discrepancy',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='repairs', to='reconciliation.discrepancy'),
-        ),
-        migrations.AddField(
-            model_name='repairitem',
-            name='item',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='forced', to='reconciliation.openitem'),
-        ),
-        migrations.AddField(
-            model_name='repairitem',
-            name='repair',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='items', to='reconciliation.repair'),
-        ),
-        migrations.AddConstraint(
-            model_name='resolverule',
-            constraint=models.UniqueConstraint(fields=('name', 'version'), name='reconciliation_rule_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='resolverule',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'ACTIVE')), fields=('name',), name='reconciliation_rule_one_active'),
-        ),
-        migrations.AddConstraint(
-            model_name='resolverule',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['DRAFT', 'ACTIVE', 'RETIRED'])), name='reconciliation_rule_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='resolverule',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['amount', 'currency', 'missing_here', 'missing_there', 'state', 'fee', 'duplicate', 'late', 'deposit_missing', 'deposit_amount', 'bank_unexplained'])), name='reconciliation_rule_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='resolverule',
-            constraint=models.CheckConstraint(condition=models.Q(('max_amount__gte', 0), models.Q(('fee_tolerance', None), ('fee_tolerance__gte', 0), _connector='OR')), name='reconciliation_rule_bounds'),
-        ),
-        migrations.AddConstraint(
-            model_name='resolverule',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'DRAFT'), models.Q(models.Q(('activated_by', ''), _negated=True), models.Q(('activated_by', models.F('created_by')), _negated=True)), _connector='OR'), name='reconciliation_rule_on_by_two'),
-        ),
-        migrations.AddField(
-            model_name='repair',
-            name='rule',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='repairs', to='reconciliation.resolverule'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='resolverule',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'resolverule.state', ledger_public_id('rsr', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'resolverule.state', ledger_public_id('rsr', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='5e2d29bf260c1a09b5319eac347582d82b4b8272', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_159ee', table='reconciliation_resolverule', when='AFTER')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='resolverule',
-            trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (OLD.state <> 'DRAFT' AND (OLD.name IS DISTINCT FROM NEW.name OR OLD.version IS DISTINCT FROM NEW.version OR OLD.channel IS DISTINCT FROM NEW.channel OR OLD.kind IS DISTINCT FROM NEW.kind OR OLD.action IS DISTINCT FROM NEW.action OR OLD.currency IS DISTINCT FROM NEW.currency OR OLD.max_amount IS DISTINCT FROM NEW.max_amount OR OLD.fee_tolerance IS DISTINCT FROM NEW.fee_tolerance OR OLD.min_age_days IS DISTINCT FROM NEW.min_age_days OR OLD.created_by IS DISTINCT FROM NEW.created_by))", func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='6578814319533c5c4a583558c0a13441aaf89205', operation='UPDATE', pgid='pgtrigger_frozen_a6af4', table='reconciliation_resolverule', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='resolverule',
-            trigger=pgtrigger.compiler.Trigger(name='kept', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (OLD.state <> 'DRAFT')", func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='e662cbe0a4aa0c2f6b6ce663ca43301a32a8baa9', operation='DELETE', pgid='pgtrigger_kept_e4239', table='reconciliation_resolverule', when='BEFORE')),
-        ),
-        migrations.AddConstraint(
-            model_name='repairitem',
-            constraint=models.UniqueConstraint(condition=models.Q(('live', True)), fields=('item',), name='reconciliation_forced_once'),
-        ),
-        migrations.AddIndex(
-            model_name='repair',
-            index=models.Index(fields=['discrepancy'], name='reconciliation_repairs_of'),
-        ),
-        migrations.AddIndex(
-            model_name='repair',
-            index=models.Index(condition=models.Q(('state', 'WAITING')), fields=['currency', '-amount'], name='reconciliation_repairs_waiting'),
-        ),
-        migrations.AddConstraint(
-            model_name='repair',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['WAITING', 'STARTED'])), fields=('discrepancy',), name='reconciliation_one_under_way'),
-        ),
-        migrations.AddConstraint(
-            model_name='repair',
-            constraint=models.UniqueConstraint(condition=models.Q(('posting_key', ''), _negated=True), fields=('posting_key',), name='reconciliation_repair_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='repair',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['WAITING', 'STARTED', 'DONE', 'REFUSED', 'FAILED', 'UNDONE'])), name='reconciliation_repair_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='repair',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['post_fee', 'take_back_fee', 'record_capture', 'ask_provider', 'refund', 'suspense', 'wait', 'accept', 'write_off', 'force_match'])), name='reconciliation_repair_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='repair',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0), models.Q(('reason', ''), _negated=True), models.Q(('proposed_by', ''), _negated=True)), name='reconciliation_repair_explained'),
-        ),
-        migrations.AddConstraint(
-            model_name='repair',
-            constraint=models.CheckConstraint(condition=models.Q(('needs_second', False), models.Q(('state__in', ['DONE', 'UNDONE']), _negated=True), models.Q(models.Q(('approved_by', ''), _negated=True), models.Q(('approved_by', models.F('proposed_by')), _negated=True)), _connector='OR'), name='reconciliation_repaired_by_two'),
-        ),
-        migrations.AddConstraint(
-            model_name='repair',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['DONE', 'UNDONE']), _negated=True), ('done_at__isnull', False), _connector='OR'), name='reconciliation_repair_done_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='repair',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'UNDONE'), _negated=True), models.Q(('undone_at__isnull', False), models.Q(('undone_by_whom', ''), _negated=True), models.Q(('undo_reason', ''), _negated=True)), _connector='OR'), name='reconciliation_undone_by_someone'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='repair',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'repair.state', ledger_public_id('rpr', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'repair.state', ledger_public_id('rpr', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='d7b902a45f17983e0a5cf08eac774d44e1b48bc2', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_2dfad', table='reconciliation_repair', when='AFTER')),
         ),
     ]

@@ -40,6 +40,20 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-booked_on', 'line'],
                 'default_permissions': ('view',),
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'OPEN')), fields=['currency', 'booked_on'], name='reconciliation_bank_open'),
+                    models.Index(condition=models.Q(('movement', ''), _negated=True), fields=['movement'], name='reconciliation_bank_movement'),
+                    models.Index(fields=['booked_on'], name='reconciliation_bank_day'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('file', 'line'), name='reconciliation_bank_line_once'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['OPEN', 'EXPLAINED', 'GONE'])), name='reconciliation_bank_state'),
+                    models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='reconciliation_bank_amount'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'EXPLAINED'), _negated=True), models.Q(models.Q(('how', ''), _negated=True), models.Q(('posting', ''), _negated=True)), _connector='OR'), name='reconciliation_bank_explained'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'bankline.state', ledger_public_id('bnk', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'bankline.state', ledger_public_id('bnk', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='4b3d674bf736071d1b0763b0200ee4bb1ca069b9', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_3df06', table='reconciliation_bankline', when='AFTER')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -79,6 +93,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'default_permissions': (),
+                'constraints': [
+                    models.UniqueConstraint(fields=('file', 'kind', 'currency'), name='reconciliation_order_total_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -104,6 +121,19 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-paid_on', 'channel'],
                 'default_permissions': ('view',),
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'ANNOUNCED')), fields=['currency', 'due_on'], name='reconciliation_on_its_way'),
+                    models.Index(fields=['channel', 'paid_on'], name='reconciliation_paid_on'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('channel', 'grp', 'currency'), name='reconciliation_payout_once'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['ANNOUNCED', 'DEPOSITED', 'WITHDRAWN'])), name='reconciliation_settlement_state'),
+                    models.CheckConstraint(condition=models.Q(('net_amount', django.db.models.expressions.CombinedExpression(models.F('gross_amount'), '-', models.F('fee_amount')))), name='reconciliation_payout_adds_up'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'DEPOSITED'), _negated=True), ('deposited_amount', models.F('net_amount')), _connector='OR'), name='reconciliation_deposited_whole'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'settlement.state', ledger_public_id('set', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'settlement.state', ledger_public_id('set', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='a9e17e17ff9b0a765ce0590d3c0d5b4db8a9842e', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_dc721', table='reconciliation_settlement', when='AFTER')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -117,6 +147,10 @@ class Migration(migrations.Migration):
             ],
             options={
                 'default_permissions': (),
+                'constraints': [
+                    models.UniqueConstraint(fields=('bank_line', 'settlement'), name='reconciliation_deposit_once'),
+                    models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='reconciliation_deposit_amount'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -136,103 +170,19 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-day_on', 'channel', 'kind'],
                 'default_permissions': ('view',),
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'DUE')), fields=['next_try_at', 'day_on'], name='reconciliation_run_due'),
+                    models.Index(fields=['-day_on', 'channel'], name='reconciliation_run_day'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('channel', 'kind', 'day_on'), name='reconciliation_run_once'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['DUE', 'DONE', 'EMPTY', 'UNAVAILABLE'])), name='reconciliation_run_state'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'DONE'), _negated=True), ('file__isnull', False), _connector='OR'), name='reconciliation_run_has_file'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'statementrun.state', ledger_public_id('run', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'statementrun.state', ledger_public_id('run', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='48592915cd69fd48e5a1d46b3c8efe544a7c4713', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_d5d91', table='reconciliation_statementrun', when='AFTER')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
-        ),
-        migrations.AddIndex(
-            model_name='bankline',
-            index=models.Index(condition=models.Q(('state', 'OPEN')), fields=['currency', 'booked_on'], name='reconciliation_bank_open'),
-        ),
-        migrations.AddIndex(
-            model_name='bankline',
-            index=models.Index(condition=models.Q(('movement', ''), _negated=True), fields=['movement'], name='reconciliation_bank_movement'),
-        ),
-        migrations.AddIndex(
-            model_name='bankline',
-            index=models.Index(fields=['booked_on'], name='reconciliation_bank_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.UniqueConstraint(fields=('file', 'line'), name='reconciliation_bank_line_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['OPEN', 'EXPLAINED', 'GONE'])), name='reconciliation_bank_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='reconciliation_bank_amount'),
-        ),
-        migrations.AddConstraint(
-            model_name='bankline',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'EXPLAINED'), _negated=True), models.Q(models.Q(('how', ''), _negated=True), models.Q(('posting', ''), _negated=True)), _connector='OR'), name='reconciliation_bank_explained'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='bankline',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'bankline.state', ledger_public_id('bnk', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'bankline.state', ledger_public_id('bnk', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='4b3d674bf736071d1b0763b0200ee4bb1ca069b9', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_3df06', table='reconciliation_bankline', when='AFTER')),
-        ),
-        migrations.AddConstraint(
-            model_name='ordertotal',
-            constraint=models.UniqueConstraint(fields=('file', 'kind', 'currency'), name='reconciliation_order_total_once'),
-        ),
-        migrations.AddIndex(
-            model_name='settlement',
-            index=models.Index(condition=models.Q(('state', 'ANNOUNCED')), fields=['currency', 'due_on'], name='reconciliation_on_its_way'),
-        ),
-        migrations.AddIndex(
-            model_name='settlement',
-            index=models.Index(fields=['channel', 'paid_on'], name='reconciliation_paid_on'),
-        ),
-        migrations.AddConstraint(
-            model_name='settlement',
-            constraint=models.UniqueConstraint(fields=('channel', 'grp', 'currency'), name='reconciliation_payout_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='settlement',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['ANNOUNCED', 'DEPOSITED', 'WITHDRAWN'])), name='reconciliation_settlement_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='settlement',
-            constraint=models.CheckConstraint(condition=models.Q(('net_amount', django.db.models.expressions.CombinedExpression(models.F('gross_amount'), '-', models.F('fee_amount')))), name='reconciliation_payout_adds_up'),
-        ),
-        migrations.AddConstraint(
-            model_name='settlement',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'DEPOSITED'), _negated=True), ('deposited_amount', models.F('net_amount')), _connector='OR'), name='reconciliation_deposited_whole'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='settlement',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'settlement.state', ledger_public_id('set', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'settlement.state', ledger_public_id('set', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='a9e17e17ff9b0a765ce0590d3c0d5b4db8a9842e', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_dc721', table='reconciliation_settlement', when='AFTER')),
-        ),
-        migrations.AddConstraint(
-            model_name='deposit',
-            constraint=models.UniqueConstraint(fields=('bank_line', 'settlement'), name='reconciliation_deposit_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='deposit',
-            constraint=models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='reconciliation_deposit_amount'),
-        ),
-        migrations.AddIndex(
-            model_name='statementrun',
-            index=models.Index(condition=models.Q(('state', 'DUE')), fields=['next_try_at', 'day_on'], name='reconciliation_run_due'),
-        ),
-        migrations.AddIndex(
-            model_name='statementrun',
-            index=models.Index(fields=['-day_on', 'channel'], name='reconciliation_run_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='statementrun',
-            constraint=models.UniqueConstraint(fields=('channel', 'kind', 'day_on'), name='reconciliation_run_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='statementrun',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['DUE', 'DONE', 'EMPTY', 'UNAVAILABLE'])), name='reconciliation_run_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='statementrun',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'DONE'), _negated=True), ('file__isnull', False), _connector='OR'), name='reconciliation_run_has_file'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='statementrun',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'statementrun.state', ledger_public_id('run', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'statementrun.state', ledger_public_id('run', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='48592915cd69fd48e5a1d46b3c8efe544a7c4713', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_d5d91', table='reconciliation_statementrun', when='AFTER')),
         ),
     ]

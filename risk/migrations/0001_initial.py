@@ -20,47 +20,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="RiskCase",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("subject", models.CharField(max_length=128)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            (risk.states.CaseState["OPEN"], risk.states.CaseState["OPEN"]),
-                            (risk.states.CaseState["ASSIGNED"], risk.states.CaseState["ASSIGNED"]),
-                            (risk.states.CaseState["ESCALATED"], risk.states.CaseState["ESCALATED"]),
-                            (risk.states.CaseState["APPROVED"], risk.states.CaseState["APPROVED"]),
-                            (risk.states.CaseState["REJECTED"], risk.states.CaseState["REJECTED"]),
-                            (risk.states.CaseState["EXPIRED"], risk.states.CaseState["EXPIRED"]),
-                        ],
-                        default=risk.states.CaseState["OPEN"],
-                        max_length=50,
-                    ),
-                ),
-                ("opened_at", models.DateTimeField()),
-                ("decide_by", models.DateTimeField()),
-                ("assignee", models.CharField(blank=True, max_length=80)),
-                ("claimed_at", models.DateTimeField(null=True)),
-                ("closed_by", models.CharField(blank=True, max_length=80)),
-                ("closed_at", models.DateTimeField(null=True)),
-                ("reason", models.CharField(blank=True, max_length=500)),
-            ],
-            options={
-                "permissions": [
-                    ("claim_riskcase", "Can claim and escalate risk cases"),
-                    ("decide_riskcase", "Can approve and reject risk cases"),
-                ],
-            },
-            bases=(django_fsm.FSMModelMixin, models.Model),
-        ),
-        migrations.CreateModel(
             name="LimitUse",
             fields=[
                 (
@@ -215,6 +174,43 @@ class Migration(migrations.Migration):
                         name="risk_policy_state",
                     ),
                 ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="state_audit",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'policy.state', ledger_public_id('pol', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'policy.state', ledger_public_id('pol', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ",
+                            hash="0c7e3c046bc72dbc1aaebbbff970ba6815b7d1dd",
+                            operation='INSERT OR UPDATE OF "state"',
+                            pgid="pgtrigger_state_audit_6c4ae",
+                            table="risk_policy",
+                            when="AFTER",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="frozen",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition="WHEN (OLD.state <> 'DRAFT' AND (OLD.name IS DISTINCT FROM NEW.name OR OLD.version IS DISTINCT FROM NEW.version OR OLD.rules IS DISTINCT FROM NEW.rules OR OLD.thresholds IS DISTINCT FROM NEW.thresholds OR OLD.limits IS DISTINCT FROM NEW.limits OR OLD.rates IS DISTINCT FROM NEW.rates))",
+                            func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
+                            hash="553f8f0f916036b5443f76ff9ab6e3d7f3ad9a21",
+                            operation="UPDATE",
+                            pgid="pgtrigger_frozen_56c5b",
+                            table="risk_policy",
+                            when="BEFORE",
+                        ),
+                    ),
+                    pgtrigger.compiler.Trigger(
+                        name="kept",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition="WHEN (OLD.state <> 'DRAFT')",
+                            func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;",
+                            hash="649e7697363d480c4c66c2f912167ecacb239f36",
+                            operation="DELETE",
+                            pgid="pgtrigger_kept_9eda5",
+                            table="risk_policy",
+                            when="BEFORE",
+                        ),
+                    ),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -290,187 +286,146 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="policy",
-            trigger=pgtrigger.compiler.Trigger(
-                name="state_audit",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'policy.state', ledger_public_id('pol', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'policy.state', ledger_public_id('pol', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ",
-                    hash="0c7e3c046bc72dbc1aaebbbff970ba6815b7d1dd",
-                    operation='INSERT OR UPDATE OF "state"',
-                    pgid="pgtrigger_state_audit_6c4ae",
-                    table="risk_policy",
-                    when="AFTER",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="policy",
-            trigger=pgtrigger.compiler.Trigger(
-                name="frozen",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition="WHEN (OLD.state <> 'DRAFT' AND (OLD.name IS DISTINCT FROM NEW.name OR OLD.version IS DISTINCT FROM NEW.version OR OLD.rules IS DISTINCT FROM NEW.rules OR OLD.thresholds IS DISTINCT FROM NEW.thresholds OR OLD.limits IS DISTINCT FROM NEW.limits OR OLD.rates IS DISTINCT FROM NEW.rates))",
-                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
-                    hash="553f8f0f916036b5443f76ff9ab6e3d7f3ad9a21",
-                    operation="UPDATE",
-                    pgid="pgtrigger_frozen_56c5b",
-                    table="risk_policy",
-                    when="BEFORE",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="policy",
-            trigger=pgtrigger.compiler.Trigger(
-                name="kept",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition="WHEN (OLD.state <> 'DRAFT')",
-                    func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;",
-                    hash="649e7697363d480c4c66c2f912167ecacb239f36",
-                    operation="DELETE",
-                    pgid="pgtrigger_kept_9eda5",
-                    table="risk_policy",
-                    when="BEFORE",
-                ),
-            ),
-        ),
-        migrations.AddField(
-            model_name="riskcase",
-            name="decision",
-            field=models.OneToOneField(
-                on_delete=django.db.models.deletion.PROTECT, related_name="case", to="risk.decision"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="decision",
-            index=models.Index(fields=["subject", "id"], name="risk_decision_subject"),
-        ),
-        migrations.AddIndex(
-            model_name="decision",
-            index=models.Index(fields=["customer_key", "happened_at"], name="risk_decision_customer"),
-        ),
-        migrations.AddIndex(
-            model_name="decision",
-            index=models.Index(fields=["card_key", "happened_at"], name="risk_decision_card"),
-        ),
-        migrations.AddIndex(
-            model_name="decision",
-            index=models.Index(fields=["device_key", "happened_at"], name="risk_decision_device"),
-        ),
-        migrations.AddIndex(
-            model_name="decision",
-            index=models.Index(
-                condition=models.Q(("action", risk.states.Action["REVIEW"])),
-                fields=["id"],
-                name="risk_decision_review",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="decision",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("stage__in", ["order", "payment"])), name="risk_decision_stage"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="decision",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("level__in", ["LOW", "MEDIUM", "HIGH"])), name="risk_decision_level"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="decision",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("action__in", ["accept", "challenge", "review", "reject"])),
-                name="risk_decision_action",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="decision",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("score__gte", 0)), name="risk_decision_score"
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="decision",
-            trigger=pgtrigger.compiler.Trigger(
-                name="append_only",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
-                    hash="21b51f3324b810a977c43a0d58e209fb12fc51e3",
-                    operation="UPDATE OR DELETE",
-                    pgid="pgtrigger_append_only_c049e",
-                    table="risk_decision",
-                    when="BEFORE",
-                ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="riskcase",
-            index=models.Index(
-                condition=models.Q(("state__in", ["OPEN", "ASSIGNED", "ESCALATED"])),
-                fields=["decide_by"],
-                name="risk_case_queue",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="riskcase",
-            index=models.Index(fields=["subject"], name="risk_case_subject"),
-        ),
-        migrations.AddConstraint(
-            model_name="riskcase",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("state__in", ["OPEN", "ASSIGNED", "ESCALATED"])),
-                fields=("subject",),
-                name="risk_case_one_live",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="riskcase",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("state__in", ["OPEN", "ASSIGNED", "ESCALATED", "APPROVED", "REJECTED", "EXPIRED"])
-                ),
-                name="risk_case_state",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="riskcase",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("closed_at", None), ("state__in", ["OPEN", "ASSIGNED", "ESCALATED"])),
-                    models.Q(
-                        models.Q(("state__in", ["OPEN", "ASSIGNED", "ESCALATED"]), _negated=True),
-                        ("closed_at__isnull", False),
+            options={
+                "indexes": [
+                    models.Index(fields=["subject", "id"], name="risk_decision_subject"),
+                    models.Index(fields=["customer_key", "happened_at"], name="risk_decision_customer"),
+                    models.Index(fields=["card_key", "happened_at"], name="risk_decision_card"),
+                    models.Index(fields=["device_key", "happened_at"], name="risk_decision_device"),
+                    models.Index(
+                        condition=models.Q(("action", risk.states.Action["REVIEW"])),
+                        fields=["id"],
+                        name="risk_decision_review",
                     ),
-                    _connector="OR",
-                ),
-                name="risk_case_closed_with_time",
-            ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("stage__in", ["order", "payment"])), name="risk_decision_stage"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("level__in", ["LOW", "MEDIUM", "HIGH"])), name="risk_decision_level"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("action__in", ["accept", "challenge", "review", "reject"])),
+                        name="risk_decision_action",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("score__gte", 0)), name="risk_decision_score"
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="append_only",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                            hash="21b51f3324b810a977c43a0d58e209fb12fc51e3",
+                            operation="UPDATE OR DELETE",
+                            pgid="pgtrigger_append_only_c049e",
+                            table="risk_decision",
+                            when="BEFORE",
+                        ),
+                    ),
+                ],
+            },
         ),
-        migrations.AddConstraint(
-            model_name="riskcase",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("state", risk.states.CaseState["ASSIGNED"]), _negated=True),
-                    models.Q(("assignee", ""), _negated=True),
-                    _connector="OR",
+        migrations.CreateModel(
+            name="RiskCase",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
-                name="risk_case_assigned_to_somebody",
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="riskcase",
-            trigger=pgtrigger.compiler.Trigger(
-                name="state_audit",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'riskcase.state', ledger_public_id('case', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'riskcase.state', ledger_public_id('case', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ",
-                    hash="187d66492a2e900a11941f59741e1f01071ed740",
-                    operation='INSERT OR UPDATE OF "state"',
-                    pgid="pgtrigger_state_audit_12be5",
-                    table="risk_riskcase",
-                    when="AFTER",
+                ("subject", models.CharField(max_length=128)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            (risk.states.CaseState["OPEN"], risk.states.CaseState["OPEN"]),
+                            (risk.states.CaseState["ASSIGNED"], risk.states.CaseState["ASSIGNED"]),
+                            (risk.states.CaseState["ESCALATED"], risk.states.CaseState["ESCALATED"]),
+                            (risk.states.CaseState["APPROVED"], risk.states.CaseState["APPROVED"]),
+                            (risk.states.CaseState["REJECTED"], risk.states.CaseState["REJECTED"]),
+                            (risk.states.CaseState["EXPIRED"], risk.states.CaseState["EXPIRED"]),
+                        ],
+                        default=risk.states.CaseState["OPEN"],
+                        max_length=50,
+                    ),
                 ),
-            ),
+                ("opened_at", models.DateTimeField()),
+                ("decide_by", models.DateTimeField()),
+                ("assignee", models.CharField(blank=True, max_length=80)),
+                ("claimed_at", models.DateTimeField(null=True)),
+                ("closed_by", models.CharField(blank=True, max_length=80)),
+                ("closed_at", models.DateTimeField(null=True)),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                (
+                    "decision",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="case", to="risk.decision"
+                    ),
+                ),
+            ],
+            options={
+                "permissions": [
+                    ("claim_riskcase", "Can claim and escalate risk cases"),
+                    ("decide_riskcase", "Can approve and reject risk cases"),
+                ],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ["OPEN", "ASSIGNED", "ESCALATED"])),
+                        fields=["decide_by"],
+                        name="risk_case_queue",
+                    ),
+                    models.Index(fields=["subject"], name="risk_case_subject"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state__in", ["OPEN", "ASSIGNED", "ESCALATED"])),
+                        fields=("subject",),
+                        name="risk_case_one_live",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["OPEN", "ASSIGNED", "ESCALATED", "APPROVED", "REJECTED", "EXPIRED"])
+                        ),
+                        name="risk_case_state",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("closed_at", None), ("state__in", ["OPEN", "ASSIGNED", "ESCALATED"])),
+                            models.Q(
+                                models.Q(("state__in", ["OPEN", "ASSIGNED", "ESCALATED"]), _negated=True),
+                                ("closed_at__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="risk_case_closed_with_time",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", risk.states.CaseState["ASSIGNED"]), _negated=True),
+                            models.Q(("assignee", ""), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="risk_case_assigned_to_somebody",
+                    ),
+                ],
+                "triggers": [
+                    pgtrigger.compiler.Trigger(
+                        name="state_audit",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'riskcase.state', ledger_public_id('case', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'riskcase.state', ledger_public_id('case', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ",
+                            hash="187d66492a2e900a11941f59741e1f01071ed740",
+                            operation='INSERT OR UPDATE OF "state"',
+                            pgid="pgtrigger_state_audit_12be5",
+                            table="risk_riskcase",
+                            when="AFTER",
+                        ),
+                    ),
+                ],
+            },
+            bases=(django_fsm.FSMModelMixin, models.Model),
         ),
     ]

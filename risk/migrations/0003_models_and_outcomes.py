@@ -29,6 +29,20 @@ class Migration(migrations.Migration):
                 ('known_at', models.DateTimeField()),
                 ('decision', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='outcomes', to='risk.decision')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['subject', 'known_at'], name='risk_outcome_subject'),
+                    models.Index(fields=['known_at'], name='risk_outcome_known'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('source', 'fraud'), name='risk_outcome_once'),
+                    models.CheckConstraint(condition=models.Q(('kind__in', ['dispute', 'review', 'refund', 'manual'])), name='risk_outcome_kind'),
+                    models.CheckConstraint(condition=models.Q(('known_at__gte', models.F('happened_at'))), name='risk_outcome_known_after'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='0fad1d9667b27b1e7868acd6c8ac17c7440557ba', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_81548', table='risk_outcome', when='BEFORE')),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='RiskModel',
@@ -50,43 +64,12 @@ class Migration(migrations.Migration):
                 'verbose_name': 'model',
                 'permissions': [('crown_riskmodel', 'Can make a model the champion')],
                 'constraints': [models.UniqueConstraint(fields=('name', 'version'), name='risk_model_version'), models.UniqueConstraint(condition=models.Q(('state', risk.states.ModelState['CHAMPION'])), fields=('name',), name='risk_model_one_champion'), models.CheckConstraint(condition=models.Q(('state__in', ['CHALLENGER', 'CHAMPION', 'RETIRED'])), name='risk_model_state')],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'riskmodel.state', ledger_public_id('mdl', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'riskmodel.state', ledger_public_id('mdl', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='1c7335a00bf71341df8d3fb592b83d47d84c154a', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_7c256', table='risk_riskmodel', when='AFTER')),
+                    pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.name IS DISTINCT FROM NEW.name OR OLD.version IS DISTINCT FROM NEW.version OR OLD.text IS DISTINCT FROM NEW.text OR OLD.schema IS DISTINCT FROM NEW.schema OR OLD.digest IS DISTINCT FROM NEW.digest OR OLD.key IS DISTINCT FROM NEW.key OR OLD.signature IS DISTINCT FROM NEW.signature OR OLD.card IS DISTINCT FROM NEW.card)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='c697407c6e4a9c1ab66439f96f370d6ecb029970', operation='UPDATE', pgid='pgtrigger_frozen_12e96', table='risk_riskmodel', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='kept', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='09acbee0c4b4405550d3ecd8a91c7468ec3cb788', operation='DELETE', pgid='pgtrigger_kept_98a17', table='risk_riskmodel', when='BEFORE')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='riskmodel',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'riskmodel.state', ledger_public_id('mdl', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'riskmodel.state', ledger_public_id('mdl', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='1c7335a00bf71341df8d3fb592b83d47d84c154a', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_7c256', table='risk_riskmodel', when='AFTER')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='riskmodel',
-            trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.name IS DISTINCT FROM NEW.name OR OLD.version IS DISTINCT FROM NEW.version OR OLD.text IS DISTINCT FROM NEW.text OR OLD.schema IS DISTINCT FROM NEW.schema OR OLD.digest IS DISTINCT FROM NEW.digest OR OLD.key IS DISTINCT FROM NEW.key OR OLD.signature IS DISTINCT FROM NEW.signature OR OLD.card IS DISTINCT FROM NEW.card)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='c697407c6e4a9c1ab66439f96f370d6ecb029970', operation='UPDATE', pgid='pgtrigger_frozen_12e96', table='risk_riskmodel', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='riskmodel',
-            trigger=pgtrigger.compiler.Trigger(name='kept', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='09acbee0c4b4405550d3ecd8a91c7468ec3cb788', operation='DELETE', pgid='pgtrigger_kept_98a17', table='risk_riskmodel', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='outcome',
-            index=models.Index(fields=['subject', 'known_at'], name='risk_outcome_subject'),
-        ),
-        migrations.AddIndex(
-            model_name='outcome',
-            index=models.Index(fields=['known_at'], name='risk_outcome_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='outcome',
-            constraint=models.UniqueConstraint(fields=('source', 'fraud'), name='risk_outcome_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='outcome',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['dispute', 'review', 'refund', 'manual'])), name='risk_outcome_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='outcome',
-            constraint=models.CheckConstraint(condition=models.Q(('known_at__gte', models.F('happened_at'))), name='risk_outcome_known_after'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='outcome',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='0fad1d9667b27b1e7868acd6c8ac17c7440557ba', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_81548', table='risk_outcome', when='BEFORE')),
         ),
     ]

@@ -29,6 +29,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'default_permissions': (),
+                'constraints': [
+                    models.UniqueConstraint(fields=('raised_on', 'kind', 'subject'), name='risk_alert_once_a_day'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -44,9 +47,19 @@ class Migration(migrations.Migration):
                 ('moved_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('figures', models.JSONField(default=dict)),
                 ('error', models.CharField(blank=True, max_length=500)),
+                ('policy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='back_tests', to='risk.policy')),
             ],
             options={
                 'default_permissions': (),
+                'indexes': [
+                    models.Index(condition=models.Q(('state__in', ['WAITING', 'RUNNING'])), fields=['moved_at'], name='risk_back_test_waiting'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ['WAITING', 'RUNNING', 'DONE', 'FAILED'])), name='risk_back_test_state'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'backtest.state', ledger_public_id('bkt', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'backtest.state', ledger_public_id('bkt', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='be13907a5f842b1a656fdeb3ad366e974b06cd7d', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_0fc08', table='risk_backtest', when='AFTER')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -70,10 +83,15 @@ class Migration(migrations.Migration):
                 ('actor', models.CharField(max_length=80)),
                 ('reason', models.CharField(max_length=500)),
                 ('happened_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('policy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='switches', to='risk.policy')),
+                ('replaced', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='risk.policy')),
             ],
             options={
                 'verbose_name_plural': 'policy switches',
                 'default_permissions': (),
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='a9b4aa40a3400fd12abad3af32591f470025f0f5', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_456fe', table='risk_policyswitch', when='BEFORE')),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -101,9 +119,20 @@ class Migration(migrations.Migration):
                 ('ended_at', models.DateTimeField(null=True)),
                 ('ended_by', models.CharField(blank=True, max_length=80)),
                 ('reason', models.CharField(blank=True, max_length=500)),
+                ('policy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='roll_outs', to='risk.policy')),
             ],
             options={
                 'default_permissions': (),
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state', 'RUNNING')), fields=('state',), name='risk_roll_out_one_runs'),
+                    models.CheckConstraint(condition=models.Q(('share__gte', 1), ('share__lte', 10000), ('budget__gte', 1)), name='risk_roll_out_bounds'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['RUNNING', 'FINISHED', 'STOPPED'])), name='risk_roll_out_state'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('state', 'RUNNING')), models.Q(models.Q(('state', 'RUNNING'), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='risk_roll_out_ended_with_time'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'rollout.state', ledger_public_id('rol', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'rollout.state', ledger_public_id('rol', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='21d2dd98ac3c64d69ab940ea612a3eea722cd106', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_a5b32', table='risk_rollout', when='AFTER')),
+                    pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.policy_id <> NEW.policy_id OR OLD.share <> NEW.share OR OLD.budget <> NEW.budget)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='2b2891fc350d39bb236329be2fe996590165c6c9', operation='UPDATE', pgid='pgtrigger_frozen_09eb9', table='risk_rollout', when='BEFORE')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -113,9 +142,15 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=ledger.identifiers.new_key, editable=False, primary_key=True, serialize=False)),
                 ('action', models.CharField(choices=[('accept', 'accept'), ('challenge', 'challenge'), ('review', 'review'), ('reject', 'reject')], max_length=9)),
                 ('score', models.SmallIntegerField()),
+                ('decision', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='risk.decision')),
+                ('policy', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='risk.policy')),
             ],
             options={
                 'default_permissions': (),
+                'constraints': [
+                    models.UniqueConstraint(fields=('policy', 'decision'), name='risk_shadow_once'),
+                    models.CheckConstraint(condition=models.Q(('action__in', ['accept', 'challenge', 'review', 'reject'])), name='risk_shadow_action'),
+                ],
             },
         ),
         migrations.AlterModelOptions(
@@ -130,87 +165,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='policy',
             constraint=models.CheckConstraint(condition=models.Q(('activated_by', ''), models.Q(('activated_by', models.F('created_by')), _negated=True), _connector='OR'), name='risk_policy_on_by_two'),
-        ),
-        migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.UniqueConstraint(fields=('raised_on', 'kind', 'subject'), name='risk_alert_once_a_day'),
-        ),
-        migrations.AddField(
-            model_name='backtest',
-            name='policy',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='back_tests', to='risk.policy'),
-        ),
-        migrations.AddField(
-            model_name='policyswitch',
-            name='policy',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='switches', to='risk.policy'),
-        ),
-        migrations.AddField(
-            model_name='policyswitch',
-            name='replaced',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='risk.policy'),
-        ),
-        migrations.AddField(
-            model_name='rollout',
-            name='policy',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='roll_outs', to='risk.policy'),
-        ),
-        migrations.AddField(
-            model_name='shadowoutcome',
-            name='decision',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='risk.decision'),
-        ),
-        migrations.AddField(
-            model_name='shadowoutcome',
-            name='policy',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='risk.policy'),
-        ),
-        migrations.AddIndex(
-            model_name='backtest',
-            index=models.Index(condition=models.Q(('state__in', ['WAITING', 'RUNNING'])), fields=['moved_at'], name='risk_back_test_waiting'),
-        ),
-        migrations.AddConstraint(
-            model_name='backtest',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['WAITING', 'RUNNING', 'DONE', 'FAILED'])), name='risk_back_test_state'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='backtest',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'backtest.state', ledger_public_id('bkt', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'backtest.state', ledger_public_id('bkt', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='be13907a5f842b1a656fdeb3ad366e974b06cd7d', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_0fc08', table='risk_backtest', when='AFTER')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='policyswitch',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='a9b4aa40a3400fd12abad3af32591f470025f0f5', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_456fe', table='risk_policyswitch', when='BEFORE')),
-        ),
-        migrations.AddConstraint(
-            model_name='rollout',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'RUNNING')), fields=('state',), name='risk_roll_out_one_runs'),
-        ),
-        migrations.AddConstraint(
-            model_name='rollout',
-            constraint=models.CheckConstraint(condition=models.Q(('share__gte', 1), ('share__lte', 10000), ('budget__gte', 1)), name='risk_roll_out_bounds'),
-        ),
-        migrations.AddConstraint(
-            model_name='rollout',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['RUNNING', 'FINISHED', 'STOPPED'])), name='risk_roll_out_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='rollout',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('state', 'RUNNING')), models.Q(models.Q(('state', 'RUNNING'), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='risk_roll_out_ended_with_time'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='rollout',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'rollout.state', ledger_public_id('rol', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'rollout.state', ledger_public_id('rol', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='21d2dd98ac3c64d69ab940ea612a3eea722cd106', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_a5b32', table='risk_rollout', when='AFTER')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='rollout',
-            trigger=pgtrigger.compiler.Trigger(name='frozen', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.policy_id <> NEW.policy_id OR OLD.share <> NEW.share OR OLD.budget <> NEW.budget)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='2b2891fc350d39bb236329be2fe996590165c6c9', operation='UPDATE', pgid='pgtrigger_frozen_09eb9', table='risk_rollout', when='BEFORE')),
-        ),
-        migrations.AddConstraint(
-            model_name='shadowoutcome',
-            constraint=models.UniqueConstraint(fields=('policy', 'decision'), name='risk_shadow_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='shadowoutcome',
-            constraint=models.CheckConstraint(condition=models.Q(('action__in', ['accept', 'challenge', 'review', 'reject'])), name='risk_shadow_action'),
         ),
     ]

@@ -23,7 +23,19 @@ class Migration(migrations.Migration):
                 ('author', models.CharField(max_length=80)),
                 ('text', models.CharField(max_length=1000)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('case', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='notes', to='risk.riskcase')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['case', 'id'], name='risk_case_note_case'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('text', ''), _negated=True), name='risk_case_note_says_something'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='cea61fac59098bf3d545019203f4c082287f2fae', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_c4bf6', table='risk_casenote', when='BEFORE')),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Tie',
@@ -38,6 +50,17 @@ class Migration(migrations.Migration):
                 ('fraud_at', models.DateTimeField(help_text='A payment of the customer was found to be fraud.', null=True)),
                 ('vouched_at', models.DateTimeField(help_text='A person approved a payment with this entity.', null=True)),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['entity_key', '-last_at'], name='risk_tie_entity'),
+                    models.Index(fields=['customer_key', '-last_at'], name='risk_tie_customer'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('customer_key', 'entity_key'), name='risk_tie_once'),
+                    models.CheckConstraint(condition=models.Q(('entity__in', ['customer', 'email', 'phone', 'card', 'device', 'ip', 'network', 'address', 'merchant', 'sku'])), name='risk_tie_entity_kind'),
+                    models.CheckConstraint(condition=models.Q(('first_at__lte', models.F('last_at'))), name='risk_tie_times'),
+                ],
+            },
         ),
         migrations.AlterModelOptions(
             name='riskcase',
@@ -100,43 +123,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='riskcase',
             constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['hold', 'sample', 'second'])), name='risk_case_kind'),
-        ),
-        migrations.AddField(
-            model_name='casenote',
-            name='case',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='notes', to='risk.riskcase'),
-        ),
-        migrations.AddIndex(
-            model_name='tie',
-            index=models.Index(fields=['entity_key', '-last_at'], name='risk_tie_entity'),
-        ),
-        migrations.AddIndex(
-            model_name='tie',
-            index=models.Index(fields=['customer_key', '-last_at'], name='risk_tie_customer'),
-        ),
-        migrations.AddConstraint(
-            model_name='tie',
-            constraint=models.UniqueConstraint(fields=('customer_key', 'entity_key'), name='risk_tie_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='tie',
-            constraint=models.CheckConstraint(condition=models.Q(('entity__in', ['customer', 'email', 'phone', 'card', 'device', 'ip', 'network', 'address', 'merchant', 'sku'])), name='risk_tie_entity_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='tie',
-            constraint=models.CheckConstraint(condition=models.Q(('first_at__lte', models.F('last_at'))), name='risk_tie_times'),
-        ),
-        migrations.AddIndex(
-            model_name='casenote',
-            index=models.Index(fields=['case', 'id'], name='risk_case_note_case'),
-        ),
-        migrations.AddConstraint(
-            model_name='casenote',
-            constraint=models.CheckConstraint(condition=models.Q(('text', ''), _negated=True), name='risk_case_note_says_something'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='casenote',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='cea61fac59098bf3d545019203f4c082287f2fae', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_c4bf6', table='risk_casenote', when='BEFORE')),
         ),
         # Most entities have a handful of ties and a few have millions. Seen as all having many, each is read newest
         # first from the index and no further than its limit, instead of whole and sorted.

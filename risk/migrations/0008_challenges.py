@@ -39,6 +39,22 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, max_length=80)),
                 ('decision', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='challenge', to='risk.decision')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['customer_key', 'created_at'], name='risk_challenge_customer'),
+                    models.Index(condition=models.Q(('state', risk.states.ChallengeState['OPEN'])), fields=['expires_at'], name='risk_challenge_due'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state', risk.states.ChallengeState['OPEN'])), fields=('subject',), name='risk_challenge_one_open'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['OPEN', 'PASSED', 'FAILED', 'ENDED'])), name='risk_challenge_state'),
+                    models.CheckConstraint(condition=models.Q(('wrong_answers__lte', 5)), name='risk_challenge_answers_bounded'),
+                    models.CheckConstraint(condition=models.Q(('owner_key', ''), _negated=True), name='risk_challenge_has_owner'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('state', risk.states.ChallengeState['OPEN'])), models.Q(models.Q(('state', risk.states.ChallengeState['OPEN']), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='risk_challenge_closed_with_time'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'challenge.state', ledger_public_id('chl', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'challenge.state', ledger_public_id('chl', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='435ec71769c3febf96ca5c77b0c35fb0f4ecd797', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_b9e54', table='risk_challenge', when='AFTER')),
+                ],
+            },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
         migrations.CreateModel(
@@ -57,6 +73,20 @@ class Migration(migrations.Migration):
                 ('checks', models.PositiveSmallIntegerField(default=0)),
                 ('challenge', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='codes', to='risk.challenge')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['recipient_key', 'created_at'], name='risk_code_recipient'),
+                    models.Index(fields=['customer_key', 'created_at'], name='risk_code_customer'),
+                    models.Index(fields=['network_key', 'created_at'], name='risk_code_network'),
+                    models.Index(condition=models.Q(('next_check_at__isnull', False)), fields=['next_check_at'], name='risk_code_due'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ['SENT', 'TAKEN', 'REFUSED', 'UNKNOWN'])), name='risk_code_state'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'challengecode.state', ledger_public_id('otp', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'challengecode.state', ledger_public_id('otp', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='7e4b2c9c9c137d42f61d1d66d30c1e719a8a56f6', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_c8ebe', table='risk_challengecode', when='AFTER')),
+                ],
+            },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
         migrations.CreateModel(
@@ -75,61 +105,5 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(condition=models.Q(('ended_at', None)), fields=['customer_key'], name='risk_passkey_customer')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='challenge',
-            index=models.Index(fields=['customer_key', 'created_at'], name='risk_challenge_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='challenge',
-            index=models.Index(condition=models.Q(('state', risk.states.ChallengeState['OPEN'])), fields=['expires_at'], name='risk_challenge_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='challenge',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', risk.states.ChallengeState['OPEN'])), fields=('subject',), name='risk_challenge_one_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='challenge',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['OPEN', 'PASSED', 'FAILED', 'ENDED'])), name='risk_challenge_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='challenge',
-            constraint=models.CheckConstraint(condition=models.Q(('wrong_answers__lte', 5)), name='risk_challenge_answers_bounded'),
-        ),
-        migrations.AddConstraint(
-            model_name='challenge',
-            constraint=models.CheckConstraint(condition=models.Q(('owner_key', ''), _negated=True), name='risk_challenge_has_owner'),
-        ),
-        migrations.AddConstraint(
-            model_name='challenge',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('state', risk.states.ChallengeState['OPEN'])), models.Q(models.Q(('state', risk.states.ChallengeState['OPEN']), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='risk_challenge_closed_with_time'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='challenge',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'challenge.state', ledger_public_id('chl', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'challenge.state', ledger_public_id('chl', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='435ec71769c3febf96ca5c77b0c35fb0f4ecd797', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_b9e54', table='risk_challenge', when='AFTER')),
-        ),
-        migrations.AddIndex(
-            model_name='challengecode',
-            index=models.Index(fields=['recipient_key', 'created_at'], name='risk_code_recipient'),
-        ),
-        migrations.AddIndex(
-            model_name='challengecode',
-            index=models.Index(fields=['customer_key', 'created_at'], name='risk_code_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='challengecode',
-            index=models.Index(fields=['network_key', 'created_at'], name='risk_code_network'),
-        ),
-        migrations.AddIndex(
-            model_name='challengecode',
-            index=models.Index(condition=models.Q(('next_check_at__isnull', False)), fields=['next_check_at'], name='risk_code_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='challengecode',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['SENT', 'TAKEN', 'REFUSED', 'UNKNOWN'])), name='risk_code_state'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='challengecode',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'challengecode.state', ledger_public_id('otp', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'challengecode.state', ledger_public_id('otp', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='7e4b2c9c9c137d42f61d1d66d30c1e719a8a56f6', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_c8ebe', table='risk_challengecode', when='AFTER')),
         ),
     ]

@@ -28,6 +28,14 @@ class Migration(migrations.Migration):
             ],
             options={
                 'permissions': [('freeze_device', 'Can freeze and unfreeze devices')],
+                'indexes': [
+                    models.Index(condition=models.Q(('fingerprint_key', ''), _negated=True), fields=['fingerprint_key', '-last_at'], name='risk_device_fingerprint'),
+                    models.Index(fields=['-last_at'], name='risk_device_last'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('first_at__lte', models.F('last_at'))), name='risk_device_times'),
+                    models.CheckConstraint(condition=models.Q(('device_key', ''), _negated=True), name='risk_device_has_key'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -43,6 +51,20 @@ class Migration(migrations.Migration):
                 ('ended_by', models.CharField(blank=True, max_length=80)),
                 ('end_reason', models.CharField(blank=True, max_length=300)),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['device_key', '-created_at'], name='risk_freeze_device'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('device_key', 'customer_key'), name='risk_freeze_once'),
+                    models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='risk_freeze_reason'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('ended_by', '')), models.Q(('ended_at__isnull', False), models.Q(('ended_by', ''), _negated=True)), _connector='OR'), name='risk_freeze_ended_by'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='freeze_is_kept', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='7d57f07b19d7ff576880bb1bb98bd63cac5ac77a', operation='DELETE', pgid='pgtrigger_freeze_is_kept_24e1a', table='risk_freeze', when='BEFORE')),
+                    pgtrigger.compiler.Trigger(name='freeze_stays', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."device_key" IS DISTINCT FROM (NEW."device_key") OR OLD."customer_key" IS DISTINCT FROM (NEW."customer_key") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."created_by" IS DISTINCT FROM (NEW."created_by") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='9c1d54ddb983a2bebe4bc305f93c088b187f5e29', operation='UPDATE', pgid='pgtrigger_freeze_stays_de562', table='risk_freeze', when='BEFORE')),
+                ],
+            },
         ),
         migrations.AddField(
             model_name='tie',
@@ -57,46 +79,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='tie',
             index=models.Index(condition=models.Q(('verified_at__isnull', False)), fields=['verified_at'], name='risk_tie_verified'),
-        ),
-        migrations.AddIndex(
-            model_name='device',
-            index=models.Index(condition=models.Q(('fingerprint_key', ''), _negated=True), fields=['fingerprint_key', '-last_at'], name='risk_device_fingerprint'),
-        ),
-        migrations.AddIndex(
-            model_name='device',
-            index=models.Index(fields=['-last_at'], name='risk_device_last'),
-        ),
-        migrations.AddConstraint(
-            model_name='device',
-            constraint=models.CheckConstraint(condition=models.Q(('first_at__lte', models.F('last_at'))), name='risk_device_times'),
-        ),
-        migrations.AddConstraint(
-            model_name='device',
-            constraint=models.CheckConstraint(condition=models.Q(('device_key', ''), _negated=True), name='risk_device_has_key'),
-        ),
-        migrations.AddIndex(
-            model_name='freeze',
-            index=models.Index(fields=['device_key', '-created_at'], name='risk_freeze_device'),
-        ),
-        migrations.AddConstraint(
-            model_name='freeze',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('device_key', 'customer_key'), name='risk_freeze_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='freeze',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='risk_freeze_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='freeze',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('ended_by', '')), models.Q(('ended_at__isnull', False), models.Q(('ended_by', ''), _negated=True)), _connector='OR'), name='risk_freeze_ended_by'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='freeze',
-            trigger=pgtrigger.compiler.Trigger(name='freeze_is_kept', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='7d57f07b19d7ff576880bb1bb98bd63cac5ac77a', operation='DELETE', pgid='pgtrigger_freeze_is_kept_24e1a', table='risk_freeze', when='BEFORE')),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='freeze',
-            trigger=pgtrigger.compiler.Trigger(name='freeze_stays', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."device_key" IS DISTINCT FROM (NEW."device_key") OR OLD."customer_key" IS DISTINCT FROM (NEW."customer_key") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."created_by" IS DISTINCT FROM (NEW."created_by") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='9c1d54ddb983a2bebe4bc305f93c088b187f5e29', operation='UPDATE', pgid='pgtrigger_freeze_stays_de562', table='risk_freeze', when='BEFORE')),
         ),
         # Known since they were first seen with a customer: a device is not new because this table is.
         migrations.RunSQL(

@@ -31,6 +31,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'default_permissions': (),
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='e44e9b653c314a4c7eb5071bc9cef53ffd85008d', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_6a04c', table='risk_listimport', when='BEFORE')),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -54,40 +57,24 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name_plural': 'advice',
                 'default_permissions': (),
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'WAITING')), fields=['next_ask_at'], name='risk_advice_due'),
+                    models.Index(condition=models.Q(('state', 'WRITTEN')), fields=['digest', 'model'], name='risk_advice_known'),
+                    models.Index(fields=['finished_at'], name='risk_advice_finished'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ['WAITING', 'WRITTEN', 'REFUSED', 'FAILED'])), name='risk_advice_state'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('fault', ''), ('state', 'WRITTEN'), models.Q(('statements', []), _negated=True)), models.Q(models.Q(('state', 'WRITTEN'), _negated=True), ('statements', [])), _connector='OR'), name='risk_advice_words_or_fault'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'advice.state', ledger_public_id('adv', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'advice.state', ledger_public_id('adv', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='0dfc45d52c6ee7b6613d8192cd467106cafc0459', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_65e11', table='risk_advice', when='AFTER')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='listimport',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='e44e9b653c314a4c7eb5071bc9cef53ffd85008d', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_6a04c', table='risk_listimport', when='BEFORE')),
         ),
         migrations.AddField(
             model_name='listentry',
             name='brought_by',
             field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='risk.listimport'),
-        ),
-        migrations.AddIndex(
-            model_name='advice',
-            index=models.Index(condition=models.Q(('state', 'WAITING')), fields=['next_ask_at'], name='risk_advice_due'),
-        ),
-        migrations.AddIndex(
-            model_name='advice',
-            index=models.Index(condition=models.Q(('state', 'WRITTEN')), fields=['digest', 'model'], name='risk_advice_known'),
-        ),
-        migrations.AddIndex(
-            model_name='advice',
-            index=models.Index(fields=['finished_at'], name='risk_advice_finished'),
-        ),
-        migrations.AddConstraint(
-            model_name='advice',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['WAITING', 'WRITTEN', 'REFUSED', 'FAILED'])), name='risk_advice_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='advice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('fault', ''), ('state', 'WRITTEN'), models.Q(('statements', []), _negated=True)), models.Q(models.Q(('state', 'WRITTEN'), _negated=True), ('statements', [])), _connector='OR'), name='risk_advice_words_or_fault'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='advice',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'advice.state', ledger_public_id('adv', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'advice.state', ledger_public_id('adv', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='0dfc45d52c6ee7b6613d8192cd467106cafc0459', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_65e11', table='risk_advice', when='AFTER')),
         ),
     ]

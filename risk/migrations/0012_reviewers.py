@@ -30,9 +30,20 @@ class Migration(migrations.Migration):
                 ('created_by', models.CharField(max_length=80)),
                 ('ended_at', models.DateTimeField(null=True)),
                 ('ended_by', models.CharField(blank=True, max_length=80)),
+                ('decision', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='expectations', to='risk.decision')),
             ],
             options={
                 'default_permissions': (),
+                'indexes': [
+                    models.Index(condition=models.Q(('ended_at', None)), fields=['policy', 'id'], name='risk_expectation_live'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('must__in', ['action', 'hit', 'miss'])), name='risk_expectation_must'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('decision', None), models.Q(('inputs', {}), _negated=True)), models.Q(('decision__isnull', False), ('inputs', {})), _connector='OR'), name='risk_expectation_of_one_payment'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='kept', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='016ca2b5cc458c24afa402c434a90ab08d08e907', operation='DELETE', pgid='pgtrigger_kept_7b691', table='risk_expectation', when='BEFORE')),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -56,7 +67,20 @@ class Migration(migrations.Migration):
                 ('source', models.CharField(help_text='Which challenge: "chl_…", "att_…".', max_length=80, unique=True)),
                 ('happened_at', models.DateTimeField(help_text='When the payment was judged.')),
                 ('known_at', models.DateTimeField()),
+                ('decision', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='proofs', to='risk.decision')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['known_at'], name='risk_proof_known'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('kind__in', ['three_d_secure', 'passkey', 'email', 'sms', 'captcha'])), name='risk_proof_kind'),
+                    models.CheckConstraint(condition=models.Q(('known_at__gte', models.F('happened_at'))), name='risk_proof_known_after'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='6f4c95a6ebffdc955aa5d1802744c2c11f1980e1', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_e11ec', table='risk_proof', when='BEFORE')),
+                ],
+            },
         ),
         migrations.AlterModelOptions(
             name='riskcase',
@@ -105,47 +129,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='riskcase',
             constraint=models.CheckConstraint(condition=models.Q(('state__in', ['OPEN', 'ASSIGNED', 'ESCALATED', 'APPROVED', 'REJECTED', 'EXPIRED', 'CHALLENGED'])), name='risk_case_state'),
-        ),
-        migrations.AddField(
-            model_name='expectation',
-            name='decision',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='expectations', to='risk.decision'),
-        ),
-        migrations.AddField(
-            model_name='proof',
-            name='decision',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='proofs', to='risk.decision'),
-        ),
-        migrations.AddIndex(
-            model_name='expectation',
-            index=models.Index(condition=models.Q(('ended_at', None)), fields=['policy', 'id'], name='risk_expectation_live'),
-        ),
-        migrations.AddConstraint(
-            model_name='expectation',
-            constraint=models.CheckConstraint(condition=models.Q(('must__in', ['action', 'hit', 'miss'])), name='risk_expectation_must'),
-        ),
-        migrations.AddConstraint(
-            model_name='expectation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decision', None), models.Q(('inputs', {}), _negated=True)), models.Q(('decision__isnull', False), ('inputs', {})), _connector='OR'), name='risk_expectation_of_one_payment'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='expectation',
-            trigger=pgtrigger.compiler.Trigger(name='kept', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='016ca2b5cc458c24afa402c434a90ab08d08e907', operation='DELETE', pgid='pgtrigger_kept_7b691', table='risk_expectation', when='BEFORE')),
-        ),
-        migrations.AddIndex(
-            model_name='proof',
-            index=models.Index(fields=['known_at'], name='risk_proof_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='proof',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['three_d_secure', 'passkey', 'email', 'sms', 'captcha'])), name='risk_proof_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='proof',
-            constraint=models.CheckConstraint(condition=models.Q(('known_at__gte', models.F('happened_at'))), name='risk_proof_known_after'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='proof',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='6f4c95a6ebffdc955aa5d1802744c2c11f1980e1', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_e11ec', table='risk_proof', when='BEFORE')),
         ),
     ]

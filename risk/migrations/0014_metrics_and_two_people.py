@@ -28,6 +28,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'default_permissions': (),
+                'constraints': [
+                    models.UniqueConstraint(fields=('stage', 'action', 'degraded'), name='risk_decision_count_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -44,10 +47,26 @@ class Migration(migrations.Migration):
                 ('decided_by', models.CharField(blank=True, max_length=80)),
                 ('decided_at', models.DateTimeField(null=True)),
                 ('decided_why', models.CharField(blank=True, max_length=300)),
+                ('ended', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='risk.listentry')),
             ],
             options={
                 'permissions': [('confirm_listchange', 'Can confirm changes of lists that others propose')],
                 'default_permissions': ('view',),
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'WAITING')), fields=['proposed_at'], name='risk_list_change_waiting'),
+                    models.Index(condition=models.Q(('decided_at__isnull', False)), fields=['-decided_at'], name='risk_list_change_decided'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'CONFIRMED'), _negated=True), models.Q(models.Q(('decided_by', ''), _negated=True), models.Q(('decided_by', models.F('proposed_by')), _negated=True)), _connector='OR'), name='risk_list_change_by_two'),
+                    models.CheckConstraint(condition=models.Q(('state', 'WAITING'), ('decided_at__isnull', False), _connector='OR'), name='risk_list_change_decided_then'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['WAITING', 'CONFIRMED', 'REJECTED'])), name='risk_list_change_state'),
+                    models.CheckConstraint(condition=models.Q(('kind__in', ['add', 'file', 'end']), models.Q(('reason', ''), _negated=True), models.Q(('proposed_by', ''), _negated=True)), name='risk_list_change_said'),
+                    models.UniqueConstraint(condition=models.Q(('state', 'WAITING'), models.Q(('digest', ''), _negated=True)), fields=('digest',), name='risk_list_change_file_once'),
+                    models.UniqueConstraint(condition=models.Q(('state', 'WAITING')), fields=('ended',), name='risk_list_change_end_once'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'listchange.state', ledger_public_id('lch', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'listchange.state', ledger_public_id('lch', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='7b9a67c222c5a1fa9bb441459d508eb3af023c2d', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_000ca', table='risk_listchange', when='AFTER')),
+                ],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),
@@ -62,9 +81,16 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(max_length=300)),
                 ('source', models.CharField(max_length=80)),
                 ('expires_at', models.DateTimeField(null=True)),
+                ('change', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='risk.listchange')),
             ],
             options={
                 'default_permissions': (),
+                'indexes': [
+                    models.Index(fields=['entity_key', 'kind'], name='risk_proposed_entity'),
+                ],
+                'triggers': [
+                    pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='bc2717eeb874b69e9926c75ec8c104eead8d9fe7', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_8ea0f', table='risk_proposedentry', when='BEFORE')),
+                ],
             },
         ),
         migrations.AddField(
@@ -81,63 +107,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='listentry',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ['fatal', 'white']), _negated=True), models.Q(models.Q(('confirmed_by', ''), _negated=True), models.Q(('confirmed_by', models.F('created_by')), _negated=True)), _connector='OR'), name='risk_list_entry_by_two'),
-        ),
-        migrations.AddConstraint(
-            model_name='decisioncount',
-            constraint=models.UniqueConstraint(fields=('stage', 'action', 'degraded'), name='risk_decision_count_once'),
-        ),
-        migrations.AddField(
-            model_name='listchange',
-            name='ended',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='risk.listentry'),
-        ),
-        migrations.AddField(
-            model_name='proposedentry',
-            name='change',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='risk.listchange'),
-        ),
-        migrations.AddIndex(
-            model_name='listchange',
-            index=models.Index(condition=models.Q(('state', 'WAITING')), fields=['proposed_at'], name='risk_list_change_waiting'),
-        ),
-        migrations.AddIndex(
-            model_name='listchange',
-            index=models.Index(condition=models.Q(('decided_at__isnull', False)), fields=['-decided_at'], name='risk_list_change_decided'),
-        ),
-        migrations.AddConstraint(
-            model_name='listchange',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'CONFIRMED'), _negated=True), models.Q(models.Q(('decided_by', ''), _negated=True), models.Q(('decided_by', models.F('proposed_by')), _negated=True)), _connector='OR'), name='risk_list_change_by_two'),
-        ),
-        migrations.AddConstraint(
-            model_name='listchange',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'WAITING'), ('decided_at__isnull', False), _connector='OR'), name='risk_list_change_decided_then'),
-        ),
-        migrations.AddConstraint(
-            model_name='listchange',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['WAITING', 'CONFIRMED', 'REJECTED'])), name='risk_list_change_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='listchange',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['add', 'file', 'end']), models.Q(('reason', ''), _negated=True), models.Q(('proposed_by', ''), _negated=True)), name='risk_list_change_said'),
-        ),
-        migrations.AddConstraint(
-            model_name='listchange',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'WAITING'), models.Q(('digest', ''), _negated=True)), fields=('digest',), name='risk_list_change_file_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='listchange',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'WAITING')), fields=('ended',), name='risk_list_change_end_once'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='listchange',
-            trigger=pgtrigger.compiler.Trigger(name='state_audit', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF TG_OP = 'INSERT' THEN\n                PERFORM ledger_record_audit(\n                    'listchange.state', ledger_public_id('lch', NEW.id),\n                    NULL, to_jsonb(NEW.state), '');\n            ELSIF NEW.state IS DISTINCT FROM OLD.state THEN\n                PERFORM ledger_record_audit(\n                    'listchange.state', ledger_public_id('lch', NEW.id),\n                    to_jsonb(OLD.state), to_jsonb(NEW.state), '');\n            END IF;\n            RETURN NULL;\n        ", hash='7b9a67c222c5a1fa9bb441459d508eb3af023c2d', operation='INSERT OR UPDATE OF "state"', pgid='pgtrigger_state_audit_000ca', table='risk_listchange', when='AFTER')),
-        ),
-        migrations.AddIndex(
-            model_name='proposedentry',
-            index=models.Index(fields=['entity_key', 'kind'], name='risk_proposed_entity'),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name='proposedentry',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='bc2717eeb874b69e9926c75ec8c104eead8d9fe7', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_8ea0f', table='risk_proposedentry', when='BEFORE')),
         ),
     ]
