@@ -44,7 +44,8 @@ class Statement:
         self.name, self.text = name, text
         self.places = tuple(dict.fromkeys(_NAMED.findall(text)))
         numbers = {place: f"${number}" for number, place in enumerate(self.places, start=1)}
-        self.numbered = _NAMED.sub(lambda found: numbers[found[1]], text)
+        self.numbered = _NAMED.sub(lambda found: numbers[found[1]], text).encode()
+        self.prepared_as = name.encode()
 
     def __call__(self, params: Mapping[str, Any]) -> "Call":
         return Call(self, [params[place] for place in self.places])
@@ -225,12 +226,12 @@ class _Exchange:
         self._sent.append(command)
 
     def _send(self, statement: Statement, values: list[bytes | None], kind: str) -> None:
-        name, text = statement.name.encode(), statement.numbered.encode()
+        name = statement.prepared_as
         if not self._may_prepare:
-            self._pgconn.send_query_params(text, values)
+            self._pgconn.send_query_params(statement.numbered, values)
         else:
-            if statement.name not in self._known | self._preparing:
-                self._pgconn.send_prepare(name, text)
+            if statement.name not in self._known and statement.name not in self._preparing:
+                self._pgconn.send_prepare(name, statement.numbered)
                 self._sent.append(f"prepare {statement.name}")
                 self._preparing.add(statement.name)
             self._pgconn.send_query_prepared(name, values)
@@ -262,16 +263,16 @@ class _Exchange:
 
 
 def _told(call: Call) -> _Told:
-    return call.statement, [_encoded(value) for value in call.values]
+    values = [value.encode() if type(value) is str else _encoded(value) for value in call.values]
+    if b"\0" in b"".join(filter(None, values)):
+        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+    return call.statement, values
 
 
 def _encoded(value: object) -> bytes | None:
     if value is None:
         return None
-    found = str(texts(value) if isinstance(value, list) else value).encode()
-    if b"\0" in found:
-        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
-    return found
+    return (texts(value) if isinstance(value, list) else str(value)).encode()
 
 
 def texts(values: Sequence[str]) -> str:
