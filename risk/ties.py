@@ -166,10 +166,10 @@ def keep(
     transaction it does not wait for the disk.
     """
     given = params(me, entities, now)
-    ids = [identifiers.new_key() for _ in given["tie_keys"]]
+    ids = [identifiers.new_digits() for _ in given["tie_keys"]]
     if me and ids:
         marks = {"refused_at": now if refused else None, "coupon_at": now if coupon else None}
-        told = {**given, **marks, "tie_ids": [str(one) for one in ids]}
+        told = {**given, **marks, "tie_ids": ids}
         seen = [sightings.KEEP({**device, "now": now})] if device else []
         before = [_AT_LEISURE({})] if connection.get_autocommit() else []
         exchange([*before, _KEEP(told), *seen])

@@ -78,9 +78,8 @@ class Decision(models.Model):
 
     def written(self, *, inputs: str) -> Call:
         """The statement that writes this new row; `inputs` as JSON, which is long and was made for the digest."""
-        values = {field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields}
         texts = {"inputs": inputs, "outcome": json.dumps(self.outcome), "reasons": json.dumps(self.reasons)}
-        return _insert()(values | texts)
+        return _insert()(self.__dict__ | texts)
 
 
 @cache

@@ -1,7 +1,6 @@
 """Judge one payment."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from itertools import chain
@@ -233,9 +232,9 @@ def _row(
 
 
 def _reasons(policy: PolicyDocument, judgement: Judgement) -> list[dict[str, Any]]:
-    messages = {rule.id: rule.message for rule in policy.rules}
     return [
-        {**asdict(ground), "message": wording.message_of(ground, messages)} for ground in judgement.grounds
+        {**ground.told(), "message": wording.message_of(ground, policy.messages)}
+        for ground in judgement.grounds
     ]
 
 
