@@ -6,10 +6,11 @@ speaks to the driver's own connection, without Django's cursors; whoever listens
 of queries) gets the statements by such a cursor instead.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -23,6 +24,8 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg.waiting import Ready, Wait
 
+_log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 Values: TypeAlias = Sequence[Any]
 Row: TypeAlias = list[str | None]  # as the server writes values
@@ -32,6 +35,8 @@ _Told: TypeAlias = tuple["Statement", list[bytes | None]]  # with its values as 
 
 # What of each connection waits for its next statement, or for COMMIT.
 _waiting: WeakKeyDictionary[Driver, list[_Told]] = WeakKeyDictionary()
+# What of each connection comes after COMMIT.
+_following: WeakKeyDictionary[Driver, list[_Told]] = WeakKeyDictionary()
 # What each connection has prepared. The server then reads and plans a statement once a session, and not every time.
 _prepared: WeakKeyDictionary[Driver, set[str]] = WeakKeyDictionary()
 _NAMED = re.compile(r"%\((\w+)\)s")
@@ -120,6 +125,19 @@ def post(calls: Iterable[Call]) -> None:
         _waiting.setdefault(own.connection, []).extend(told)
 
 
+def follow(calls: Sequence[Call]) -> None:
+    """Send in the packet of this transaction's COMMIT, after it, as a transaction of their own.
+
+    So they cost no round trip, and hold no lock beside those of this one. What the server refuses of them is logged,
+    and they with it: this transaction stays. Inside a savepoint they wait for the end of all, and are sent then.
+    """
+    own = connections[DEFAULT_DB_ALIAS]
+    if own.get_autocommit() or own.savepoint_ids or _is_watched(own):
+        transaction.on_commit(partial(exchange, calls), robust=True)
+    else:
+        _following.setdefault(own.connection, []).extend([_told(call) for call in calls])
+
+
 def send_posted(own: BaseDatabaseWrapper) -> None:
     """Before a cursor of Django's sends anything on this connection."""
     if own.connection in _waiting:
@@ -127,8 +145,8 @@ def send_posted(own: BaseDatabaseWrapper) -> None:
 
 
 def commit_posted(own: BaseDatabaseWrapper) -> bool:
-    """COMMIT, together with what was posted; False, and nothing done, where nothing was."""
-    if own.connection not in _waiting:
+    """COMMIT, together with what was posted and what follows; False, and nothing done, where nothing is."""
+    if own.connection not in _waiting and own.connection not in _following:
         return False
     _conversed(own, [], lambda: None, commit=True)
     return True
@@ -137,6 +155,7 @@ def commit_posted(own: BaseDatabaseWrapper) -> bool:
 def forget_posted(own: BaseDatabaseWrapper) -> None:
     """Before ROLLBACK."""
     _waiting.pop(own.connection, None)
+    _following.pop(own.connection, None)
 
 
 def _conversed(
@@ -200,6 +219,8 @@ class _Exchange:
         failure = yield from self._send_each(told, as_made=as_made)
         if commit:
             self._send_plainly("commit")
+            for statement, values in _following.pop(self._driver, []):
+                self._send(statement, values, "following")
         pgconn.pipeline_sync()
         yield from self._flushed()
         done = work()
@@ -252,12 +273,18 @@ class _Exchange:
     def _sound(self, results: list[PGresult]) -> list[PGresult]:
         """Those of the calls. Raises what the server refused; what came after that, it did not even try.
 
-        Alone, the commit has a result only when it is refused.
+        Alone, the commit has a result only when it is refused. After one nothing is raised.
         """
+        committed = False
         for sent, result in zip([*self._sent, "commit"], results, strict=False):
             if result.status == ExecStatus.FATAL_ERROR:
-                raise error_from_result(result)
-            if sent.startswith("prepare "):
+                if not committed:
+                    raise error_from_result(result)
+                _log.error("What followed a commit was refused: %s", error_from_result(result))
+                break
+            if sent == "commit":
+                committed = True
+            elif sent.startswith("prepare "):
                 self._known.add(sent.removeprefix("prepare "))
         return [result for sent, result in zip(self._sent, results, strict=True) if sent == "call"]
 

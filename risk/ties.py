@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 
 from ledger import identifiers
-from ledger.wire import Statement, exchange
+from ledger.wire import Statement, exchange, follow
 from risk import coupons, sightings
 from risk.rings import LINKING, STRONG, Ring
 
@@ -159,11 +159,12 @@ def keep(
     refused: bool = False,
     coupon: bool = False,
     device: Mapping[str, Any] | None = None,
+    after_commit: bool = False,
 ) -> None:
     """Remember whom a customer was seen with, and the `device` as `sightings.kept` has it.
 
-    `coupon` says that a newcomer took one. One round trip, to be run when no lock waits behind it; outside of a
-    transaction it does not wait for the disk.
+    `coupon` says that a newcomer took one. To be run when no lock waits behind it: one round trip, none where it is
+    left until `after_commit`. Outside of a transaction it does not wait for the disk.
     """
     given = params(me, entities, now)
     ids = [identifiers.new_digits() for _ in given["tie_keys"]]
@@ -171,8 +172,11 @@ def keep(
         marks = {"refused_at": now if refused else None, "coupon_at": now if coupon else None}
         told = {**given, **marks, "tie_ids": ids}
         seen = [sightings.KEEP({**device, "now": now})] if device else []
-        before = [_AT_LEISURE({})] if connection.get_autocommit() else []
-        exchange([*before, _KEEP(told), *seen])
+        calls = [_KEEP(told), *seen]
+        if after_commit:
+            follow([_AT_LEISURE({}), *calls])
+        else:
+            exchange([_AT_LEISURE({}), *calls] if connection.get_autocommit() else calls)
 
 
 def links(me: str, entities: Mapping[str, str], now: datetime) -> list[Link]:

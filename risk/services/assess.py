@@ -94,10 +94,14 @@ def _tell_at_commit(
     if observation is not None:
         transaction.on_commit(partial(histories.note, observation), robust=True)
     refused = judgement.action == Action.REJECT and any(one.source != "limit" for one in judgement.grounds)
-    at, device = decision.happened_at, sightings.kept(decision.inputs)
-    coupon = coupons.is_taking(decision.inputs)
-    transaction.on_commit(
-        lambda: ties.keep(customer, entities, at, refused=refused, coupon=coupon, device=device), robust=True
+    ties.keep(
+        customer,
+        entities,
+        decision.happened_at,
+        refused=refused,
+        coupon=coupons.is_taking(decision.inputs),
+        device=sightings.kept(decision.inputs),
+        after_commit=True,
     )
 
 
