@@ -139,7 +139,10 @@ class Judgement:
 
 def canonical(value: Any) -> bytes:
     """JSON that is the same bytes for the same content."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _canonical.encode(value).encode()
+
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def outcome(judgement: Judgement) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from risk.rings import LINKING, STRONG, Ring
 
 # Behind a weak entity (a place, a network) more customers than this are strangers to each other, and link nobody.
 _CROWD = 16
+_STRONG = [str(kind) for kind in STRONG]
+_COUPON_KINDS = [str(kind) for kind in coupons.SHARED]
 _REFUSALS_COUNT_FOR = timedelta(days=30)
 
 # A tie is touched at most once an hour, so payments in a row do not write it. In the order of the keys, so that two
@@ -134,7 +136,7 @@ def params(me: str, entities: Mapping[str, str], now: datetime) -> dict[str, Any
         "me": me,
         "now": now,
         "refusals": now - _REFUSALS_COUNT_FOR,
-        "strong": [str(kind) for kind in STRONG],
+        "strong": _STRONG,
         "tie_kinds": [kind for kind, _ in linking],
         "tie_keys": [key for _, key in linking],
     }
@@ -142,8 +144,7 @@ def params(me: str, entities: Mapping[str, str], now: datetime) -> dict[str, Any
 
 def coupon_params(used: bool, now: datetime) -> dict[str, Any]:
     """What COUPONS needs beside them."""
-    kinds = [str(kind) for kind in coupons.SHARED]
-    return {"coupon": used, "coupon_kinds": kinds, "coupons_since": now - coupons.LATELY}
+    return {"coupon": used, "coupon_kinds": _COUPON_KINDS, "coupons_since": now - coupons.LATELY}
 
 
 def ring(found: Mapping[str, Any]) -> Ring:
