@@ -6,8 +6,10 @@ from collections.abc import Callable
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
 from django_structlog.middlewares import RequestMiddleware
-from uuid_utils.compat import uuid4
+from uuid_utils import uuid4
 
 from config.forwarding import client_address
 from ledger.audit import current_network, current_request_id, network_of
@@ -30,6 +32,21 @@ class ClientAddressMiddleware:
         peer, forwarded = told.get("REMOTE_ADDR", ""), told.get("HTTP_X_FORWARDED_FOR", "")
         told["REMOTE_ADDR"] = client_address(peer, forwarded, settings.TRUSTED_PROXIES)
         return self.get_response(request)
+
+
+class LanguageMiddleware:
+    """The language that a request asks for. Django's own also looks for one in the address, where ours have none."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        translation.activate(translation.get_language_from_request(request))
+        request.LANGUAGE_CODE = translation.get_language()
+        response = self.get_response(request)
+        patch_vary_headers(response, ("Accept-Language",))
+        response.headers.setdefault("Content-Language", translation.get_language())
+        return response
 
 
 class RequestLogMiddleware(RequestMiddleware):

@@ -53,6 +53,10 @@ def _hide_card(match: re.Match[str]) -> str:
     return CARD if is_card and len(set(digits)) > 1 and not _is_inside_uuid(match) else match[0]
 
 
+def _hide_code(match: re.Match[str]) -> str:
+    return match[1] + SECRET
+
+
 def _is_inside_uuid(match: re.Match[str]) -> bool:
     return any(
         name.start() <= match.start() and match.end() <= name.end() for name in _UUID.finditer(match.string)
@@ -63,7 +67,7 @@ def scrub_text(text: str) -> str:
     for sign, pattern in _SECRET_VALUES:
         if sign in text:
             text = pattern.sub(SECRET, text)
-    return _SECURITY_CODE.sub(rf"\1{SECRET}", _DIGITS.sub(_hide_card, text))
+    return _SECURITY_CODE.sub(_hide_code, _DIGITS.sub(_hide_card, text))
 
 
 def scrub_value(value: Any) -> Any:

@@ -5,10 +5,11 @@ of their own, in one round trip. So this speaks to the driver's own connection, 
 listens to those (`execute_wrappers`, the log of queries) gets the statements by such a cursor instead.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -22,6 +23,8 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg.waiting import Ready, Wait
 
+_log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 Values: TypeAlias = Sequence[Any]
 Row: TypeAlias = list[str | None]  # as the server writes values
@@ -31,6 +34,8 @@ _Told: TypeAlias = tuple["Statement", list[bytes | None]]  # with its values as 
 
 # What of each connection waits for its next statement, or for COMMIT.
 _waiting: WeakKeyDictionary[Driver, list[_Told]] = WeakKeyDictionary()
+# What of each connection comes after COMMIT.
+_following: WeakKeyDictionary[Driver, list[_Told]] = WeakKeyDictionary()
 # What each connection has prepared. The server then reads and plans a statement once a session, and not every time.
 _prepared: WeakKeyDictionary[Driver, set[str]] = WeakKeyDictionary()
 _NAMED = re.compile(r"%\((\w+)\)s")
@@ -43,7 +48,8 @@ class Statement:
         self.name, self.text = name, text
         self.places = tuple(dict.fromkeys(_NAMED.findall(text)))
         numbers = {place: f"${number}" for number, place in enumerate(self.places, start=1)}
-        self.numbered = _NAMED.sub(lambda found: numbers[found[1]], text)
+        self.numbered = _NAMED.sub(lambda found: numbers[found[1]], text).encode()
+        self.prepared_as = name.encode()
 
     def __call__(self, params: Mapping[str, Any]) -> "Call":
         return Call(self, [params[place] for place in self.places])
@@ -113,6 +119,19 @@ def post(calls: Iterable[Call]) -> None:
         _waiting.setdefault(own.connection, []).extend(told)
 
 
+def follow(calls: Sequence[Call]) -> None:
+    """Send in the packet of this transaction's COMMIT, after it, as a transaction of their own.
+
+    So they cost no round trip, and hold no lock beside those of this one. What the server refuses of them is logged,
+    and they with it: this transaction stays. Inside a savepoint they wait for the end of all, and are sent then.
+    """
+    own = connections[DEFAULT_DB_ALIAS]
+    if own.get_autocommit() or own.savepoint_ids or _is_watched(own):
+        transaction.on_commit(partial(exchange, calls), robust=True)
+    else:
+        _following.setdefault(own.connection, []).extend([_told(call) for call in calls])
+
+
 def send_posted(own: BaseDatabaseWrapper) -> None:
     """Before a cursor of Django's sends anything on this connection."""
     if own.connection in _waiting:
@@ -120,8 +139,8 @@ def send_posted(own: BaseDatabaseWrapper) -> None:
 
 
 def commit_posted(own: BaseDatabaseWrapper) -> bool:
-    """COMMIT, together with what was posted; False, and nothing done, where nothing was."""
-    if own.connection not in _waiting:
+    """COMMIT, together with what was posted and what follows; False, and nothing done, where nothing is."""
+    if own.connection not in _waiting and own.connection not in _following:
         return False
     _conversed(own, [], lambda: None, commit=True)
     return True
@@ -130,6 +149,7 @@ def commit_posted(own: BaseDatabaseWrapper) -> bool:
 def forget_posted(own: BaseDatabaseWrapper) -> None:
     """Before ROLLBACK."""
     _waiting.pop(own.connection, None)
+    _following.pop(own.connection, None)
 
 
 def _conversed(
@@ -193,6 +213,8 @@ class _Exchange:
             self._send(statement, values, "call")
         if commit:
             self._send_plainly("commit")
+            for statement, values in _following.pop(self._driver, []):
+                self._send(statement, values, "following")
         pgconn.pipeline_sync()
         yield from self._flushed()
         done = work()
@@ -205,12 +227,12 @@ class _Exchange:
         self._sent.append(command)
 
     def _send(self, statement: Statement, values: list[bytes | None], kind: str) -> None:
-        name, text = statement.name.encode(), statement.numbered.encode()
+        name = statement.prepared_as
         if not self._may_prepare:
-            self._pgconn.send_query_params(text, values)
+            self._pgconn.send_query_params(statement.numbered, values)
         else:
-            if statement.name not in self._known | self._preparing:
-                self._pgconn.send_prepare(name, text)
+            if statement.name not in self._known and statement.name not in self._preparing:
+                self._pgconn.send_prepare(name, statement.numbered)
                 self._sent.append(f"prepare {statement.name}")
                 self._preparing.add(statement.name)
             self._pgconn.send_query_prepared(name, values)
@@ -231,27 +253,33 @@ class _Exchange:
     def _sound(self, results: list[PGresult]) -> list[PGresult]:
         """Those of the calls. Raises what the server refused; what came after that, it did not even try.
 
-        Alone, the commit has a result only when it is refused.
+        Alone, the commit has a result only when it is refused. After one nothing is raised.
         """
+        committed = False
         for sent, result in zip([*self._sent, "commit"], results, strict=False):
             if result.status == ExecStatus.FATAL_ERROR:
-                raise error_from_result(result)
-            if sent.startswith("prepare "):
+                if not committed:
+                    raise error_from_result(result)
+                _log.error("What followed a commit was refused: %s", error_from_result(result))
+                break
+            if sent == "commit":
+                committed = True
+            elif sent.startswith("prepare "):
                 self._known.add(sent.removeprefix("prepare "))
         return [result for sent, result in zip(self._sent, results, strict=True) if sent == "call"]
 
 
 def _told(call: Call) -> _Told:
-    return call.statement, [_encoded(value) for value in call.values]
+    values = [value.encode() if type(value) is str else _encoded(value) for value in call.values]
+    if b"\0" in b"".join(filter(None, values)):
+        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+    return call.statement, values
 
 
 def _encoded(value: object) -> bytes | None:
     if value is None:
         return None
-    found = str(texts(value) if isinstance(value, list) else value).encode()
-    if b"\0" in found:
-        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
-    return found
+    return (texts(value) if isinstance(value, list) else str(value)).encode()
 
 
 def texts(values: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ known, and no rule may lower a score by it (`policies` refuses one).
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 from risk.facts import BehaviourFacts
@@ -25,7 +25,7 @@ NAMES = tuple(one.name for one in fields(BehaviourFacts))
 
 def inputs_of(facts: BehaviourFacts) -> dict[str, int | None]:
     """What is stored with the decision; a negative figure is none."""
-    return {name: _cut(name, value) for name, value in asdict(facts).items()}
+    return {name: _cut(name, getattr(facts, name)) for name in NAMES}
 
 
 def variables(stored: Mapping[str, Any]) -> dict[str, int]:

@@ -18,6 +18,7 @@ from risk.states import LIVE_CASE, CaseState, EntityKind, Stage
 T = TypeVar("T")
 
 _WINDOW = timedelta(minutes=1)
+_LIVE = [str(state) for state in CaseState if state in LIVE_CASE]
 _MOST_COUNTED = 1000  # a count beyond this changes nothing, so it is not finished
 
 _COUNT = """
@@ -160,7 +161,7 @@ def _params(
     day = features.calendar_day(facts.happened_at)
     return {
         "subject": features.text(facts.subject),
-        "live": [str(state) for state in CaseState if state in LIVE_CASE],
+        "live": _LIVE,
         "stage": str(features.stage(facts.stage)),
         "since": now - _WINDOW,
         "now": now,

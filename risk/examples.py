@@ -79,11 +79,7 @@ def event_of(past: Past, customer: History | None) -> Event:
 
 def row_of(names: Iterable[str], found: Signals) -> list[float]:
     """The signals in the order of `names`; what has no answer is no number."""
-    row = []
-    for name in names:
-        value = found.get(name)
-        row.append(nan if value is None else value)
-    return row
+    return [nan if (value := found.get(name)) is None else value for name in names]
 
 
 def examples(

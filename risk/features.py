@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache, lru_cache
 from ipaddress import ip_address, ip_network
+from types import NoneType
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from risk import behaviour, coupons, rings, trust
-from risk.facts import PaymentFacts
+from risk.facts import BehaviourFacts, PaymentFacts
 from risk.rings import Ring
 from risk.states import EntityKind, Stage
 from risk.trust import Sighting
@@ -84,7 +85,8 @@ def stage(value: str) -> Stage:
 
 
 def whole(value: int) -> int:
-    return max(-LARGEST, min(LARGEST, int(value)))
+    number = int(value)
+    return number if -LARGEST <= number <= LARGEST else max(-LARGEST, min(LARGEST, number))
 
 
 @lru_cache(maxsize=1024)
@@ -94,7 +96,9 @@ def network(address: str) -> str:
         parsed = ip_address(address)
     except ValueError:
         return ""
-    return str(ip_network((parsed.packed, 24 if parsed.version == 4 else 48), strict=False))
+    if parsed.version == 4:
+        return f"{address.rpartition('.')[0]}.0/24"
+    return str(ip_network((parsed.packed, 48), strict=False))
 
 
 def entity_key(kind: str, value: str, *, secret: bytes) -> str:
@@ -132,7 +136,6 @@ def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str])
     plain["skus"] = plain["skus"][:_MOST_SKUS]
     plain["device"]["ip"] = network(facts.device.ip)
     del plain["device"]["fingerprint"]  # nobody needs more than its key
-    plain["behaviour"] = behaviour.inputs_of(facts.behaviour)
     for name in ("latitude_e6", "longitude_e6"):
         plain["device"][name] = _roughly(plain["device"][name])
     used = {} if evidence.limits is None else {"limits": _plain(dict(evidence.limits))}
@@ -157,8 +160,6 @@ def _roughly(microdegrees: int | None) -> int | None:
 
 
 def _plain(value: Any) -> Any:
-    if value is None:
-        return None
     form = _FORMS.get(type(value))
     if form is not None:
         return form(value)
@@ -168,6 +169,7 @@ def _plain(value: Any) -> Any:
 
 
 _FORMS: Mapping[type, Callable[[Any], Any]] = {
+    NoneType: lambda value: None,
     bool: bool,
     str: text,
     int: whole,
@@ -175,6 +177,7 @@ _FORMS: Mapping[type, Callable[[Any], Any]] = {
     dict: lambda value: {name: _plain(inner) for name, inner in value.items()},
     tuple: lambda value: [_plain(inner) for inner in value],
     list: lambda value: [_plain(inner) for inner in value],
+    BehaviourFacts: behaviour.inputs_of,
 }
 
 

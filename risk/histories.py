@@ -5,11 +5,14 @@ a rebuild writes the next one beside it and switches. Histories that nobody kept
 """
 
 import logging
+import os
 import struct
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 import redis
@@ -162,7 +165,7 @@ def recall(names: Iterable[str]) -> Recalled | None:
         return None
     asked = list(names)
     try:
-        whole_at, *parts = _scripts(settings.RISK_REDIS_MS)[0](keys=[POINTER], args=asked) or [b"0"]
+        whole_at, *parts = _soon(0, asked) or [b"0"]
     except redis.RedisError as error:
         _miss(error)
         return None
@@ -182,7 +185,7 @@ def note(observation: Observation) -> None:
     if time.monotonic() < _Rest.until:
         return
     try:
-        _scripts(settings.RISK_REDIS_MS)[1](keys=[POINTER], args=_args("", observation))
+        _soon(1, _args("", observation))
     except redis.RedisError as error:
         _miss(error)
 
@@ -298,6 +301,40 @@ def _miss(error: redis.RedisError) -> None:
     if _Rest.missed >= _MISSED:
         _Rest.until = time.monotonic() + _REST_SECONDS
     _log.warning("Velocity is counted in PostgreSQL: Redis does not answer (%s).", type(error).__name__)
+
+
+class _Line(threading.local):
+    """Each thread's own connection: to borrow one of a pool takes longer than to ask."""
+
+    client: redis.Redis | None = None
+    connection: Any = None
+
+    def to(self, client: redis.Redis) -> Any:
+        if self.client is not client or self.connection.pid != os.getpid():
+            self.client, self.connection = client, client.connection_pool.make_connection()
+        elif self._was_left():
+            self.connection.disconnect()
+        return self.connection
+
+    def _was_left(self) -> bool:
+        try:
+            return bool(self.connection.is_connected and self.connection.can_read())
+        except redis.ConnectionError:
+            return True
+
+
+_line = _Line()
+
+
+def _soon(place: int, args: Sequence[str | bytes | int]) -> Any:
+    """What a script answers, while a customer waits. Raises what Redis raises."""
+    script = _scripts(settings.RISK_REDIS_MS)[place]
+    line = _line.to(_client(settings.RISK_REDIS_MS))
+    line.send_command("EVALSHA", script.sha, 1, POINTER, *args)
+    try:
+        return line.read_response()
+    except redis.exceptions.NoScriptError:
+        return script(keys=[POINTER], args=args)
 
 
 _PATIENT_MS = 5000

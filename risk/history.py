@@ -71,6 +71,9 @@ class Bucket(NamedTuple):
         return _DAY.pack(*self)
 
 
+_NO_PAYMENTS: Columns = ((),) * len(Event._fields)
+
+
 class NotAHistory(ValueError):
     """These bytes were not written by `History.dump`."""
 
@@ -121,28 +124,29 @@ class Spread:
 class History:
     """The last payments one by one (at most 128, of 60 days) and sums by day (at most 64)."""
 
-    __slots__ = ("_by_day", "_days", "_spread", "columns", "first_at", "total")
+    __slots__ = ("_by_day", "_days", "_owned", "_spread", "columns", "first_at", "total")
 
     def __init__(self) -> None:
         self.first_at = 0
         self.total = 0
-        # The payments' fields, each a list: what is asked is asked of one field of many payments.
-        self.columns: tuple[list[int], ...] = tuple([] for _ in Event._fields)
+        # The payments' fields: what is asked is asked of one field of many payments. Own lists once it is told one.
+        self.columns: Columns = _NO_PAYMENTS
+        self._owned: list[list[int]] | None = None
         # What is told something has buckets, what is only read has their fields; each is made of the other.
         self._days: dict[int, Bucket] | None = {}
         self._by_day: Columns | None = None
         self._spread: Spread | None = None
 
     @property
-    def times(self) -> list[int]:
+    def times(self) -> Sequence[int]:
         return self.columns[0]
 
     @property
-    def amounts(self) -> list[int]:
+    def amounts(self) -> Sequence[int]:
         return self.columns[1]
 
     @property
-    def ratios(self) -> list[int]:
+    def ratios(self) -> Sequence[int]:
         return self.columns[2]
 
     @property
@@ -239,7 +243,7 @@ class History:
         if columns:
             times = columns[0]
             start = max(len(times) - RING, bisect_left(times, times[-1] - KEPT))
-            history.columns = tuple(list(column[start:]) for column in columns)
+            history.columns = [column[start:] for column in columns] if start else columns
         by_day = columns_of(_DAY.format[1:], len(Bucket._fields), days)
         if len(by_day[0]) > DAYS or not ascend(by_day[0]):
             by_day = list(zip(*sorted(zip(*by_day, strict=True))[-DAYS:], strict=True))
@@ -248,20 +252,27 @@ class History:
         return history
 
     def _keep(self, event: Event) -> None:
-        at, times = event.at, self.times
+        columns = self._own_columns()
+        at, times = event.at, columns[0]
         place = bisect_right(times, at) if times and at < times[-1] else len(times)
-        for column, value in zip(self.columns, event, strict=True):
+        for column, value in zip(columns, event, strict=True):
             column.insert(place, value)
         if self._spread is not None:
             self._spread.add(event.amount)
         oldest = times[-1] - KEPT
         while len(times) > RING or times[0] < oldest:
-            self._drop_first()
+            self._drop_first(columns)
 
-    def _drop_first(self) -> None:
+    def _own_columns(self) -> list[list[int]]:
+        """To be changed; most histories that are read are told nothing, and keep what they were read from."""
+        if self._owned is None:
+            self.columns = self._owned = [list(column) for column in self.columns]
+        return self._owned
+
+    def _drop_first(self, columns: list[list[int]]) -> None:
         if self._spread is not None:
-            self._spread.drop(self.amounts[0])
-        for column in self.columns:
+            self._spread.drop(columns[1][0])
+        for column in columns:
             del column[0]
 
     def _set_day(self, bucket: Bucket) -> None:

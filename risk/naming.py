@@ -25,6 +25,8 @@ def email_name(email: str) -> str:
 
 def phone_name(phone: str, country: str = "") -> str:
     """The same for the same number, however it is written; empty for what is none."""
+    if not phone:
+        return ""
     try:
         number = phonenumbers.parse(phone, country or None)
     except phonenumbers.NumberParseException:

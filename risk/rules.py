@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -89,6 +89,11 @@ class PolicyDocument:
         return named_in(*self.rules)
 
     @cached_property
+    def messages(self) -> dict[str, Mapping[str, str]]:
+        """Its rules' messages, by the rule."""
+        return {rule.id: rule.message for rule in self.rules}
+
+    @cached_property
     def groups(self) -> frozenset[str]:
         """The groups of variables that its rules may read: whatever one of them has as a word."""
         words = set(_WORD.findall(" ".join(_texts(*self.rules))))
@@ -110,6 +115,16 @@ class Ground:
     action: str
     params: Mapping[str, Any] = field(default_factory=dict)
 
+    def told(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {
+            "code": self.code,
+            "source": self.source,
+            "weight": self.weight,
+            "action": self.action,
+            "params": dict(self.params),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
@@ -124,7 +139,10 @@ class Judgement:
 
 def canonical(value: Any) -> bytes:
     """JSON that is the same bytes for the same content."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _canonical.encode(value).encode()
+
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def outcome(judgement: Judgement) -> dict[str, Any]:
@@ -135,7 +153,7 @@ def outcome(judgement: Judgement) -> dict[str, Any]:
         "score": judgement.score,
         "level": str(judgement.level),
         "action": str(judgement.action),
-        "grounds": [asdict(ground) for ground in judgement.grounds],
+        "grounds": [ground.told() for ground in judgement.grounds],
     }
     if judgement.challenges not in ((), (ChallengeKind.THREE_D_SECURE,)):
         told["challenges"] = [str(kind) for kind in judgement.challenges]

@@ -237,7 +237,9 @@ def _by_days(history: History, first_day: int) -> tuple[int, int]:
     return sum(payments[place:]), sum(sums[place:])
 
 
-def _unusual(found: Signals, ratios: list[int], count_name: str, largest_name: str, mean_name: str) -> None:
+def _unusual(
+    found: Signals, ratios: Sequence[int], count_name: str, largest_name: str, mean_name: str
+) -> None:
     """How far from usual for their customers the last payments were, labels or not."""
     known = [ratio for ratio in ratios if ratio]
     found[count_name] = float(len([ratio for ratio in known if ratio >= UNUSUAL_RATIO]))

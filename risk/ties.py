@@ -12,12 +12,14 @@ from typing import Any
 from django.db import connection
 
 from ledger import identifiers
-from ledger.wire import Statement, exchange
+from ledger.wire import Statement, exchange, follow
 from risk import coupons, sightings
 from risk.rings import LINKING, STRONG, Ring
 
 # Behind a weak entity (a place, a network) more customers than this are strangers to each other, and link nobody.
 _CROWD = 16
+_STRONG = [str(kind) for kind in STRONG]
+_COUPON_KINDS = [str(kind) for kind in coupons.SHARED]
 _REFUSALS_COUNT_FOR = timedelta(days=30)
 
 # A tie is touched at most once an hour, so payments in a row do not write it. In the order of the keys, so that two
@@ -134,7 +136,7 @@ def params(me: str, entities: Mapping[str, str], now: datetime) -> dict[str, Any
         "me": me,
         "now": now,
         "refusals": now - _REFUSALS_COUNT_FOR,
-        "strong": [str(kind) for kind in STRONG],
+        "strong": _STRONG,
         "tie_kinds": [kind for kind, _ in linking],
         "tie_keys": [key for _, key in linking],
     }
@@ -142,8 +144,7 @@ def params(me: str, entities: Mapping[str, str], now: datetime) -> dict[str, Any
 
 def coupon_params(used: bool, now: datetime) -> dict[str, Any]:
     """What COUPONS needs beside them."""
-    kinds = [str(kind) for kind in coupons.SHARED]
-    return {"coupon": used, "coupon_kinds": kinds, "coupons_since": now - coupons.LATELY}
+    return {"coupon": used, "coupon_kinds": _COUPON_KINDS, "coupons_since": now - coupons.LATELY}
 
 
 def ring(found: Mapping[str, Any]) -> Ring:
@@ -159,20 +160,24 @@ def keep(
     refused: bool = False,
     coupon: bool = False,
     device: Mapping[str, Any] | None = None,
+    after_commit: bool = False,
 ) -> None:
     """Remember whom a customer was seen with, and the `device` as `sightings.kept` has it.
 
-    `coupon` says that a newcomer took one. One round trip, to be run when no lock waits behind it; outside of a
-    transaction it does not wait for the disk.
+    `coupon` says that a newcomer took one. To be run when no lock waits behind it: one round trip, none where it is
+    left until `after_commit`. Outside of a transaction it does not wait for the disk.
     """
     given = params(me, entities, now)
-    ids = [identifiers.new_key() for _ in given["tie_keys"]]
+    ids = [identifiers.new_digits() for _ in given["tie_keys"]]
     if me and ids:
         marks = {"refused_at": now if refused else None, "coupon_at": now if coupon else None}
-        told = {**given, **marks, "tie_ids": [str(one) for one in ids]}
+        told = {**given, **marks, "tie_ids": ids}
         seen = [sightings.KEEP({**device, "now": now})] if device else []
-        before = [_AT_LEISURE({})] if connection.get_autocommit() else []
-        exchange([*before, _KEEP(told), *seen])
+        calls = [_KEEP(told), *seen]
+        if after_commit:
+            follow([_AT_LEISURE({}), *calls])
+        else:
+            exchange([_AT_LEISURE({}), *calls] if connection.get_autocommit() else calls)
 
 
 def links(me: str, entities: Mapping[str, str], now: datetime) -> list[Link]:

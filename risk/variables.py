@@ -26,7 +26,9 @@ GROUPS = (
 
 def in_cny(amount: int, currency: str, rates: Mapping[str, Decimal]) -> int | None:
     """`amount` in CNY minor units, or None when no rate is known."""
-    rate = Decimal(1) if currency == CURRENCY else rates.get(currency)
+    if currency == CURRENCY:
+        return whole(amount)
+    rate = rates.get(currency)
     if rate is None:
         return None
     try:

@@ -12,6 +12,9 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 # A request is one line, when it is answered; which address it came from, `config.middleware` says.
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+# As they are where nobody sets them; but what is set is looked up once, and what is not with every request.
+DJANGO_STRUCTLOG_STATUS_DEFAULT_LOG_LEVEL = DJANGO_STRUCTLOG_STATUS_2XX_LOG_LEVEL = logging.INFO
+DJANGO_STRUCTLOG_USER_ID_FIELD = "pk"
 
 _shared: list[Processor] = [
     structlog.contextvars.merge_contextvars,

@@ -76,11 +76,10 @@ class Decision(models.Model):
     def public_id(self) -> str:
         return identifiers.encode("dec", self.id)
 
-    def written(self, *, inputs: str) -> Call:
-        """The statement that writes this new row; `inputs` as JSON, which is long and was made for the digest."""
-        values = {field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields}
-        texts = {"inputs": inputs, "outcome": json.dumps(self.outcome), "reasons": json.dumps(self.reasons)}
-        return _insert()(values | texts)
+    def written(self, *, inputs: str, outcome: str) -> Call:
+        """The statement that writes this new row; `inputs` and `outcome` as the JSON that was made for the digest."""
+        texts = {"inputs": inputs, "outcome": outcome, "reasons": json.dumps(self.reasons)}
+        return _insert()(self.__dict__ | texts)
 
 
 @cache

@@ -176,7 +176,7 @@ class LimitUse(models.Model):
 
     def taken(self) -> Call:
         """The statement that counts this once per subject, whatever was counted for it before."""
-        return _take()({field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields})
+        return _take()(self.__dict__)
 
 
 @cache

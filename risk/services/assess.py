@@ -1,7 +1,6 @@
 """Judge one payment."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from itertools import chain
@@ -14,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from ledger import identifiers
-from ledger.wire import post
+from ledger.wire import Call, post
 from risk import (
     coupons,
     evidence,
@@ -77,8 +76,8 @@ def assess(*, facts: PaymentFacts, waited_since: int | None = None) -> Verdict:
         spends and facts.customer.verification_level in policy.limits and judgement.action != Action.REJECT
     )
     use = _limit_use(inputs, keys["customer"], judgement, gathered, facts) if limited else None
-    decision, told = _row(facts, policy_id, policy, inputs, judgement, keys, started)
-    post([decision.written(inputs=told), *([use.taken()] if use else [])])
+    decision, written = _row(facts, policy_id, policy, inputs, judgement, keys, started)
+    post([written, *([use.taken()] if use else [])])
     _tell_at_commit(decision, policy, judgement, keys["customer"], dict(entities))
     case = _look(decision, judgement, gathered.live_case_id, policy)
     return _verdict(decision, policy.name, case)
@@ -95,10 +94,14 @@ def _tell_at_commit(
     if observation is not None:
         transaction.on_commit(partial(histories.note, observation), robust=True)
     refused = judgement.action == Action.REJECT and any(one.source != "limit" for one in judgement.grounds)
-    at, device = decision.happened_at, sightings.kept(decision.inputs)
-    coupon = coupons.is_taking(decision.inputs)
-    transaction.on_commit(
-        lambda: ties.keep(customer, entities, at, refused=refused, coupon=coupon, device=device), robust=True
+    ties.keep(
+        customer,
+        entities,
+        decision.happened_at,
+        refused=refused,
+        coupon=coupons.is_taking(decision.inputs),
+        device=sightings.kept(decision.inputs),
+        after_commit=True,
     )
 
 
@@ -204,11 +207,11 @@ def _row(
     judgement: Judgement,
     keys: dict[str, str],
     started: int,
-) -> tuple[Decision, str]:
-    """The decision, not stored yet, and its inputs as JSON."""
+) -> tuple[Decision, Call]:
+    """The decision, not stored yet, and the statement that stores it."""
     outcome = rules.outcome(judgement)
     reasons = _reasons(policy, judgement)
-    told = rules.canonical(inputs)
+    told, concluded = rules.canonical(inputs), rules.canonical(outcome)
     decision = Decision(
         stage=inputs["facts"]["stage"],
         subject=inputs["facts"]["subject"],
@@ -223,19 +226,19 @@ def _row(
         score=judgement.score,
         level=str(judgement.level),
         action=str(judgement.action),
-        digest=rules.digest_of(told, rules.canonical(outcome)),
+        digest=rules.digest_of(told, concluded),
         latency_us=(perf_counter_ns() - started) // 1000,
         customer_key=keys["customer"],
         card_key=keys["card"],
         device_key=keys["device"],
     )
-    return decision, told.decode()
+    return decision, decision.written(inputs=told.decode(), outcome=concluded.decode())
 
 
 def _reasons(policy: PolicyDocument, judgement: Judgement) -> list[dict[str, Any]]:
-    messages = {rule.id: rule.message for rule in policy.rules}
     return [
-        {**asdict(ground), "message": wording.message_of(ground, messages)} for ground in judgement.grounds
+        {**ground.told(), "message": wording.message_of(ground, policy.messages)}
+        for ground in judgement.grounds
     ]
 
 

@@ -296,6 +296,49 @@ def test_what_is_refused_of_what_is_posted_undoes_the_transaction() -> None:
 
 
 @pytest.mark.usefixtures("kept")
+def test_what_follows_travels_with_the_commit_and_is_a_transaction_of_its_own(
+    exchanges: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    wire.exchange([_OPENED({"word": "prepares"})])
+    exchanges.clear()
+    with transaction.atomic():
+        wire.follow([_OPENED({"word": "b"}), _OPENED({"word": "c"})])
+        wire.post([_OPENED({"word": "a"})])
+    assert exchanges == [5]  # BEGIN, a call, COMMIT, two calls
+    assert _kept() == 4
+    with transaction.atomic():
+        wire.post([_OPENED({"word": "d"})])
+        wire.follow([_OPENED({"word": "e"}), _OPENED({"word": "e"})])
+    assert "followed a commit" in caplog.text
+    assert _kept() == 5  # that stays, of these neither
+    with transaction.atomic():
+        wire.follow([_OPENED({"word": "e"})])
+    wire.follow([_OPENED({"word": "f"})])  # outside of a transaction, too
+    assert _kept() == 7
+
+
+@pytest.mark.usefixtures("kept")
+def test_what_follows_goes_with_its_transaction() -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        wire.follow([_OPENED({"word": "a"})])
+        raise ZeroDivisionError
+    with pytest.raises(IntegrityError), transaction.atomic():
+        wire.post([_OPENED({"word": "b"}), _OPENED({"word": "b"})])
+        wire.follow([_OPENED({"word": "a"})])
+    with transaction.atomic():
+        wire.post([_OPENED({"word": "b"})])
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            wire.follow([_OPENED({"word": "a"})])
+            raise ZeroDivisionError
+    assert _kept() == 1
+    with transaction.atomic():
+        with transaction.atomic():
+            wire.follow([_OPENED({"word": "a"})])
+        assert _kept() == 1
+    assert _kept() == 2
+
+
+@pytest.mark.usefixtures("kept")
 def test_a_connection_that_is_lost_before_the_commit_loses_what_was_posted() -> None:
     with pytest.raises(OperationalError), transaction.atomic():
         _kept()

@@ -58,8 +58,8 @@ def test_running_sums_are_those_of_the_ring(events: list[Event]) -> None:
     assert len(history.spread.ordered) == len(history.times)  # from now on it is kept up to date
     for event in events[100:]:
         history.observe(event)
-    assert history.times == sorted(history.times)
-    assert history.amounts == [event.amount for event in history.events]
+    assert list(history.times) == sorted(history.times)
+    assert list(history.amounts) == [event.amount for event in history.events]
     assert history.spread.ordered == sorted(history.amounts)
     assert history.spread.sum == sum(history.amounts)
     assert history.spread.squares == sum(amount * amount for amount in history.amounts)
