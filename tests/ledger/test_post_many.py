@@ -14,6 +14,7 @@ from ledger.facts import Entry, PostedTransaction, Posting
 from ledger.models import Transaction
 from ledger.services.post_many import post_many
 from tests.ledger.books import captured, cny, journal
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -136,7 +137,7 @@ def test_batches_with_keys_in_common_neither_deadlock_nor_post_twice() -> None:
     def work(order: list[str]) -> None:
         try:
             with transaction.atomic():
-                start.wait(timeout=5)
+                start.wait(PATIENCE)
                 answers.extend(post_many(postings=[_captured(key) for key in order]))
         finally:
             connection.close()
@@ -145,6 +146,6 @@ def test_batches_with_keys_in_common_neither_deadlock_nor_post_twice() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=20)
+        thread.join(PATIENCE)
     assert sorted(answer.created for answer in answers) == [False] * 40 + [True] * 40
     assert Transaction.objects.count() == 40
