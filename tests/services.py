@@ -16,6 +16,7 @@ from pathlib import Path
 from config.embedded import ports, postgres, redis
 from config.translations import compile_into
 from tests import template
+from tests.patience import PATIENCE
 
 _WORKER = "PYTEST_XDIST_WORKER"
 _REDIS_BASE = "SMART_CHECKOUT_TEST_REDIS"
@@ -44,7 +45,7 @@ class Services:
         for child, stop_signal in self.children:
             child.send_signal(stop_signal)
         for child, _ in self.children:
-            child.wait(timeout=30)
+            child.wait(PATIENCE)
         self.children.clear()
         if self.directory is not None:
             shutil.rmtree(self.directory, ignore_errors=True)

@@ -18,6 +18,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from config.embedded import ports, postgres
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "var" / "tests"
@@ -58,7 +59,7 @@ def _make(kept: Path) -> None:
         subprocess.run(command, cwd=ROOT, env={**os.environ, "DATABASE_URL": url}, check=True)
         # A clean end: what is copied needs no recovery.
         server.send_signal(signal.SIGINT)
-        server.wait(60)
+        server.wait(PATIENCE)
         with suppress(OSError):
             # Another run may have been quicker.
             unfinished.rename(kept)

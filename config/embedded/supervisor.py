@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -92,7 +92,7 @@ class Supervisor:
             path.replace(path.with_suffix(".log.1"))
         return path
 
-    def wait_for(self, *names: str, seconds: float = 90.0) -> None:
+    def wait_for(self, *names: str, seconds: float = 240.0) -> None:
         """Return once these parts answer. Raises `CannotStart` when any part died or one takes too long."""
         end = time.monotonic() + seconds
         waiting = [life for life in self._lives if life.part.name in names]
@@ -155,8 +155,10 @@ class Supervisor:
                 life.process.send_signal(life.part.stop_signal)
             told = time.monotonic()
             for life in leaving:
-                with suppress(subprocess.TimeoutExpired):
+                try:
                     life.process.wait(timeout=max(0.0, told + life.part.grace - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    self._say(f"{life.part.name} did not leave within {life.part.grace:.0f} s and is killed")
                 kill_group(life.process)
         self._lives.clear()
 

@@ -21,6 +21,7 @@ from payments.channels.contract import (
     Outcome,
     StartRequest,
 )
+from tests.patience import PATIENCE
 
 CARD = "pm_good"
 DECLINED = "pm_declined"
@@ -94,4 +95,4 @@ class Provider:
 
     def _heard(self, what: str, key: str) -> None:
         calls.append((what, key))
-        assert may_answer.wait(10), "the test forgot to let the provider answer"
+        assert may_answer.wait(PATIENCE), "the test forgot to let the provider answer"

@@ -17,6 +17,7 @@ from risk import selectors
 from risk.models import Decision, Device, LimitUse, RiskCase
 from risk.services.add_list_entry import add_list_entry
 from tests.api.conftest import Caller, program
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -92,7 +93,7 @@ def test_no_more_are_judged_at_a_time_than_there_are_turns(monkeypatch: pytest.M
     """Those that wait hold no connection meanwhile; a thread that waits for something else is not one of them."""
     inside, most, lock = 0, 0, threading.Lock()
     turns, asked = settings.RISK_SCREENINGS_AT_ONCE, 3 * settings.RISK_SCREENINGS_AT_ONCE
-    all_turns = threading.Barrier(turns, timeout=20)
+    all_turns = threading.Barrier(turns, timeout=PATIENCE)
 
     def judging(*, facts: Any, waited_since: int) -> None:
         nonlocal inside, most
@@ -122,6 +123,8 @@ def test_who_waited_too_long_for_a_turn_is_judged_by_the_rules_alone() -> None:
         screening._turns.acquire()
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(merchant.post, "risk/assessments", ASSESSMENT_REQUEST)
+        while not screening._turns._cond._waiters:  # type: ignore[attr-defined]
+            time.sleep(0.01)
         time.sleep(0.3)
         for _ in range(settings.RISK_SCREENINGS_AT_ONCE):
             screening._turns.release()

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from checkout.api import rate_limits
 from payments.services.recognise_api_key import ApiKeyView
+from tests.patience import PATIENCE
 
 THREADS = 16
 CALLER = ApiKeyView(id="key_1", name="till", scopes=frozenset())
@@ -106,7 +107,7 @@ def test_the_first_requests_of_a_process_may_come_together(eager_threads: None) 
     def counted(together: threading.Barrier) -> rate_limits.Standing | None:
         request = Request(RequestFactory().get("/api/v1/catalogue"))
         request.user = AnonymousUser()
-        together.wait(10)
+        together.wait(PATIENCE)
         return rate_limits.count(request)
 
     for _ in range(20):

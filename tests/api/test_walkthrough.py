@@ -18,6 +18,7 @@ from payments.channels import registry
 from payments.models.api_key import Scope
 from payments.services.issue_api_key import issue_api_key
 from tests.channels.world import Sandbox
+from tests.patience import PATIENCE
 from tests.payments.conftest import credentials as credentials
 from tests.payments.conftest import sandbox as sandbox
 
@@ -58,7 +59,7 @@ def test_the_walkthrough_of_the_readme(shop_address: str, tmp_path: Path) -> Non
         env={"PATH": os.environ["PATH"], "BASE": shop_address, "KEY": key},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
 
 from tests.channels.drivers.stripe import StripeDriver
 from tests.channels.world import Receiver, Sandbox
+from tests.patience import PAGE_PATIENCE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 pytestmark = [
@@ -108,7 +109,7 @@ def shop(sandbox: Sandbox, stripe: StripeDriver) -> Iterator[str]:
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 360, "height": 740})
     opened = context.new_page()
-    opened.set_default_timeout(10_000)
+    opened.set_default_timeout(PAGE_PATIENCE)
     yield opened
     context.close()
 

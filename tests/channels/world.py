@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 import httpx
 
 from payments.channels.contract import Acknowledgement
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE_SECONDS = 30.0
 # one client: making a TLS context for every request would cost more than the request
-HTTP = httpx.Client(timeout=10, trust_env=False)
+HTTP = httpx.Client(timeout=PATIENCE, trust_env=False)
 # the same for strangers, who come on a connection of their own
-STRANGER = httpx.Client(timeout=10, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+STRANGER = httpx.Client(timeout=PATIENCE, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def free_port() -> int:
@@ -84,7 +84,7 @@ def running_sandbox(data: Path, port: int | None = None) -> Iterator[Sandbox]:
         yield sandbox
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def _answers(sandbox: Sandbox) -> bool:
@@ -98,14 +98,14 @@ Found = TypeVar("Found")
 
 
 def eventually(look: Callable[[], Found]) -> Found:
-    """What `look` finds as soon as it finds something, within `PATIENCE_SECONDS`."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    """What `look` finds as soon as it finds something, within `PATIENCE`."""
+    end = time.monotonic() + PATIENCE
     while True:
         found = look()
         if found:
             return found
         if time.monotonic() > end:
-            raise AssertionError(f"nothing came in {PATIENCE_SECONDS} s")
+            raise AssertionError(f"nothing came in {PATIENCE:.0f} s")
         time.sleep(0.02)
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.embedded import process
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE = 300.0  # for what must come, on the slowest machine
 
 
 def copy_project(target: Path) -> Path:

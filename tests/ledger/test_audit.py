@@ -14,6 +14,7 @@ from ledger.models import AuditEntry, AuditSeal
 from ledger.services import seal_audit as sealer
 from ledger.services.seal_audit import seal_audit
 from tests.ledger.books import tamper
+from tests.patience import PATIENCE
 
 committing = pytest.mark.django_db(transaction=True)
 pytestmark = pytest.mark.usefixtures("empty_audit_journal")
@@ -144,18 +145,18 @@ def test_an_entry_whose_transaction_is_still_open_is_waited_for() -> None:
         with transaction.atomic():
             _done("slow")
             written.set()
-            finish.wait(timeout=10)
+            finish.wait(PATIENCE)
         connection.close()
 
     thread = Thread(target=slow)
     thread.start()
-    assert written.wait(timeout=10)
+    assert written.wait(PATIENCE)
     _done("quick")
     timer = Timer(0.15, finish.set)
     timer.start()
     assert seal_audit().sealed == 2
-    thread.join(timeout=10)
-    timer.join(timeout=10)
+    thread.join(PATIENCE)
+    timer.join(PATIENCE)
     order = AuditSeal.objects.order_by("sequence").values_list("entry__object_id", flat=True)
     assert list(order) == ["slow", "quick"]
 
@@ -169,15 +170,15 @@ def test_a_second_sealer_leaves_the_work_to_the_first() -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [sealer._SEALER_LOCK])
             holding.set()
-            finish.wait(timeout=10)
+            finish.wait(PATIENCE)
         connection.close()
 
     thread = Thread(target=first)
     thread.start()
-    assert holding.wait(timeout=10)
+    assert holding.wait(PATIENCE)
     assert seal_audit().sealed == 0
     finish.set()
-    thread.join(timeout=10)
+    thread.join(PATIENCE)
     assert seal_audit().sealed == 1
 
 

@@ -22,6 +22,7 @@ from ledger.services.close_day import close_day
 from ledger.services.post import post
 from ledger.services.take_snapshots import take_snapshots
 from tests.ledger.books import captured, cny, tamper
+from tests.patience import PATIENCE
 
 committing = pytest.mark.django_db(transaction=True)
 
@@ -100,18 +101,18 @@ def test_an_open_transaction_below_is_waited_for_and_never_lost() -> None:
         with transaction.atomic():
             captured(10, key="slow")
             posted.set()
-            finish.wait(timeout=10)
+            finish.wait(PATIENCE)
         connection.close()
 
     thread = Thread(target=slow)
     thread.start()
-    assert posted.wait(timeout=10)
+    assert posted.wait(PATIENCE)
     captured(200, key="quick")
     timer = Timer(0.15, finish.set)
     timer.start()
     assert take_snapshots(at_least=1) == 2
-    thread.join(timeout=10)
-    timer.join(timeout=10)
+    thread.join(PATIENCE)
+    timer.join(PATIENCE)
     assert selectors.balance("receivable:stripe", "CNY") == cny(211)
     assert BalanceSnapshot.objects.filter(balance=211).exists()
 

@@ -19,6 +19,7 @@ from ledger.services.post import post
 from ledger.services.post_many import post_many
 from ledger.services.reverse import reverse
 from tests.ledger.books import cny, nothing_moves, run, tamper
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -160,7 +161,7 @@ class _Slow(Thread):
             with transaction.atomic():
                 _posted(self.key, self.day)
                 self.posted.set()
-                self.finish.wait(timeout=10)
+                self.finish.wait(PATIENCE)
         finally:
             connection.close()
 
@@ -172,10 +173,10 @@ def slow() -> Iterator[_Slow]:
     close_day(day=_MONDAY, actor="user:1")
     thread = _Slow(_TUESDAY)
     thread.start()
-    assert thread.posted.wait(timeout=10)
+    assert thread.posted.wait(PATIENCE)
     yield thread
     thread.finish.set()
-    thread.join(timeout=10)
+    thread.join(PATIENCE)
 
 
 def test_a_close_waits_for_who_is_posting_and_counts_it(slow: _Slow) -> None:
@@ -192,7 +193,7 @@ def test_a_close_waits_for_who_is_posting_and_counts_it(slow: _Slow) -> None:
     closer.join(timeout=0.3)
     assert closer.is_alive() and not closed
     slow.finish.set()
-    closer.join(timeout=10)
+    closer.join(PATIENCE)
     assert closed == [_TUESDAY]
     assert DayClose.objects.get(posted_on=_TUESDAY).entry_count == 2
 
@@ -211,16 +212,16 @@ def test_other_days_do_not_wait(slow: _Slow) -> None:
 def test_who_posts_while_the_day_is_closed_goes_into_the_next(slow: _Slow) -> None:
     """The posting has begun when the day was open and waits for the close: it is neither lost nor refused."""
     slow.finish.set()
-    slow.join(timeout=10)
+    slow.join(PATIENCE)
     late = _Slow(_TUESDAY, key="late")
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT ledger_take_day(%s)", [_TUESDAY])
         late.start()
         assert not late.posted.wait(timeout=0.3)
         cursor.execute(_RAW_CLOSE, [_TUESDAY])
-    assert late.posted.wait(timeout=10)
+    assert late.posted.wait(PATIENCE)
     late.finish.set()
-    late.join(timeout=10)
+    late.join(PATIENCE)
     assert _day_of("late") == _WEDNESDAY
 
 
@@ -229,11 +230,11 @@ def test_the_first_close_waits_for_postings_into_earlier_days(monkeypatch: pytes
     _posted("tuesday", _TUESDAY)
     thread = _Slow(_MONDAY)
     thread.start()
-    assert thread.posted.wait(timeout=10)
+    assert thread.posted.wait(PATIENCE)
     with pytest.raises(DayBusy):
         close_day(day=_TUESDAY, actor="user:1")
     thread.finish.set()
-    thread.join(timeout=10)
+    thread.join(PATIENCE)
     assert close_day(day=_TUESDAY, actor="user:1") == [_MONDAY, _TUESDAY]
 
 
@@ -248,7 +249,7 @@ def test_without_the_guard_the_same_race_leaves_a_posting_that_no_close_has_coun
     try:
         assert close_day(day=_TUESDAY, actor="user:1") == [_TUESDAY]
         slow.finish.set()
-        slow.join(timeout=10)
+        slow.join(PATIENCE)
         assert _day_of("slow") == _TUESDAY
         assert DayClose.objects.get(posted_on=_TUESDAY).entry_count == 0
     finally:

@@ -18,6 +18,7 @@ from ledger.models import Account, Transaction
 from ledger.money import Money
 from ledger.services.post import post
 from tests.ledger.books import captured, cny, nothing_moves
+from tests.patience import PATIENCE
 from tests.round_trips import round_trips
 
 pytestmark = pytest.mark.django_db
@@ -189,7 +190,7 @@ class TestAlone:
         start, answers = Barrier(4), []
 
         def work() -> None:
-            start.wait(timeout=5)
+            start.wait(PATIENCE)
             answers.append(_alone())
             connection.close()
 
@@ -197,7 +198,7 @@ class TestAlone:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(timeout=30)
+            thread.join(PATIENCE)
         assert sorted(answer.created for answer in answers) == [False, False, False, True]
         assert len({answer.id for answer in answers}) == 1
 
@@ -249,7 +250,7 @@ def _race(amounts: list[int]) -> list[PostedTransaction | Refusal]:
     def post_one(minor: int) -> None:
         try:
             with transaction.atomic():
-                start.wait(timeout=5)
+                start.wait(PATIENCE)
                 answers.append(captured(minor))
         except Refusal as refusal:
             answers.append(refusal)
@@ -260,7 +261,7 @@ def _race(amounts: list[int]) -> list[PostedTransaction | Refusal]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=10)
+        thread.join(PATIENCE)
     return answers
 
 

@@ -15,6 +15,7 @@ from ledger.models import Transaction, Unfinished, batches
 from ledger.services.close_day import close_day
 from ledger.services.post_many import post_many
 from tests.ledger.books import captured, cny, journal, nothing_moves
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -176,7 +177,7 @@ def test_batches_with_keys_in_common_neither_deadlock_nor_post_twice() -> None:
     def work(order: list[str]) -> None:
         try:
             with transaction.atomic():
-                start.wait(timeout=5)
+                start.wait(PATIENCE)
                 answers.extend(post_many(postings=[_captured(key) for key in order]))
         finally:
             connection.close()
@@ -185,6 +186,6 @@ def test_batches_with_keys_in_common_neither_deadlock_nor_post_twice() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=20)
+        thread.join(PATIENCE)
     assert sorted(answer.created for answer in answers) == [False] * 40 + [True] * 40
     assert Transaction.objects.count() == 40

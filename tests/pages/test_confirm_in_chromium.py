@@ -18,6 +18,7 @@ from risk.models import Challenge, Passkey
 from tests.checkout.bank import Bank
 from tests.pages.conftest import check_out, order_in
 from tests.pages.test_confirm import answer, code_in
+from tests.patience import PAGE_PATIENCE
 from tests.risk.makers import challenge_everybody
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -50,10 +51,11 @@ def window(live_server: Any, settings: Any, card_provider: Bank) -> Iterator[Win
                 ]
             )
             page = context.new_page()
-            page.set_default_timeout(20_000)
+            page.set_default_timeout(PAGE_PATIENCE)
             page.on("console", lambda said: complaints.append(said.text) if "Policy" in said.text else None)
             return page
 
+        expect.set_options(timeout=PAGE_PATIENCE)
         yield open_page
         chromium.close()
     assert complaints == []

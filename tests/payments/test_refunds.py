@@ -24,6 +24,7 @@ from payments.services.queue_refund import queue_refund
 from payments.services.request_refund import request_refund
 from reconciliation.models import Discrepancy
 from tests.channels.world import eventually
+from tests.patience import PATIENCE
 from tests.payments.conftest import Till
 from tests.payments.desk import broken
 
@@ -170,7 +171,7 @@ def looked_then_promised(payment: str, together: Barrier) -> str:
     """What a careless program does: it looks, then writes."""
     left = selectors.payment(payment).refundable
     if together.parties > 1:
-        together.wait(timeout=30)
+        together.wait(PATIENCE)
     if left.minor < TEN.minor:
         return "refused"
     Payment.objects.by_public_id(payment).update(amount_refunding=F("amount_refunding") + TEN.minor)

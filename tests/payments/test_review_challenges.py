@@ -36,6 +36,7 @@ from risk.models import Policy, Proof
 from risk.selectors import case_of
 from risk.services.send_challenge_code import send_challenge_code
 from tests.ledger.books import tamper
+from tests.patience import PATIENCE
 from tests.payments.conftest import CHINESE_VISA, Till
 from tests.payments.desk import movement, now, tell
 from tests.reconciliation.operators import person
@@ -218,7 +219,7 @@ def test_eight_right_answers_at_once_take_the_money_once(till: Till, held: Payme
 
     def submit(_: int) -> str:
         try:
-            together.wait(10)
+            together.wait(PATIENCE)
             return str(answer(held, code).state)
         except Refusal as refusal:
             return refusal.code

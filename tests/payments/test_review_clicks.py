@@ -24,6 +24,7 @@ from payments.tasks import expire_due_reviews
 from risk.models import Challenge, RiskCase
 from risk.models.cases import RiskCaseQuerySet
 from risk.selectors import case_of
+from tests.patience import PATIENCE
 from tests.payments.conftest import CHINESE_VISA, Till
 from tests.reconciliation.operators import person
 
@@ -56,7 +57,7 @@ def click_together(case: str, verdicts: list[str]) -> list[int]:
         try:
             client = Client()
             client.cookies = reviewers[number % len(reviewers)].cookies
-            together.wait(30)
+            together.wait(PATIENCE)
             pressed = {"do": verdicts[number], "reason": "seen", "way": "captcha"}
             return client.post(page(case), pressed).status_code
         finally:
@@ -100,7 +101,7 @@ def test_without_the_lock_several_verdicts_count(
     """The race itself, on the case alone: everybody has read it as open."""
     together = Barrier(5)
     monkeypatch.setattr(RiskCaseQuerySet, "locked", lambda self, **_: self.order_by("pk"))
-    monkeypatch.setattr("risk.services.decidable_case.may_decide", lambda **_: together.wait(10))
+    monkeypatch.setattr("risk.services.decidable_case.may_decide", lambda **_: together.wait(PATIENCE))
     monkeypatch.setattr("payments.models.payment.PaymentQuerySet.locked", lambda self: self.order_by("pk"))
     monkeypatch.setattr("payments.services.resolve_review._move", lambda payment, approve: None)
 

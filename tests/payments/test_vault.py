@@ -38,6 +38,7 @@ from payments.services.forget_instrument import forget_instrument
 from payments.services.start_payment import start_payment
 from payments.services.tend_saved_methods import tend_saved_methods
 from payments.states import SavedMethodState
+from tests.patience import PATIENCE
 from tests.payments import desk
 from tests.payments.cards import MEI, broken_vaults, kept
 from tests.payments.conftest import AMERICAN_VISA, DECLINED, Till
@@ -271,17 +272,17 @@ def test_two_payments_at_once_share_the_daily_limit(
     card = _only()
     Attempt.objects.update(created_at=timezone.now() - timedelta(hours=25))
     _limit(card.id, None, 10_000)
-    _meet_after_counting(monkeypatch)
+    _meet_after_counting(monkeypatch, PATIENCE)
     with monkeypatch.context() as unguarded:
         unguarded.setattr(SavedMethodQuerySet, "locked", lambda rows: rows)
         assert _both(pay_again, card.id) == ["SUCCEEDED", "SUCCEEDED"]
     Attempt.objects.update(created_at=timezone.now() - timedelta(hours=25))
-    _meet_after_counting(monkeypatch)
+    _meet_after_counting(monkeypatch, 1)
     assert _both(pay_again, card.id) == ["SUCCEEDED", "saved_method_limit"]
 
 
-def _meet_after_counting(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted, both = _spent, threading.Barrier(2, timeout=1)
+def _meet_after_counting(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    counted, both = _spent, threading.Barrier(2, timeout=seconds)
 
     def meet(method: SavedMethod) -> int:
         spent = counted(method)

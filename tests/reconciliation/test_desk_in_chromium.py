@@ -15,6 +15,7 @@ from ledger.selectors import trial_balance
 from reconciliation.models import Discrepancy
 from reconciliation.states import DiscrepancyKind as K
 from reconciliation.states import Side
+from tests.patience import PAGE_PATIENCE
 from tests.reconciliation.differences import difference, item, missing_here, missing_there, statement
 from tests.reconciliation.operators import person
 
@@ -42,7 +43,7 @@ def open_as(live_server: Any) -> Iterator[Any]:
                 [{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}]
             )
             page = context.new_page()
-            page.set_default_timeout(15_000)
+            page.set_default_timeout(PAGE_PATIENCE)
             return page
 
         yield window

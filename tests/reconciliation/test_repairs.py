@@ -39,6 +39,7 @@ from reconciliation.services.undo_repair import undo_repair
 from reconciliation.states import DiscrepancyKind as K
 from reconciliation.states import DiscrepancyState
 from tests.ledger.books import tamper
+from tests.patience import PATIENCE
 from tests.reconciliation.differences import difference, missing_here, missing_there, statement
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -279,7 +280,7 @@ def at_once(row: Discrepancy) -> list[str]:
 
 def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both read the row before either writes it."""
-    both, check = Barrier(2, timeout=10), Discrepancy.must_be_under_investigation
+    both, check = Barrier(2, timeout=PATIENCE), Discrepancy.must_be_under_investigation
 
     def read_together(row: Discrepancy) -> None:
         check(row)

@@ -18,6 +18,7 @@ from payments.channels.contract import Statement
 from reconciliation.models import StatementFile, StatementRun
 from reconciliation.services import fetch_statement as fetching
 from reconciliation.services.fetch_statement import fetch_statement
+from tests.patience import PATIENCE
 from tests.reconciliation.operators import person, press, seen
 from tests.reconciliation.statements import DAY, bill, pay
 from tests.reconciliation.wechat_bill import paid
@@ -72,7 +73,7 @@ def _everybody(row: StatementRun) -> Iterator[bool]:
 def test_two_workers_fetch_a_day_once(monkeypatch: Any) -> None:
     one = pay(10_000)
     with monkeypatch.context() as without:
-        provider = Provider(bill([paid(one.att)]), 10)
+        provider = Provider(bill([paid(one.att)]), PATIENCE)
         without.setattr(fetching, "_asked", provider)
         without.setattr(fetching, "_claimed", _everybody)
         at_once(due())

@@ -12,6 +12,7 @@ import pytest
 from config.embedded import ports
 from config.embedded.redis import Server
 from risk import histories
+from tests.patience import PATIENCE
 
 
 class OwnRedis:
@@ -30,7 +31,7 @@ class OwnRedis:
     def kill(self) -> None:
         if self._child is not None:
             self._child.kill()
-            self._child.wait(10)
+            self._child.wait(PATIENCE)
             self._child = None
 
     @contextmanager

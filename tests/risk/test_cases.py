@@ -39,6 +39,7 @@ from risk.services.end_list_entry import end_list_entry
 from risk.services.escalate_case import escalate_case
 from risk.services.expire_case import expire_case
 from risk.services.expire_cases import expire_cases
+from tests.patience import PATIENCE
 from tests.risk.makers import facts, listed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,7 +69,7 @@ def at_once(*works: Callable[[], Any]) -> list[Any]:
 
     def run(work: Callable[[], Any]) -> Any:
         try:
-            barrier.wait(10)
+            barrier.wait(PATIENCE)
             return work()
         except Refusal as refusal:
             return refusal
@@ -274,7 +275,7 @@ def test_without_the_lock_they_would(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = LimitUse.taken
 
     def late(self: LimitUse) -> Call:
-        together.wait(10)  # all have counted before any has taken
+        together.wait(PATIENCE)  # all have counted before any has taken
         return taken(self)
 
     monkeypatch.setattr(LimitUse, "taken", late)

@@ -21,6 +21,7 @@ from risk.services.activate_policy import activate_policy
 from risk.services.assess import assess
 from risk.services.decide_case import decide_case
 from risk.services.draft_policy import draft_policy
+from tests.patience import PATIENCE
 from tests.risk.makers import facts
 from tests.round_trips import round_trips
 
@@ -115,7 +116,7 @@ def test_the_work_is_bounded_whatever_hangs_on_an_entity() -> None:
     assert "Index Scan using risk_tie_entity" in plan and "Sort Key: risk_tie" not in plan
     started = perf_counter()
     found = ties.links("me", hub, timezone.now())
-    assert perf_counter() - started < 0.5
+    assert perf_counter() - started < 5
     assert {link.hop for link in found} == {1, 2} and len(found) <= 17 + 12 * 5 * 6
 
 
@@ -200,7 +201,7 @@ def test_one_guest_in_parallel_is_tied_once_and_waits_for_nobody() -> None:
         try:
             with transaction.atomic():
                 verdict = assess(facts=replace(shopper(1, card=f"fp_{number % 2}"), customer=guest))
-                barrier.wait(10)  # all eight have decided, and none has committed
+                barrier.wait(PATIENCE)  # all eight have decided, and none has committed
             return verdict.action
         finally:
             connection.close()

@@ -28,6 +28,7 @@ from risk.services.end_list_entry import end_list_entry
 from risk.services.import_list import import_list
 from risk.services.list_entity import list_entity
 from risk.services.reject_list_change import reject_list_change
+from tests.patience import PATIENCE
 from tests.risk.makers import facts, listed
 from tests.risk.test_list_import import SANCTIONS, file, upload
 from tests.risk.test_review_pages import person, said
@@ -208,7 +209,7 @@ def test_of_two_who_confirm_at_once_one_counts(monkeypatch: pytest.MonkeyPatch) 
     # Without the lock both find it waiting: only the table's own constraint is left to refuse the second entry.
     other = add_list_entry(kind="fatal", **{**ANNA, "value": "cus_bert"}, actor="user:1")
     monkeypatch.setattr("risk.models.list_changes.ListChangeQuerySet.locked", lambda self: self)
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2, timeout=PATIENCE)
     seen_waiting = "risk.services.confirm_list_change._require_second_person"
     monkeypatch.setattr(seen_waiting, lambda row, actor: both.wait())
     done = race(other, ["user:2", "user:3"])

@@ -25,6 +25,7 @@ from tests.channels.world import (
     running_receiver,
     running_sandbox,
 )
+from tests.patience import PATIENCE
 from tests.sandbox.shop import Shop
 
 
@@ -185,7 +186,7 @@ def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
     shop = Shop(world, webhook="http://127.0.0.1:9/nobody")
     paid = {shop.pay(f"key-{number}").json()["id"] for number in range(20)}
     process.send_signal(signal.SIGKILL)
-    process.wait(10)
+    process.wait(PATIENCE)
     with running_sandbox(tmp_path, port) as world:
         assert {one["payment"] for one in truth(world)["movements"]} == paid
         assert world.ask("GET", "/control/open")["channels"]["stripe"]["notifications"] == 60

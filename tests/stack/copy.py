@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 
 from tests import services
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What the run's own services put into the environment must not reach the program under test.
 _OURS = {*services.TEST_KEYS, "DATABASE_URL", "REDIS_URL"}
-READY_SECONDS = 120
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Stack:
         )
         ready = threading.Event()
         threading.Thread(target=self._read, args=(self.process, ready), daemon=True).start()
-        if not ready.wait(READY_SECONDS):
+        if not ready.wait(PATIENCE):
             self.stop()
             raise AssertionError("not ready:\n" + "\n".join(self.lines[-40:]))
         return time.monotonic() - began
@@ -82,9 +82,9 @@ class Stack:
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(60)
+            self.process.wait(PATIENCE)
 
-    def manage(self, *arguments: str, check: bool = True, seconds: float = 120) -> str:
+    def manage(self, *arguments: str, check: bool = True, seconds: float = PATIENCE) -> str:
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             check=False,
@@ -106,7 +106,7 @@ class Stack:
         return known[name]
 
     def ask_sandbox(self, method: str, path: str) -> Any:
-        answer = httpx.request(method, self.sandbox + path, timeout=10)
+        answer = httpx.request(method, self.sandbox + path, timeout=PATIENCE)
         answer.raise_for_status()
         return answer.json()
 

@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import httpx
 
-PATIENCE_SECONDS = 110.0  # longer than the lease of an idempotency key whose server died
+from tests.patience import PATIENCE
+
 ADDRESS = {
     "name": "Lin Yue",
     "phone": "+86 138 0013 8000",
@@ -106,7 +107,7 @@ class Guest:
     def _until_answered(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """Send the same request under the same key until it is answered, as every client has to."""
         headers = {"Idempotency-Key": str(uuid4())} | ({"Order-Token": self.token} if self.token else {})
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             try:
                 answer = self.http.request(method, f"{self.shop}/api/v1/{path}", json=body, headers=headers)
@@ -119,11 +120,11 @@ class Guest:
             if answer.status_code < 500 and not in_flight:
                 return answer
             time.sleep(float(answer.headers.get("Retry-After", 0.5)))
-        raise AssertionError(f"{method} {path} was not answered in {PATIENCE_SECONDS:.0f} s")
+        raise AssertionError(f"{method} {path} was not answered in {PATIENCE:.0f} s")
 
 
-def wait_until(what: str, condition: Callable[[], object], seconds: float) -> None:
-    end = time.monotonic() + seconds
+def wait_until(what: str, condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, what
         time.sleep(0.05)

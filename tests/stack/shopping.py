@@ -71,7 +71,7 @@ def order_by_wallet(page: Page, sku: str, method: str) -> None:
 
 
 def see(page: Page, result: str) -> None:
-    expect(page.get_by_test_id(f"result-{result}")).to_be_visible(timeout=20_000)
+    expect(page.get_by_test_id(f"result-{result}")).to_be_visible()
 
 
 def order_of(page: Page) -> str:

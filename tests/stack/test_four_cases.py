@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.patience import PAGE_PATIENCE
 from tests.stack.copy import Stack
 from tests.stack.shopping import (
     AMERICA,
@@ -29,7 +30,7 @@ def payment_in_console(chromium: Browser, stack: Stack, order: str) -> Page:
 
 def as_operator(chromium: Browser, stack: Stack, name: str) -> Page:
     console = chromium.new_context(base_url=stack.url, viewport={"width": 1280, "height": 900}).new_page()
-    console.set_default_timeout(15_000)
+    console.set_default_timeout(PAGE_PATIENCE)
     console.goto("/console/")
     console.fill("#id_username", name)
     console.fill("#id_password", stack.sign_in_words(name))

@@ -73,7 +73,7 @@ def kill_when(stack: Stack, guests: list[Guest], begun: int, *words: str) -> Cou
         asking = {guest.method for guest in guests if guest.asking}
         return sum(guest.began for guest in guests) >= begun and bool(asking - {"card"})
 
-    wait_until(f"{begun} payments begin", in_the_middle, 60)
+    wait_until(f"{begun} payments begin", in_the_middle)
     time.sleep(PROVIDER_SECONDS / 4)
     met = Counter(guest.method for guest in guests if guest.asking)
     assert processes.kill(stack.data, *words), f"no process runs {words}"
@@ -87,7 +87,7 @@ def kill_worker_while_it_asks(stack: Stack, guests: list[Guest]) -> Counter[str]
         rows = rows_of(stack, ASKED_ABOUT, [guest.order for guest in guests if guest.order])
         return Counter(method for (method,) in rows)
 
-    wait_until("the janitor asks", asked, 60)
+    wait_until("the janitor asks", asked)
     met = asked()
     assert processes.kill(stack.data, "celery", "worker")
     return met
@@ -124,7 +124,7 @@ def test_worker_relay_and_web_server_are_killed_in_the_middle(stack: Stack) -> N
             bought.result()
     paid_after = time.monotonic() - started
     orders = [guest.order for guest in guests]
-    wait_until("everything settles", lambda: not unsettled(stack, orders), 60)
+    wait_until("everything settles", lambda: not unsettled(stack, orders))
     print_figures(guests, met, paid_after, time.monotonic() - started)
 
     assert sum(guest.unanswered for guest in guests) > 0
@@ -136,7 +136,7 @@ def test_worker_relay_and_web_server_are_killed_in_the_middle(stack: Stack) -> N
     # Every guest owes another sum: equal lists mean that each was charged, and once.
     moved = [money for payment, money in money_at_provider(stack).items() if payment not in before]
     assert sorted(moved) == sorted((guest.payable, 0) for guest in guests)
-    wait_until("all parts are back", lambda: is_ready(stack), 30)
+    wait_until("all parts are back", lambda: is_ready(stack))
     report = stack.verify()
     assert report["ok"], report["broken"]
 

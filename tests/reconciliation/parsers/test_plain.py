@@ -17,6 +17,7 @@ from reconciliation.parsers.archives import Content
 from reconciliation.parsers.framed import Framed
 from reconciliation.parsers.ticked import Ticked
 from reconciliation.rows import Batch, Line, Payments
+from tests.patience import PATIENCE
 from tests.reconciliation.parsers.samples import MCHID, REF, SAMPLES, Sample
 from tests.reconciliation.parsers.test_fuzz import INSIDE
 
@@ -198,7 +199,7 @@ def test_who_gives_up_half_way_waits_for_nobody() -> None:
     blocks = texts.blocks_of(cast(Content, content), "utf-8")
     for _ in range(6):
         next(blocks)
-    assert content.reached.wait(10)
+    assert content.reached.wait(PATIENCE)
     began = time.monotonic()
     blocks.close()  # type: ignore[attr-defined]
     assert time.monotonic() - began < 5
