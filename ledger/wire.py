@@ -201,9 +201,8 @@ class _Exchange:
         self, calls: Iterable[Call], work: Callable[[], T], *, commit: bool
     ) -> PQGen[tuple[list[PGresult], T]]:
         pgconn = self._pgconn
-        told = [
-            _told(call) for call in calls
-        ]  # before the first is sent: the last may be one that can not be
+        # Before the first is sent: the last may be one that can not be.
+        told = [_told(call) for call in calls]
         pgconn.enter_pipeline_mode()
         if pgconn.transaction_status == TransactionStatus.IDLE and not self._alone:
             self._send_plainly("begin")
