@@ -133,8 +133,9 @@ def ensure_people() -> None:
     path = DATA_DIR / "sign-ins.json"
     passwords: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     users = [_ensure_person(person) for person in PEOPLE]
-    # The passwords were made together, and checking one is slow by design.
-    if users and passwords and not users[0].check_password(passwords[users[0].username]):
+    # The passwords were made together, and checking one is slow by design, even where there is none.
+    first = users[0]
+    if passwords and not (first.has_usable_password() and first.check_password(passwords[first.username])):
         _set_passwords(users, passwords)
 
 

@@ -64,7 +64,7 @@ class Programs:
         return Part("beat", self.module("celery", "--app=config.celery", "beat", *options), lambda: True)
 
     def relay(self) -> Part:
-        return Part("relay", self.manage("relay"), lambda: True)
+        return Part("relay", self.manage("relay", "--skip-checks"), lambda: True)
 
 
 def sandbox(programs: Programs, folder: DataFolder, port: int) -> Part:

@@ -156,6 +156,8 @@ class Copy:
 
     def _start_all(self, supervisor: Supervisor) -> None:
         own = {"SMART_CHECKOUT_DATA": str(self.folder.path), "PYTHONUNBUFFERED": "1"}
+        # `prepare` has checked what every other part would check again at its start.
+        own["CELERY_SKIP_CHECKS"] = "1"
         # Compiled modules are kept: without them every part compiles every module again at its start.
         ours = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         programs = parts.Programs(BASE, ours | own, self.bind, self.port)
@@ -175,7 +177,7 @@ class Copy:
         for part in (programs.web(), programs.worker(), programs.beat(), programs.relay()):
             supervisor.start(part)
         if not live and not self.folder.first_order.exists():
-            supervisor.run_once("first order", programs.manage("seed_first_order"))
+            supervisor.run_once("first order", programs.manage("seed_first_order", "--skip-checks"))
             self.folder.first_order.touch()
         supervisor.wait_for("web")
         supervisor.wait_for("worker", "beat", "relay")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,7 +18,7 @@ LONGEST_FUNCTION = 50
 LONGEST_FILE = 400
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """A file of the project: where it is (from the root, with slashes), its text and its tree."""
 
@@ -34,11 +35,16 @@ class Source:
         """The part of the app that it belongs to: "models", "services", "outbox"…"""
         return self.path.parts[1].removesuffix(".py") if len(self.path.parts) > 1 else ""
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Of the whole tree, which is walked once for all rules."""
+        return list(ast.walk(self.tree))
+
     def calls(self) -> Iterator[ast.Call]:
-        return (node for node in ast.walk(self.tree) if isinstance(node, ast.Call))
+        return (node for node in self.nodes if isinstance(node, ast.Call))
 
     def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-        return (n for n in ast.walk(self.tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+        return (n for n in self.nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ def state_is_written_by_models(source: Source) -> Iterator[Breach]:
     """One method changes a state, and it is a transition of the model."""
     if source.app not in APPS or source.module == "models":
         return
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if not isinstance(node, ast.stmt):
             continue
         if any(isinstance(target, ast.Attribute) and target.attr == "state" for target in _targets(node)):
@@ -123,8 +129,8 @@ def transactions_belong_to_use_cases(source: Source) -> Iterator[Breach]:
     """A durable transaction proves that nobody has opened one around it. config has no services."""
     if source.app not in APPS:
         return
-    savepoints = _savepoints(source.tree)
-    for node in ast.walk(source.tree):
+    savepoints = _savepoints(source)
+    for node in source.nodes:
         if not isinstance(node, ast.Attribute | ast.Name) or _name(node) != "atomic":
             continue
         if source.app != "config" and source.module != "services":
@@ -207,11 +213,11 @@ def _durable(source: Source, atomic: ast.AST) -> bool:
     return any(call.func is atomic and "durable" in _keywords(call) for call in source.calls())
 
 
-def _savepoints(tree: ast.Module) -> set[ast.AST]:
+def _savepoints(source: Source) -> set[ast.AST]:
     """Every `atomic` of a `try` that catches IntegrityError: the transaction around it must survive that."""
     return {
         part
-        for node in ast.walk(tree)
+        for node in source.nodes
         if isinstance(node, ast.Try)
         and any(_name(handler.type) == "IntegrityError" for handler in node.handlers)
         for statement in node.body
