@@ -385,7 +385,9 @@ def _next_action(row: Payment) -> NextActionView | None:
         return None
     if row.challenge_pending:
         return _asked_by_us(row)
-    attempt = row.attempts.open().filter(kind=AttemptKind.START).first()
+    starts = row.attempts.filter(kind=AttemptKind.START)
+    # The customer may have acted since the row was read: then none is open any more.
+    attempt = starts.open().first() or starts.order_by("-id").first()
     action = attempt.next_action if attempt else None
     return NextActionView(action.kind, action.value, action.expires_at) if action else None
 

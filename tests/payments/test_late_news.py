@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from ledger.money import Money
 from ledger.selectors import balance, transactions_of
-from payments.channels.contract import Outcome
+from payments.channels.contract import ActionKind, NextAction, Outcome
 from payments.models import Attempt, OutboxEvent, Payment, Refund
-from payments.states import AttemptKind
+from payments.selectors import view_of
+from payments.states import AttemptKind, PaymentState
 from risk.models import LimitUse
 from tests.payments.desk import FEN, again, broken, movement, now, opened, tell
 
@@ -285,3 +286,16 @@ def test_older_news_of_a_hold_that_lapsed_changes_nothing() -> None:
 
     assert now(start) == ("CANCELLED", "CANCELLED")
     assert not Attempt.objects.filter(kind=VOID).exists()
+
+
+def test_who_reads_a_payment_while_its_customer_acts_is_told_what_was_to_be_done() -> None:
+    start = opened("alipay")
+    tell(start, Outcome.ACTION_REQUIRED, next_action=NextAction(ActionKind.QR, "https://qr.example/1"))
+    read = Payment.objects.get(pk=start.payment_id)
+    tell(start, Outcome.SUCCEEDED)
+
+    view = view_of(read)
+
+    assert view.state == PaymentState.REQUIRES_ACTION
+    assert view.next_action and view.next_action.value == "https://qr.example/1"
+    assert view_of(Payment.objects.get(pk=read.pk)).next_action is None
