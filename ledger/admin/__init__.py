@@ -2,7 +2,7 @@
 
 from ledger.admin import books, journal, rates
 from ledger.admin.frame import ReadOnly, ReadOnlyAdmin, ThroughService
-from ledger.admin.words import AnyThere, OneOf, badge, spoken
+from ledger.admin.words import AnyThere, OneOf, badge, spoken, unbroken
 
 __all__ = [
     "AnyThere",
@@ -15,4 +15,5 @@ __all__ = [
     "journal",
     "rates",
     "spoken",
+    "unbroken",
 ]

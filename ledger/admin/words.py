@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from django.contrib.admin import AllValuesFieldListFilter, ChoicesFieldListFilter
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from ledger.wording import in_words
@@ -46,10 +48,15 @@ def spoken(field: str, description: Any) -> Column:
     """The code in `field`, in words; sorted by as it is stored."""
 
     @display(description=description, ordering=field)
-    def shown(model_admin: Any, row: Any) -> str:
-        return in_words(str(getattr(row, field))) or "–"
+    def shown(model_admin: Any, row: Any) -> SafeString:
+        return unbroken(in_words(str(getattr(row, field))) or "–")
 
     return shown  # type: ignore[no-any-return]
+
+
+def unbroken(words: str) -> SafeString:
+    """On one line: Chinese breaks anywhere, and a narrow column would have a letter a line."""
+    return format_html('<span class="whitespace-nowrap">{}</span>', words)
 
 
 class _Words:

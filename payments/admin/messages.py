@@ -72,8 +72,8 @@ class InboxAdmin(Replayable, ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
     fieldsets = (
         (None, {"fields": ("public_id", "channel_said", "event_id", "status", "reference", "error")}),
-        ("Tries", {"fields": ("tries", "next_try_at", "received_at", "applied_at")}),
-        ("As it came", {"fields": ("headers_shown", "body_shown")}),
+        (_("Tries"), {"fields": ("tries", "next_try_at", "received_at", "applied_at")}),
+        (_("As it came"), {"fields": ("headers_shown", "body_shown")}),
     )
     readonly_fields = ("public_id", "status", "headers_shown", "body_shown")
 

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
@@ -41,8 +42,8 @@ class AttemptInline(ReadOnly, TabularInline):  # type: ignore[misc]
     readonly_fields = fields
     extra = 0
     hide_title = True
-    kind_said, channel_said = spoken("kind", "Kind"), spoken("channel", "Channel")
-    state_badge = badge("state", "State", _COLOURS)
+    kind_said, channel_said = spoken("kind", _("Kind")), spoken("channel", _("Channel"))
+    state_badge = badge("state", _("State"), _COLOURS)
 
 
 class RefundInline(ReadOnly, TabularInline):  # type: ignore[misc]
@@ -51,7 +52,7 @@ class RefundInline(ReadOnly, TabularInline):  # type: ignore[misc]
     readonly_fields = fields
     extra = 0
     hide_title = True
-    state_badge = badge("state", "State", _COLOURS)
+    state_badge = badge("state", _("State"), _COLOURS)
 
 
 @admin.register(Payment)
@@ -83,7 +84,7 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
             },
         ),
         (
-            "Money",
+            _("Money"),
             {
                 "fields": (
                     "amount_shown",
@@ -96,60 +97,60 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
                 )
             },
         ),
-        ("Journal and events", {"fields": ("journal", "told")}),
-        ("Risk", {"fields": ("risk_said", "decision", "case", "decide_by")}),
-        ("Refusal", {"fields": ("failure_code", "failure_message", "advice")}),
-        ("Customer", {"fields": ("card", "device", "client_ip", "expires_at", "created_at")}),
+        (_("Journal and events"), {"fields": ("journal", "told")}),
+        (_("Risk"), {"fields": ("risk_said", "decision", "case", "decide_by")}),
+        (_("Refusal"), {"fields": ("failure_code", "failure_message", "advice")}),
+        (_("Customer"), {"fields": ("card", "device", "client_ip", "expires_at", "created_at")}),
     )
 
-    @display(description="Payment")
+    @display(description=_("Payment"))
     def shown_id(self, row: Payment) -> str:
         return row.public_id
 
-    @display(description="Began (UTC)", ordering="created_at")
+    @display(description=_("Began (UTC)"), ordering="created_at")
     def began(self, row: Payment) -> str:
         return f"{row.created_at:%m-%d %H:%M}"
 
-    state_badge = badge("state", "State", _COLOURS)
-    method_said = spoken("method", "Method")
-    channel_said = spoken("channel", "Channel")
-    risk_said = spoken("risk_level", "Risk level")
+    state_badge = badge("state", _("State"), _COLOURS)
+    method_said = spoken("method", _("Method"))
+    channel_said = spoken("channel", _("Channel"))
+    risk_said = spoken("risk_level", _("Risk level"))
 
-    @display(description="Amount", ordering="amount")
+    @display(description=_("Amount"), ordering="amount")
     def amount_shown(self, row: Payment) -> str:
         return _shown(row, row.amount)
 
-    @display(description="Authorised")
+    @display(description=_("Authorised"))
     def authorized_shown(self, row: Payment) -> str:
         return _shown(row, row.amount_authorized)
 
-    @display(description="Captured")
+    @display(description=_("Captured"))
     def captured_shown(self, row: Payment) -> str:
         return _shown(row, row.amount_captured)
 
-    @display(description="Held")
+    @display(description=_("Held"))
     def held_shown(self, row: Payment) -> str:
         if not row.held:
             return _shown(row, 0)
         page = reverse("held-money", args=[row.public_id])
-        return format_html('{} · <a href="{}">Capture or release</a>', _shown(row, row.held), page)
+        return format_html('{} · <a href="{}">{}</a>', _shown(row, row.held), page, _("Capture or release"))
 
-    @display(description="Refunded")
+    @display(description=_("Refunded"))
     def refunded_shown(self, row: Payment) -> str:
         return _shown(row, row.amount_refunded)
 
-    @display(description="Can be refunded")
+    @display(description=_("Can be refunded"))
     def refund(self, row: Payment) -> str:
         if not row.refundable:
             return "–"
         address = reverse("payment-refund", args=[row.public_id])
         return format_html('<a href="{}">{}</a>', address, Money(row.refundable, row.currency).formatted())
 
-    @display(description="Counts for its order")
+    @display(description=_("Counts for its order"))
     def counts(self, row: Payment) -> str:
-        return "no: another payment did, so this money goes back" if row.surplus else "yes"
+        return str(_("no: another payment did, so this money goes back") if row.surplus else _("yes"))
 
-    @display(description="Journal")
+    @display(description=_("Journal"))
     def journal(self, row: Payment) -> str:
         """What was posted for the order, a line an entry."""
         lines = [
@@ -164,14 +165,14 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         ]
         return format_html_join(mark_safe("<br>"), "{} {}: {} {}", lines) or "–"
 
-    @display(description="Events")
+    @display(description=_("Events"))
     def told(self, row: Payment) -> str:
         """What was published for the order, oldest first, and whether it was delivered."""
         events = OutboxEvent.objects.filter(subject=row.reference).order_by("pk")
-        lines = [(event.name, "delivered" if event.delivered_at else "waiting") for event in events]
+        lines = [(event.name, in_words("DELIVERED" if event.delivered_at else "WAITING")) for event in events]
         return format_html_join(mark_safe("<br>"), "{} ({})", lines) or "–"
 
-    @display(description="Card")
+    @display(description=_("Card"))
     def card(self, row: Payment) -> str:
         kept = row.instrument
         return f"{in_words(kept['brand'])} ····{kept['last4']} ({kept['country']})" if kept else "–"
@@ -185,11 +186,11 @@ class RefundAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
     list_display_links = ("payment",)
 
-    @display(description="Refund")
+    @display(description=_("Refund"))
     def shown_id(self, row: Refund) -> str:
         return format_html('<a href="{}">{}</a>', reverse("refund-case", args=[row.public_id]), row.public_id)
 
-    state_badge = badge("state", "State", _COLOURS)
+    state_badge = badge("state", _("State"), _COLOURS)
 
 
 def _shown(row: Payment, minor: int) -> str:

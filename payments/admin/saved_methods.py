@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
@@ -21,7 +22,7 @@ class SavedMethodAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_display = ("shown_id", "customer", "card", "state_badge", "default", "created_at")
     list_filter = (("state", OneOf), ("channel", AnyThere), ("brand", AnyThere))
     search_fields = ("=vault__customer",)
-    search_help_text = "Customer (cus_…)"
+    search_help_text = _("Customer (cus_…)")
     list_select_related = ("vault",)
     list_per_page = 50
     show_full_result_count = False
@@ -40,41 +41,41 @@ class SavedMethodAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
                 )
             },
         ),
-        ("Limits", {"fields": ("at_once", "in_a_day")}),
-        ("Consent", {"fields": ("consent_version", "consented_at", "consent_ip")}),
-        ("Life", {"fields": ("created_at", "last_used_at", "deleted_at", "forgotten_at", "history")}),
+        (_("Limits"), {"fields": ("at_once", "in_a_day")}),
+        (_("Consent"), {"fields": ("consent_version", "consented_at", "consent_ip")}),
+        (_("Life"), {"fields": ("created_at", "last_used_at", "deleted_at", "forgotten_at", "history")}),
     )
 
-    @display(description="Card kept")
+    @display(description=_("Card kept"))
     def shown_id(self, row: SavedMethod) -> str:
         return row.public_id
 
-    @display(description="Customer", ordering="vault__customer")
+    @display(description=_("Customer"), ordering="vault__customer")
     def customer(self, row: SavedMethod) -> str:
         return row.vault.customer
 
-    @display(description="Card")
+    @display(description=_("Card"))
     def card(self, row: SavedMethod) -> str:
         return f"{in_words(row.brand)} •••• {row.last4}" if row.last4 else "–"
 
-    state_badge = badge("state", "State", _COLOURS)
-    channel_said = spoken("channel", "Channel")
+    state_badge = badge("state", _("State"), _COLOURS)
+    channel_said = spoken("channel", _("Channel"))
 
-    @display(description="Offered first", ordering="is_default")
+    @display(description=_("Offered first"), ordering="is_default")
     def default(self, row: SavedMethod) -> str:
-        return "default" if row.is_default else "–"
+        return str(_("default")) if row.is_default else "–"
 
-    @display(description="At once")
+    @display(description=_("At once"))
     def at_once(self, row: SavedMethod) -> str:
         limit = row.limit(row.single_limit)
-        return limit.formatted() if limit else "no limit"
+        return limit.formatted() if limit else str(_("no limit"))
 
-    @display(description="In 24 hours")
+    @display(description=_("In 24 hours"))
     def in_a_day(self, row: SavedMethod) -> str:
         limit = row.limit(row.daily_limit)
-        return limit.formatted() if limit else "no limit"
+        return limit.formatted() if limit else str(_("no limit"))
 
-    @display(description="History")
+    @display(description=_("History"))
     def history(self, row: SavedMethod) -> str:
         """Who did what to it, oldest first."""
         lines = [

@@ -6,7 +6,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from ledger.admin import AnyThere, OneOf, ReadOnly, badge, spoken
+from ledger.admin import AnyThere, OneOf, ReadOnly, badge, spoken, unbroken
 from ledger.money import Money
 from reconciliation.admin.sides import our_sum, their_sum
 from reconciliation.models import Discrepancy
@@ -49,7 +49,7 @@ class DiscrepancyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
     @admin.display(description=_("kind"), ordering="kind")
     def kind_said(self, row: Discrepancy) -> str:
-        return str(KINDS[row.kind])
+        return unbroken(str(KINDS[row.kind]))
 
     @admin.display(description=_("ours"))
     def our_sum(self, row: Discrepancy) -> str:

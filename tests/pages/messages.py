@@ -26,7 +26,8 @@ def wanted() -> dict[Message, str]:
 
 
 def sources() -> list[Path]:
-    """The customer's pages; of the console its home, the books, what is stuck, and what speaks for a machine."""
+    """The customer's pages; of the console its home, lists of records, the books, what is stuck, and what
+    speaks for a machine."""
     templates = ROOT / "templates"
     return [
         *sorted(templates.glob("*.html")),
@@ -37,7 +38,12 @@ def sources() -> list[Path]:
         *sorted((ROOT / "ledger").rglob("*.py")),
         *sorted((ROOT / "payments" / "stuck").glob("*.py")),
         ROOT / "reconciliation" / "stuck.py",
+        ROOT / "reconciliation" / "views.py",
         ROOT / "reconciliation" / "wording.py",
+        *sorted((templates / "reconciliation").glob("*stuck*.html")),
+        *(ROOT / "payments" / "admin" / f"{name}.py" for name in ("messages", "records", "saved_methods")),
+        *(ROOT / "risk" / "admin" / f"{name}.py" for name in ("lists", "records")),
+        ROOT / "reconciliation" / "admin" / "__init__.py",
         *sorted((ROOT / "checkout").rglob("*.py")),
         *sorted((ROOT / "config").rglob("*.py")),
     ]
