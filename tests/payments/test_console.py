@@ -27,7 +27,7 @@ def test_payment_journal_and_event_stand_on_one_page(till: Till, console: Client
         "receivable:stripe",
         "customer_prepayments",
         "payment.succeeded (waiting)",
-        "visa ····0002",
+        "Visa ····0002",
         "Broken",
     ):
         assert words in page
