@@ -82,7 +82,7 @@ SELECT 'snapshot of ' || account.name || ' ' || account.currency || ' through en
     format('says %s, the entries say %s', step.balance, step.before + coalesce(between_them.total, 0))
 FROM (
     SELECT account_id, through_entry, balance,
-        lag(closed_through) OVER older AS closed,
+        lag(last_closed_on) OVER older AS closed,
         lag(balance, 1, 0::bigint) OVER older AS before,
         lag(through_entry, 1, 0::bigint) OVER older AS after_entry
     FROM ledger_balancesnapshot WINDOW older AS (PARTITION BY account_id ORDER BY through_entry)

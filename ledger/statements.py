@@ -34,7 +34,7 @@ WITH account AS (
         ELSE coalesce(latest.balance, 0) + coalesce((
             SELECT sum(amount) FROM ledger_entry
             WHERE account_id = account.id AND id > coalesce(latest.through_entry, 0)
-                AND posted_on > coalesce(latest.closed_through, '-infinity')
+                AND posted_on > coalesce(latest.last_closed_on, '-infinity')
         ), 0) - coalesce((
             SELECT sum(amount) FROM ledger_entry WHERE account_id = account.id AND posted_on >= moment.day
         ), 0)
@@ -45,7 +45,7 @@ WITH account AS (
             AND entry.account_id = account.id AND entry.posted_on = moment.day AND head.happened_at <= moment.at
     ), 0) AS minor
     FROM account CROSS JOIN moment LEFT JOIN LATERAL (
-        SELECT through_entry, closed_through, balance FROM ledger_balancesnapshot
+        SELECT through_entry, last_closed_on, balance FROM ledger_balancesnapshot
         WHERE account_id = account.id ORDER BY through_entry DESC LIMIT 1
     ) AS latest ON true
 )
@@ -54,10 +54,10 @@ _NOW = """
 SELECT coalesce(latest.balance, 0) + coalesce((
     SELECT sum(amount) FROM ledger_entry
     WHERE account_id = account.id AND id > coalesce(latest.through_entry, 0)
-        AND posted_on > coalesce(latest.closed_through, '-infinity')
+        AND posted_on > coalesce(latest.last_closed_on, '-infinity')
 ), 0)
 FROM ledger_account AS account LEFT JOIN LATERAL (
-    SELECT through_entry, closed_through, balance FROM ledger_balancesnapshot
+    SELECT through_entry, last_closed_on, balance FROM ledger_balancesnapshot
     WHERE account_id = account.id ORDER BY through_entry DESC LIMIT 1
 ) AS latest ON true
 WHERE account.name = %s AND account.currency = %s

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
     dependencies = [("ledger", "0008_copied_postings")]
 
     operations = [
-        migrations.AddField("balancesnapshot", "closed_through", models.DateField(null=True)),
+        migrations.AddField("balancesnapshot", "last_closed_on", models.DateField(null=True)),
         RemoveIndexConcurrently("entry", "ledger_entry_tail"),
     ]

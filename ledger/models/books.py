@@ -39,7 +39,7 @@ class AccountQuerySet(models.QuerySet["Account"]):
         )
         return self.annotate(
             snapshot_through=Coalesce(Subquery(latest.values("through_entry")[:1]), 0),
-            snapshot_closed=Coalesce(Subquery(latest.values("closed_through")[:1]), _BEFORE_ALL),
+            snapshot_closed=Coalesce(Subquery(latest.values("last_closed_on")[:1]), _BEFORE_ALL),
             snapshot_balance=Coalesce(Subquery(latest.values("balance")[:1]), 0),
             tail=Coalesce(Subquery(tail.values("total")), 0),
             balance=F("snapshot_balance") + F("tail"),
@@ -220,13 +220,13 @@ class Entry(models.Model):
 class BalanceSnapshot(models.Model):
     """The sum of an account's entries with numbers up to `through_entry`. Derived: may be thrown away.
 
-    Those with higher numbers stand on later days than `closed_through`, so the index of days finds them.
+    Those with higher numbers stand on later days than `last_closed_on`, so the index of days finds them.
     """
 
     id = models.UUIDField(primary_key=True, default=new_key, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="snapshots", db_index=False)
     through_entry = models.BigIntegerField()
-    closed_through = models.DateField(null=True)  # the last day that was closed by then
+    last_closed_on = models.DateField(null=True)  # the last day that was closed by then
     balance = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     taken_at = models.DateTimeField(db_default=Now())

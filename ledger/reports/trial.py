@@ -31,13 +31,13 @@ SELECT account.name, account.currency, account.kind,
     coalesce(latest.balance, 0) + coalesce(tail.total, 0) - coalesce(after.total, 0)
 FROM ledger_account AS account
 LEFT JOIN LATERAL (
-    SELECT through_entry, closed_through, balance FROM ledger_balancesnapshot
+    SELECT through_entry, last_closed_on, balance FROM ledger_balancesnapshot
     WHERE account_id = account.id ORDER BY through_entry DESC LIMIT 1
 ) AS latest ON true
 LEFT JOIN LATERAL (
     SELECT sum(amount) AS total FROM ledger_entry
     WHERE account_id = account.id AND id > coalesce(latest.through_entry, 0)
-        AND posted_on > coalesce(latest.closed_through, '-infinity')
+        AND posted_on > coalesce(latest.last_closed_on, '-infinity')
 ) AS tail ON true
 LEFT JOIN LATERAL (
     SELECT sum(amount) AS total FROM ledger_entry WHERE account_id = account.id AND posted_on > %(day)s

@@ -10,13 +10,13 @@ _GROWN = """
 SELECT account.id, account.currency, tail.through_entry, coalesce(latest.balance, 0) + tail.total
 FROM ledger_account AS account
 LEFT JOIN LATERAL (
-    SELECT through_entry, closed_through, balance FROM ledger_balancesnapshot
+    SELECT through_entry, last_closed_on, balance FROM ledger_balancesnapshot
     WHERE account_id = account.id ORDER BY through_entry DESC LIMIT 1
 ) AS latest ON true
 CROSS JOIN LATERAL (
     SELECT count(*) AS entries, sum(amount) AS total, max(id) AS through_entry FROM ledger_entry
     WHERE account_id = account.id AND id > coalesce(latest.through_entry, 0)
-        AND posted_on > coalesce(latest.closed_through, '-infinity') AND id <= %s
+        AND posted_on > coalesce(latest.last_closed_on, '-infinity') AND id <= %s
 ) AS tail
 WHERE tail.entries >= %s
 """
@@ -41,7 +41,7 @@ def take_snapshots(*, at_least: int = 1000) -> int:
                     account_id=account,
                     currency=currency,
                     through_entry=through_entry,
-                    closed_through=closed,
+                    last_closed_on=closed,
                     balance=int(balance),
                 )
                 for account, currency, through_entry, balance in cursor.fetchall()

@@ -130,7 +130,7 @@ def test_what_follows_a_snapshot_stands_on_days_that_were_open_when_it_was_taken
         _posted_on(day, number, f"before {number}")
     close_day(day=first, actor="test")
     take_snapshots(at_least=1)
-    assert set(BalanceSnapshot.objects.values_list("closed_through", flat=True)) == {first}
+    assert set(BalanceSnapshot.objects.values_list("last_closed_on", flat=True)) == {first}
     _posted_on(second, 40, "after")
     assert selectors.balance("bank:main", "CNY") == cny(43)
     close_day(day=second, actor="test")
@@ -164,7 +164,7 @@ def test_a_day_that_is_closed_while_a_snapshot_is_taken_hides_nothing(
     monkeypatch.setattr("ledger.services.take_snapshots.settled_through", numbers)
     assert take_snapshots(at_least=1) == 2
     if looked == "after them":
-        tamper("UPDATE ledger_balancesnapshot SET closed_through = %s", [day])
+        tamper("UPDATE ledger_balancesnapshot SET last_closed_on = %s", [day])
     assert selectors.balance("bank:main", "CNY") == cny(21 if looked == "before the numbers" else 1)
 
 
