@@ -1,10 +1,10 @@
 """Take snapshots of balances, so that reading one stays as quick as on the first day."""
 
 from django.db import connection, transaction
-from django.db.models import Max
 
-from ledger.models import BalanceSnapshot, DayClose, Entry
+from ledger.models import BalanceSnapshot, Entry
 from ledger.models.numbering import settled_through
+from ledger.selectors import closed_through
 
 _GROWN = """
 SELECT account.id, account.currency, tail.through_entry, coalesce(latest.balance, 0) + tail.total
@@ -30,7 +30,7 @@ def take_snapshots(*, at_least: int = 1000) -> int:
     """
     with transaction.atomic(durable=True):
         # Before the numbers: what gets a higher one is not posted into a day that was closed before.
-        closed = DayClose.objects.aggregate(last=Max("posted_on"))["last"]
+        closed = closed_through()
         through = settled_through(Entry)
         if not through:
             return 0
