@@ -69,7 +69,7 @@ def policy(settings: Settings, transactional_db: None) -> None:
 @pytest.fixture
 def model(settings: Settings) -> Iterator[LanguageModel]:
     with running() as found:
-        settings.LLM = {"base_url": found.url, "api_key": "", "model": "tiny-1", "timeout_seconds": 1}
+        settings.LLM = {"base_url": found.url, "api_key": "", "model": "tiny-1", "timeout_seconds": 30}
         yield found
 
 
