@@ -87,19 +87,20 @@ def main() -> None:
 
 
 def _measure(figures: dict[str, Any]) -> None:
-    from risk import evidence, features, histories, lookback, rules  # noqa: PLC0415
+    from risk import evidence, features, histories, judges, lookback, rules  # noqa: PLC0415
     from risk.services import assess  # noqa: PLC0415
 
     post_worker_init(None)  # as every process is that serves customers
     parts, chance, rounds = Parts(), random.Random(2), []
     for module, function, part in (
-        (histories, "recall", "histories"),
+        (histories, "_answered", "histories"),
         (evidence, "gather", "gathering"),
-        (features, "inputs_of", "inputs"),
+        (features, "asked_of", "facts"),
+        (features, "with_evidence", "evidence"),
         (lookback, "look_back", "signals"),
         (rules, "judge", "judging"),
         (rules, "_rules", "rules"),
-        (assess, "_ask_model", "model"),
+        (judges.Judge, "ask_model", "model"),
         (assess, "_row", "row"),
         (assess, "post", "posting"),
     ):

@@ -2,7 +2,7 @@
 
 import json
 from calendar import monthrange
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -104,6 +104,32 @@ class Gathered:
     new_merchant: bool  # the customer paid it on no earlier day
 
 
+@dataclass(frozen=True, slots=True)
+class _InForce:
+    """Which policies judge: the active one, and whose customers a roll-out takes from it."""
+
+    active: UUID | None = None
+    roll_out: Sequence[Any] | None = None  # policy and share
+
+    def policy_for(self, customer_key: str) -> UUID | None:
+        """Who can not be told from others is judged as everybody is."""
+        if self.roll_out is not None and customer_key:
+            policy, share = self.roll_out
+            policy_id = UUID(policy)
+            if features.bucket(policy_id, customer_key) < share:
+                return policy_id
+        return self.active
+
+
+class _Last:
+    in_force = _InForce()  # what this process gathered last
+
+
+def likely_policy(customer_key: str) -> UUID | None:
+    """The policy that will most likely judge, before anything is gathered. Reads nothing."""
+    return _Last.in_force.policy_for(customer_key)
+
+
 def gather(
     facts: PaymentFacts,
     entities: tuple[tuple[str, str], ...],
@@ -121,9 +147,11 @@ def gather(
     calls = [_LOCK({"lock": limit_lock(keys["customer"])})] if lock else []
     rows, done = exchange_while([*calls, _GATHER(params)], meanwhile)
     found = _told(rows[-1])
-    policy = UUID(found["policy"]) if found["policy"] else None
+    _Last.in_force = in_force = _InForce(
+        UUID(found["policy"]) if found["policy"] else None, found["roll_out"]
+    )
     return Gathered(
-        policy_id=_rolled_out(found["roll_out"], keys["customer"]) or policy,
+        policy_id=in_force.policy_for(keys["customer"]),
         live_case_id=UUID(found["case"]) if found["case"] else None,
         evidence=Evidence(
             payments_last_minute={name: found[name] + 1 for name in keys if keys[name]},
@@ -194,12 +222,3 @@ def _used(params: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]
         "new_merchants": 0 if known else found["new_merchants"] + 1,
         "channels": {name: sums for name, sums in spent.items() if name},
     }
-
-
-def _rolled_out(roll_out: list[Any] | None, customer_key: str) -> UUID | None:
-    """Who can not be told from others is judged as everybody is."""
-    if roll_out is None or not customer_key:
-        return None
-    policy, share = roll_out
-    policy_id = UUID(policy)
-    return policy_id if features.bucket(policy_id, customer_key) < share else None

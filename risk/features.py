@@ -129,7 +129,12 @@ def bucket(policy_id: UUID, customer_key: str) -> int:
 
 
 def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str]) -> dict[str, Any]:
-    """The decision's inputs; `known` are the entities' keys by kind."""
+    """The decision's inputs, as far as facts and evidence go; `known` are the entities' keys by kind."""
+    return with_evidence(asked_of(facts, known), facts, evidence)
+
+
+def asked_of(facts: PaymentFacts, known: Mapping[str, str]) -> dict[str, Any]:
+    """The part of them that needs no evidence."""
     plain = _plain(facts)
     plain["stage"] = str(stage(facts.stage))
     del plain["coupon"]  # it is a part of the inputs by itself
@@ -138,10 +143,13 @@ def inputs_of(facts: PaymentFacts, evidence: Evidence, known: Mapping[str, str])
     del plain["device"]["fingerprint"]  # nobody needs more than its key
     for name in ("latitude_e6", "longitude_e6"):
         plain["device"][name] = _roughly(plain["device"][name])
+    return {"facts": plain, "entities": dict(known)}
+
+
+def with_evidence(asked: Mapping[str, Any], facts: PaymentFacts, evidence: Evidence) -> dict[str, Any]:
     used = {} if evidence.limits is None else {"limits": _plain(dict(evidence.limits))}
     return {
-        "facts": plain,
-        "entities": dict(known),
+        **asked,
         "features": {
             "payments_last_minute": {name: whole(n) for name, n in evidence.payments_last_minute.items()},
             "spent_today": whole(evidence.spent_today),

@@ -9,9 +9,9 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -38,25 +38,12 @@ _REST_SECONDS = 1.0  # of a process that Redis did not answer in time so often i
 _MISSED = 10
 # Of a history two strings are kept. One is what was told of each payment, in the order of telling; now and then it is
 # cut to the newest. The other is a head (payments so far, the first one's time, when a customer was last where, -1 for
-# never) and a record for each day, as `Bucket.pack`. So reading is two GETs, and writing changes a few bytes.
+# never) and a record for each day, as `Bucket.pack`. So reading is one MGET, and writing changes a few bytes.
 _PAYMENT = struct.Struct("<q16sqH5I")
 _FIELDS = "q16xqH5I"  # without its key
 _SUMS = struct.Struct("<qqqhh")
-_LENGTHS = struct.Struct("<HH")
 _SLACK = 32  # payments more than are looked at, so that not every telling cuts
 
-_READ = """
-local generation = redis.call('GET', KEYS[1])
-if not generation then return {} end
-local base = 'histories:' .. generation .. ':'
-local found = {redis.call('GET', base .. 'whole_at') or '0'}
-for i = 1, #ARGV do
-  local sums = redis.call('GET', base .. 'sums:' .. ARGV[i]) or ''
-  local ring = redis.call('GET', base .. 'ring:' .. ARGV[i]) or ''
-  found[#found + 1] = struct.pack('<HH', #sums, #ring) .. sums .. ring
-end
-return found
-"""
 _PLACES = f"""
 local HEAD, DAY = '<i8i8i8hh', '<i4i8i8i4i4i2i2'
 -- Where the record of a day begins; most are told on the newest.
@@ -159,22 +146,57 @@ class _Rest:
     until = 0.0
 
 
+class _Read:
+    generation = ""  # as far as this process knows
+
+
 def recall(names: Iterable[str]) -> Recalled | None:
     """The histories of `names`; None when Redis is down, slow, or not to be believed. One round trip."""
+    return asked(names)()
+
+
+def asked(names: Iterable[str]) -> Callable[[], Recalled | None]:
+    """The same in two steps: the question is on its way, and to call what is returned waits for the answer."""
     if time.monotonic() < _Rest.until:
-        return None
-    asked = list(names)
+        return _nothing
+    told = list(names)
     try:
-        whole_at, *parts = _soon(0, asked) or [b"0"]
+        answer = _ask(told)
+    except redis.RedisError as error:
+        _miss(error)
+        return _nothing
+    return partial(_answered, told, answer)
+
+
+def _nothing() -> None:
+    return None
+
+
+def _ask(names: Sequence[str]) -> Callable[[], Any]:
+    if not _Read.generation:
+        _Read.generation = (_soon("GET", POINTER)() or b"").decode()
+    base = f"histories:{_Read.generation}"
+    sums, rings = ([f"{base}:{part}:{name}" for name in names] for part in ("sums", "ring"))
+    return _soon("MGET", POINTER, f"{base}:whole_at", *sums, *rings)
+
+
+def _answered(names: Sequence[str], answer: Callable[[], Any]) -> Recalled | None:
+    try:
+        pointer, whole_at, *parts = answer()
+        if pointer is not None and pointer.decode() != _Read.generation:  # they were rebuilt since
+            _Read.generation = pointer.decode()
+            pointer, whole_at, *parts = _ask(names)()
     except redis.RedisError as error:
         _miss(error)
         return None
     _Rest.missed = 0
-    if time.time() - float(whole_at) > STALE_SECONDS:
+    if pointer is None or pointer.decode() != _Read.generation:
+        return None
+    if time.time() - float(whole_at or 0) > STALE_SECONDS:
         return None
     recalled = Recalled({}, {})
-    for name, raw in zip(asked, parts, strict=True):
-        recalled.histories[name], place = _history(raw)
+    for name, sums, ring in zip(names, parts[: len(names)], parts[len(names) :], strict=True):
+        recalled.histories[name], place = _history(sums, ring)
         if place:
             recalled.places[name] = place
     return recalled
@@ -185,7 +207,7 @@ def note(observation: Observation) -> None:
     if time.monotonic() < _Rest.until:
         return
     try:
-        _soon(1, _args("", observation))
+        _told_soon(_args("", observation))
     except redis.RedisError as error:
         _miss(error)
 
@@ -216,7 +238,7 @@ def tell_proof(proof: UUID, judged: Observation, *, passed: bool, generation: st
 
 def _tell_later(key: UUID, judged: Observation, generation: str, steps: tuple[int, int, int, int]) -> bool:
     args: list[str | int] = [generation, str(key), judged.event.at // DAY, *steps, _seen_for(key)]
-    return bool(_scripts(_PATIENT_MS)[2](keys=[POINTER], args=[*args, *judged.names]) == 1)
+    return bool(_scripts(_PATIENT_MS)[1](keys=[POINTER], args=[*args, *judged.names]) == 1)
 
 
 def current() -> str:
@@ -276,15 +298,13 @@ def _seen_for(key: UUID) -> int:
     return max(0, SEEN_SECONDS - max(0, age))
 
 
-def _history(raw: bytes) -> tuple[History, Place | None]:
-    """What _READ tells of a name."""
-    sums, ring = _LENGTHS.unpack_from(raw)
+def _history(sums: bytes | None, ring: bytes | None) -> tuple[History, Place | None]:
+    """What is kept of a name."""
     if not sums or not ring:
         return History(), None
-    total, first_at, place_at, latitude, longitude = _SUMS.unpack_from(raw, _LENGTHS.size)
-    days, end = raw[_LENGTHS.size + _SUMS.size : _LENGTHS.size + sums], _LENGTHS.size + sums
+    total, first_at, place_at, latitude, longitude = _SUMS.unpack_from(sums)
     place = Place(place_at, latitude, longitude) if place_at >= 0 else None
-    return History.of(_payments(raw[end : end + ring]), days, first_at=first_at, total=total), place
+    return History.of(_payments(ring), sums[_SUMS.size :], first_at=first_at, total=total), place
 
 
 def _payments(ring: bytes) -> Columns:
@@ -308,13 +328,20 @@ class _Line(threading.local):
 
     client: redis.Redis | None = None
     connection: Any = None
+    owed = False  # an answer that nobody has read
 
-    def to(self, client: redis.Redis) -> Any:
+    def ask(self, client: redis.Redis, command: Sequence[str | bytes | int]) -> None:
         if self.client is not client or self.connection.pid != os.getpid():
             self.client, self.connection = client, client.connection_pool.make_connection()
-        elif self._was_left():
+        elif self.owed or self._was_left():
             self.connection.disconnect()
-        return self.connection
+        self.owed = True
+        self.connection.send_command(*command)
+
+    def read(self) -> Any:
+        answer = self.connection.read_response()
+        self.owed = False
+        return answer
 
     def _was_left(self) -> bool:
         try:
@@ -326,13 +353,16 @@ class _Line(threading.local):
 _line = _Line()
 
 
-def _soon(place: int, args: Sequence[str | bytes | int]) -> Any:
-    """What a script answers, while a customer waits. Raises what Redis raises."""
-    script = _scripts(settings.RISK_REDIS_MS)[place]
-    line = _line.to(_client(settings.RISK_REDIS_MS))
-    line.send_command("EVALSHA", script.sha, 1, POINTER, *args)
+def _soon(*command: str | bytes | int) -> Callable[[], Any]:
+    """Ask while a customer waits; to call what is returned reads the answer. Both raise what Redis raises."""
+    _line.ask(_client(settings.RISK_REDIS_MS), command)
+    return _line.read
+
+
+def _told_soon(args: Sequence[str | bytes | int]) -> Any:
+    script = _scripts(settings.RISK_REDIS_MS)[0]
     try:
-        return line.read_response()
+        return _soon("EVALSHA", script.sha, 1, POINTER, *args)()
     except redis.exceptions.NoScriptError:
         return script(keys=[POINTER], args=args)
 
@@ -356,4 +386,4 @@ def _client(milliseconds: int) -> redis.Redis:
 @cache
 def _scripts(milliseconds: int) -> tuple[Script, ...]:
     client = _client(milliseconds)
-    return tuple(client.register_script(text) for text in (_READ, _WRITE, _OUTCOME))
+    return tuple(client.register_script(text) for text in (_WRITE, _OUTCOME))

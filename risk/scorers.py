@@ -60,7 +60,11 @@ def champion(name: str) -> str:
 
 def ask(model: str, found: Signals) -> ModelAnswer:
     """What `model` says of a payment with the signals `found`. Raises as `loaded`."""
-    known = loaded(model)
+    return answer_of(loaded(model), found)
+
+
+def answer_of(known: Loaded, found: Signals) -> ModelAnswer:
+    """The same of a model that is loaded. Reads nothing."""
     answer = known.scorer.answer(row_of(known.scorer.names, found))
     groups = tuple(_thousandths(answer.groups))
     base = round(answer.base * 1000)

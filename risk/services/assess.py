@@ -1,6 +1,7 @@
 """Judge one payment."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import chain
@@ -8,7 +9,6 @@ from time import perf_counter_ns
 from typing import Any
 from uuid import UUID
 
-import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -19,29 +19,27 @@ from risk import (
     evidence,
     features,
     histories,
+    judges,
     lookback,
     observations,
     rules,
-    scorers,
     selectors,
     sightings,
     starting_v3,
     ties,
     wording,
 )
-from risk.errors import ModelNotFound, UnusableModel
 from risk.evidence import Gathered
 from risk.facts import PaymentFacts, Reason, Verdict
 from risk.histories import Recalled
+from risk.judges import Judge
+from risk.lookback import Named
 from risk.models import Decision, LimitUse, Policy, RiskCase
 from risk.models.lists import entity_secret
 from risk.rules import Judgement, PolicyDocument
 from risk.services.open_look import open_look
-from risk.signals import Signals
 from risk.stakes import drawn, expected_loss
 from risk.states import Action, CaseKind, EntityKind, PolicyState, Stage
-
-log = structlog.get_logger(__name__)
 
 
 def assess(*, facts: PaymentFacts, waited_since: int | None = None) -> Verdict:
@@ -63,20 +61,21 @@ def assess(*, facts: PaymentFacts, waited_since: int | None = None) -> Verdict:
     spends = _may_spend(facts)
     single = _single(entities)
     named = observations.names_of(single, tuple(key for kind, key in entities if kind == EntityKind.SKU))
-    gathered, recalled = evidence.gather(
-        facts, entities, keys, lock=spends, meanwhile=lambda: histories.recall(chain(*named.values()))
+    likely = judges.known(evidence.likely_policy(keys["customer"]))
+    gathered, past = evidence.gather(
+        facts, entities, keys, lock=spends, meanwhile=lambda: _look_back(facts, single, named, likely)
     )
-    counts = evidence.counts(facts, keys) if recalled is None else {}
-    policy_id = gathered.policy_id or _starting_policy()
-    policy = selectors.policy_document(policy_id)
-    inputs = features.inputs_of(facts, gathered.evidence, single)
-    inputs |= _look_back(inputs, policy, named, recalled, counts, started)
+    counts = evidence.counts(facts, keys) if past.recalled is None else {}
+    judge = judges.judge(gathered.policy_id or _starting_policy())
+    policy = judge.policy
+    inputs = features.with_evidence(past.asked, facts, gathered.evidence)
+    inputs |= _of_the_past(past, judge, named, counts, late=_is_late(started, policy))
     judgement = rules.judge(policy, inputs)
     limited = (
         spends and facts.customer.verification_level in policy.limits and judgement.action != Action.REJECT
     )
     use = _limit_use(inputs, keys["customer"], judgement, gathered, facts) if limited else None
-    decision, written = _row(facts, policy_id, policy, inputs, judgement, keys, started)
+    decision, written = _row(facts, judge, inputs, judgement, keys, started)
     post([written, *([use.taken()] if use else [])])
     _tell_at_commit(decision, policy, judgement, keys["customer"], dict(entities))
     case = _look(decision, judgement, gathered.live_case_id, policy)
@@ -135,46 +134,41 @@ def _keys(known: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _look_back(
-    inputs: dict[str, Any],
-    policy: PolicyDocument,
-    named: Mapping[str, tuple[str, ...]],
-    recalled: Recalled | None,
-    counts: Mapping[str, int],
-    started: int,
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What is found out while the database gathers."""
+
+    asked: dict[str, Any]  # of the inputs
+    recalled: Recalled | None
+    judge: Judge | None  # who judges most likely
+    seen: dict[str, Any]  # of the inputs as well, if so
+
+
+def _look_back(facts: PaymentFacts, single: Mapping[str, str], named: Named, likely: Judge | None) -> _Past:
+    answer = histories.asked(chain(*named.values()))
+    asked = features.asked_of(facts, single)
+    recalled = answer()
+    seen = _seen_by(likely, asked, named, recalled) if likely and recalled else {}
+    return _Past(asked, recalled, likely, seen)
+
+
+def _seen_by(judge: Judge, asked: Mapping[str, Any], named: Named, recalled: Recalled) -> dict[str, Any]:
+    seen, found = lookback.look_back(asked, judge.policy.rates, named, recalled.histories, recalled.places)
+    return seen | judge.ask_model(found)
+
+
+def _of_the_past(
+    past: _Past, judge: Judge, named: Named, counts: Mapping[str, int], *, late: bool
 ) -> dict[str, Any]:
-    if _is_late(started, policy):
+    if late:
         return lookback.without_histories(named, {}, "deadline")
-    if recalled is None:
+    if past.recalled is None:
         return lookback.without_histories(named, counts, "velocity")
-    seen, found = lookback.look_back(inputs, policy.rates, named, recalled.histories, recalled.places)
-    return seen | _ask_model(policy, found)
+    return past.seen if judge is past.judge else _seen_by(judge, past.asked, named, past.recalled)
 
 
 def _is_late(started: int, policy: PolicyDocument) -> bool:
     return (perf_counter_ns() - started) // 1_000_000 > policy.thresholds.deadline_ms
-
-
-def _ask_model(policy: PolicyDocument, found: Signals) -> dict[str, Any]:
-    """What the policy's model says, as it is stored; a model that can not be asked leaves the rules to decide."""
-    if policy.model is None:
-        return {}
-    try:
-        answer = scorers.ask(policy.model.name, found)
-    except (ModelNotFound, UnusableModel) as problem:
-        log.error("risk.model_unusable", model=policy.model.name, problem=str(problem))  # noqa: TRY400 -- in words
-        return {"degraded": ["model"]}
-    groups = [[group, points] for group, points in answer.groups]
-    return {
-        "model": {
-            "name": answer.name,
-            "digest": answer.digest,
-            "points": answer.score,
-            "base": answer.base,
-            "probability_ppm": answer.probability_ppm,
-            "groups": groups,
-        }
-    }
 
 
 def _single(entities: tuple[tuple[str, str], ...]) -> dict[str, str]:
@@ -201,15 +195,14 @@ def _starting_policy() -> UUID:
 
 def _row(
     facts: PaymentFacts,
-    policy_id: UUID,
-    policy: PolicyDocument,
+    judge: Judge,
     inputs: dict[str, Any],
     judgement: Judgement,
     keys: dict[str, str],
     started: int,
 ) -> tuple[Decision, Call]:
     """The decision, not stored yet, and the statement that stores it."""
-    outcome = rules.outcome(judgement)
+    policy, outcome = judge.policy, rules.outcome(judgement)
     reasons = _reasons(policy, judgement)
     told, concluded = rules.canonical(inputs), rules.canonical(outcome)
     decision = Decision(
@@ -218,7 +211,7 @@ def _row(
         happened_at=features.moment(facts.happened_at),
         amount=inputs["facts"]["amount"],
         currency=inputs["facts"]["currency"][:3],
-        policy_id=policy_id,
+        policy_id=judge.policy_id,
         inputs=inputs,
         outcome=outcome,
         reasons=reasons,

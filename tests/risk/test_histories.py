@@ -85,14 +85,19 @@ def in_redis(names: dict[str, bytes]) -> dict[str, bytes]:
     return {name: history.dump() for name, history in recalled.histories.items()}
 
 
-def decides(*named: dict[str, Any], model: dict[str, Any] | None = None, **thresholds: int) -> None:
+def decides(
+    *named: dict[str, Any],
+    model: dict[str, Any] | None = None,
+    rates: dict[str, str] = starting.RATES,
+    **thresholds: int,
+) -> None:
     """A policy with these rules alone decides."""
     drafted = draft_policy(
         name="looking-back",
         rules=named,
         thresholds=starting.THRESHOLDS | {"deadline_ms": 9999} | thresholds,
         limits={"1": {"payment": 10_000, "day": 25_000}},
-        rates=starting.RATES,
+        rates=rates,
         actor="test",
         model=model,
     )
@@ -188,6 +193,14 @@ class TestKeeping:
             assert histories.tell([one, one], generation=generation) == 1
         recalled = histories.recall(["card:bounded"])
         assert recalled is not None and recalled.histories["card:bounded"].dump() == history.dump()
+
+    def test_an_answer_that_nobody_read_is_not_another_s(self, whole: OwnRedis) -> None:
+        pay(1)
+        with whole.stopped():
+            histories.asked(["customer:nobody"])
+        names = list(told_by_hand())
+        recalled = histories.recall(names)
+        assert recalled is not None and all(recalled.histories[name].total for name in names)
 
     def test_what_a_crash_kept_from_redis_is_told_later_and_once(
         self, whole: OwnRedis, monkeypatch: pytest.MonkeyPatch
@@ -327,13 +340,13 @@ class TestDeadline:
         decides(rule("seen", "signal.amount > 0.0"), late_weight=45)
         assert [reason.code for reason in pay(1).reasons] == ["seen"]
         decides(rule("seen", "signal.amount > 0.0"), deadline_ms=200, late_weight=45)
-        recall = histories.recall
+        asked = histories.asked
 
         def slowly(names: Any) -> Any:
             time.sleep(0.25)
-            return recall(names)
+            return asked(names)
 
-        monkeypatch.setattr(histories, "recall", slowly)
+        monkeypatch.setattr(histories, "asked", slowly)
         late = pay(2)
         assert (late.action, late.score) == ("challenge", 45)
         assert "more than 200 ms" in late.reasons[0].text
@@ -357,6 +370,12 @@ class TestModel:
         assert answer["digest"] == learnt.digest and len(answer["groups"]) >= 3
         assert answer["base"] + sum(points for _, points in answer["groups"]) == answer["points"]
         assert selectors.replay(verdict.decision).same
+        decides(rates={"USD": "3"})  # who judged before is not who judges now
+        later = inputs_of(various(3))
+        assert "model" not in later and later["degraded"] == []
+        assert inputs_of(pay(4, 100, currency="USD"))["signals"]["amount"] == 300
+        decides(rates={"USD": "5"})
+        assert inputs_of(pay(5, 100, currency="USD"))["signals"]["amount"] == 500
 
     def test_without_it_rules_decide(self, whole: OwnRedis) -> None:
         decides(model={"name": "gone@1", "points": [[0, 100]]})
