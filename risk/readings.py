@@ -11,6 +11,7 @@ from risk import geography
 from risk.features import Inputs, whole
 from risk.signals import GROUPS, Signals
 
+_EXACT = 2**53  # whole numbers below it are told apart
 UNKNOWN = -1.0  # what a rule reads where there is no answer
 NAMES: tuple[str, ...] = (*GROUPS, *geography.NAMES)
 _NEVER_UNKNOWN = ("_count_", "_sum_", "_distinct_", "_total", "_fraud_streak")
@@ -28,15 +29,11 @@ GROUPED = {"signal": dict.fromkeys(NAMES), "velocity": dict.fromkeys(VELOCITY)}
 def pack(signals: Signals, kinds: Iterable[str]) -> dict[str, Any]:
     """The part of a decision's inputs that holds them."""
     kept = {
-        name: _figure(value)
+        name: int(value) if value.is_integer() and -_EXACT < value < _EXACT else format(value, ".6g")
         for name, value in signals.items()
         if value is not None and (value or name not in _COUNTED)
     }
     return {"signals": kept, "histories": sorted(kinds)}
-
-
-def _figure(value: float) -> int | str:
-    return int(value) if value == int(value) and abs(value) < 2**53 else format(value, ".6g")
 
 
 def signal(inputs: Inputs, name: str) -> float:

@@ -44,7 +44,7 @@ _DISTINCT = {
 }
 _DISTINCT_WINDOWS = ("1d", "7d")
 _PLACE = {name: 3 + MARKS.index(name) for name in MARKS}  # of a mark within an event
-_NOBODY = {0}
+_NOBODY = frozenset((0,))
 _UNUSUAL = ("7d", "14d")
 
 _AMOUNT = (
@@ -100,7 +100,8 @@ class _Names:
     gap: str
     total: str
     windows: tuple[tuple[int, str, str, str], ...]  # length, count, sum and mean ("" for none)
-    distinct: tuple[tuple[int, tuple[tuple[int, str], ...]], ...]  # length, field of the events
+    distinct_windows: tuple[int, ...]  # lengths
+    distinct: tuple[tuple[int, tuple[str, ...]], ...]  # field of the events, a name for each window
     unusual: tuple[tuple[int, str, str, str], ...]  # length, count, largest, mean
     labels: tuple[tuple[int, str, str, str], ...]  # days, count, rate, plain
     plain_rate: str
@@ -110,6 +111,7 @@ class _Names:
     plain_first: str
     goods_since: str
     streak: str
+    no_frauds: Mapping[str, float | None]
 
 
 def _names(kind: str) -> _Names:
@@ -122,9 +124,10 @@ def _names(kind: str) -> _Names:
             (WINDOWS[window], f"{kind}_count_{window}", *summed.get(window, ("", "")))
             for window in _COUNTED[kind]
         ),
+        distinct_windows=tuple(WINDOWS[w] for w in _DISTINCT_WINDOWS),
         distinct=tuple(
-            (WINDOWS[w], tuple((_PLACE[other], f"{kind}_distinct_{other}_{w}") for other in _DISTINCT[kind]))
-            for w in _DISTINCT_WINDOWS
+            (_PLACE[other], tuple(f"{kind}_distinct_{other}_{w}" for w in _DISTINCT_WINDOWS))
+            for other in _DISTINCT[kind]
         ),
         unusual=tuple(
             (
@@ -146,6 +149,11 @@ def _names(kind: str) -> _Names:
         plain_first=f"{kind}_fraud_plain_first_days",
         goods_since=f"{kind}_fraud_goods_since",
         streak=f"{kind}_fraud_streak",
+        no_frauds={
+            f"{kind}_fraud_{what}": None
+            for what in ("last_days", "first_days", "plain_last_days", "plain_first_days", "goods_since")
+        }
+        | {f"{kind}_fraud_streak": 0.0},
     )
 
 
@@ -221,14 +229,20 @@ def _velocity(found: Signals, kind: str, history: History, now: int) -> None:
         if sum_name:
             found[sum_name] = float(total)
             found[mean_name] = total / count if count else None
-    for length, distinct in names.distinct:
-        place = bisect_left(times, now - length)
-        for other, name in distinct:
-            found[name] = float(len(set(history.columns[other][place:]) - _NOBODY))
-    for length, count_name, largest_name, mean_name in names.unusual:
-        _unusual(
-            found, history.ratios[bisect_left(times, now - length) :], count_name, largest_name, mean_name
-        )
+    _distinct(found, names, history, now)
+    _unusual(found, names, history, now)
+
+
+def _distinct(found: Signals, names: _Names, history: History, now: int) -> None:
+    """A longer window adds to the shorter one before it."""
+    starts = [bisect_left(history.times, now - length) for length in names.distinct_windows]
+    for other, of_windows in names.distinct:
+        column, seen, until = history.columns[other], _NOBODY, None
+        for place, name in zip(starts, of_windows, strict=True):
+            if place != until:
+                seen = seen.union(column[place:until])
+                until = place
+            found[name] = float(len(seen) - 1)
 
 
 def _by_days(history: History, first_day: int) -> tuple[int, int]:
@@ -237,22 +251,33 @@ def _by_days(history: History, first_day: int) -> tuple[int, int]:
     return sum(payments[place:]), sum(sums[place:])
 
 
-def _unusual(
-    found: Signals, ratios: Sequence[int], count_name: str, largest_name: str, mean_name: str
-) -> None:
+def _unusual(found: Signals, names: _Names, history: History, now: int) -> None:
     """How far from usual for their customers the last payments were, labels or not."""
-    known = [ratio for ratio in ratios if ratio]
-    found[count_name] = float(len([ratio for ratio in known if ratio >= UNUSUAL_RATIO]))
-    found[largest_name] = float(max(known)) if known else None
-    found[mean_name] = sum(known) / len(known) if known else None
+    unusual = known = total = largest = 0
+    until = None
+    for length, count_name, largest_name, mean_name in names.unusual:
+        place = bisect_left(history.times, now - length)
+        if place != until:
+            more = [ratio for ratio in history.ratios[place:until] if ratio]
+            if more:
+                known, total, largest = known + len(more), total + sum(more), max(largest, *more)
+                unusual += len([ratio for ratio in more if ratio >= UNUSUAL_RATIO])
+            until = place
+        found[count_name] = float(unusual)
+        found[largest_name] = float(largest) if known else None
+        found[mean_name] = total / known if known else None
 
 
-def _labels(found: Signals, names: "_Names", history: History, today: int) -> None:
+def _labels(found: Signals, names: _Names, history: History, today: int) -> None:
     """What is known of frauds. Ages are in days, by the day of the payment."""
-    place = bisect_right(history.by_day[0], today)
+    days, _, _, frauds, plain, _, _ = history.by_day
+    place = bisect_right(days, today)
+    if not any(frauds[:place]) and not any(plain[:place]):
+        _no_frauds(found, names, days, today)
+        return
     # The newest first.
-    days, payments, _, frauds, plain, _, _ = [column[:place][::-1] for column in history.by_day]
-    ages = [today - day for day in days]
+    payments, frauds, plain = (history.by_day[column][:place][::-1] for column in (1, 3, 4))
+    ages = [today - day for day in days[:place][::-1]]
     settled_from = bisect_right(ages, SETTLED_DAYS)
     young = sum(frauds[:settled_from])
     settled = usual = 0
@@ -269,6 +294,17 @@ def _labels(found: Signals, names: "_Names", history: History, today: int) -> No
     goods = zip(ages[settled_from:], payments[settled_from:], frauds[settled_from:], strict=True)
     found[names.goods_since] = None if last is None else float(_goods(goods, last))
     found[names.streak] = float(_streak(payments[settled_from:], frauds[settled_from:]))
+
+
+def _no_frauds(found: Signals, names: _Names, days: Sequence[int], today: int) -> None:
+    """The same of most histories. A day is kept because there was a payment on it."""
+    settled = bisect_right(days, today - SETTLED_DAYS - 1)
+    rate = None
+    for window, count_name, rate_name, plain_name in names.labels:
+        rate = 0.0 if bisect_left(days, today - SETTLED_DAYS - window) < settled else None
+        found[count_name], found[rate_name], found[plain_name] = 0.0, rate, 0.0
+    found |= names.no_frauds
+    found[names.plain_rate] = rate
 
 
 def _challenges(found: Signals, kind: str, history: History, today: int) -> None:

@@ -50,7 +50,11 @@ def inputs_of_sketch(sketch: Any) -> dict[str, Any]:
     kinds = sorted({GROUPS[name] for name in signals if name in GROUPS})
     made["graph"] = rings.inputs_read_as(_numbers(sketch.get("graph", {}), rings.variables({})))
     coupon = _numbers(sketch.get("coupon", {}), coupons.variables({}))
-    return made | readings.pack(signals, kinds) | coupons.inputs_read_as(coupon)
+    return (
+        made
+        | readings.pack({name: float(value) for name, value in signals.items()}, kinds)
+        | coupons.inputs_read_as(coupon)
+    )
 
 
 def _changed(base: Any, given: Any) -> Any:
