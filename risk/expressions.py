@@ -127,7 +127,9 @@ class Together:
         answers |= zip(self._simple, self._of_simple(asked), strict=False)
         if len(answers) < len(self._expressions):
             context = cel.Context(variables=dict(variables()))
-            answers = {place: _answer(one, context) for place, one in enumerate(self._expressions)} | answers
+            for place, one in enumerate(self._expressions):
+                if place not in answers:
+                    answers[place] = _answer(one, context)
         return [answers[place] for place in range(len(answers))]
 
     def _of_simple(self, asked: Asked) -> list[Any]:
