@@ -4,11 +4,10 @@ Most of it is what a browser says, so it may be left out or made up: what is abs
 known, and no rule may lower a score by it (`policies` refuses one).
 """
 
-from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
 
 from risk.facts import BehaviourFacts
+from risk.operands import Asked, Field, Fields
 
 UNKNOWN = -1  # what a rule reads where nobody measured
 _COUNTED = ("address_changes", "coupon_attempts")  # by the server: never unknown
@@ -28,16 +27,21 @@ def inputs_of(facts: BehaviourFacts) -> dict[str, int | None]:
     return {name: _cut(name, getattr(facts, name)) for name in NAMES}
 
 
-def variables(stored: Mapping[str, Any]) -> dict[str, int]:
-    """What a rule may name as `behaviour.…`; decisions from before it was measured know nothing."""
-    return {name: _read(stored.get(name), 0 if name in _COUNTED else UNKNOWN) for name in NAMES}
-
-
-def _read(value: int | None, unknown: int) -> int:
-    return unknown if value is None else value
-
-
 def _cut(name: str, value: int | None) -> int | None:
     if value is None or value < 0:
         return None
     return min(int(value), _MOST[name])
+
+
+def _field(name: str) -> Field:
+    unknown = 0 if name in _COUNTED else UNKNOWN
+
+    def read(asked: Asked) -> int:
+        value: int | None = asked.facts.get("behaviour", {}).get(name)
+        return unknown if value is None else value
+
+    return Field(int, read)
+
+
+# What a rule may name as `behaviour.…`; decisions from before it was measured know nothing.
+FIELDS: Fields = {name: _field(name) for name in NAMES}

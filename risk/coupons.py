@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from risk.operands import Field, Fields
 from risk.states import EntityKind, Stage
 
 # Behind what takers are looked for. An e-mail address costs nothing, so it is no place.
@@ -27,13 +28,18 @@ def is_taking(inputs: Mapping[str, Any]) -> bool:
     return "coupon" in inputs and facts["stage"] == Stage.PAYMENT and facts["customer"]["paid_orders"] == 0
 
 
-def variables(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What a rule may name as `coupon.…`; decisions from before it was told know of none."""
-    stored: Mapping[str, int] = inputs.get("coupon", {}).get("others", {})
-    return {"used": "coupon" in inputs, **{f"others_{kind}": stored.get(kind, 0) for kind in SHARED}}
-
-
 def inputs_read_as(told: Mapping[str, Any]) -> dict[str, Any]:
     """What would be stored where a rule reads `told`."""
     others = {name.removeprefix("others_"): count for name, count in told.items() if name != "used"}
     return inputs_of(used=bool(told.get("used", others)), others=others)
+
+
+def _others(kind: str) -> Field:
+    return Field(int, lambda asked: asked.inputs.get("coupon", {}).get("others", {}).get(kind, 0))
+
+
+# What a rule may name as `coupon.…`; decisions from before it was told know of none.
+FIELDS: Fields = {
+    "used": Field(bool, lambda asked: "coupon" in asked.inputs),
+    **{f"others_{kind}": _others(kind) for kind in SHARED},
+}

@@ -1,13 +1,16 @@
-"""Expressions of rules (CEL): compiled once, evaluated together, and what is wrong with one. Pure."""
+"""Expressions of rules (CEL): prepared once, evaluated together, and what is wrong with one. Pure."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 import cel
+
+from risk.compiled import Compiled
+from risk.operands import Asked, Fields
 
 Variables: TypeAlias = Mapping[str, Mapping[str, Any]]
 
@@ -93,39 +96,46 @@ def fields_in(expression: str) -> list[tuple[str, str]]:
 
 
 class Together:
-    """Several expressions over the same variables.
+    """Several expressions over the same decision. `fields` are those that they may name, by group.
 
-    To hand variables over takes longer than to evaluate, and with groups of them ten times as long. So the simple
-    expressions are made into one, which reads just the fields that it names, each as a variable of its own:
-    "payment.amount > 5" as "payment__amount > 5".
+    Plain ones are compiled. Of the others, to hand variables over takes longer than to evaluate, and with groups of
+    them ten times as long. So the simple expressions are made into one, which reads just the fields that it names,
+    each as a variable of its own: "payment.amount + 1 > 5" as "payment__amount + 1 > 5".
     """
 
-    def __init__(self, expressions: Sequence[str]) -> None:
+    def __init__(self, expressions: Sequence[str], fields: Mapping[str, Fields]) -> None:
         self._expressions = expressions
-        self._simple = [place for place, one in enumerate(expressions) if not _INTRICATE.search(one)]
+        self._plain = Compiled(expressions, fields)
+        self._simple = [
+            place
+            for place, one in enumerate(expressions)
+            if place not in self._plain.places and _is_simple(one, fields)
+        ]
         self._fields: dict[str, tuple[str, str]] = {}
         listed = ", ".join(
             f"({_TEXT_OR_FIELD.sub(self._named, expressions[place])})" for place in self._simple
         )
         self._at_once = program(f"[{listed}]")
-        self._reads = [(name, group, field) for name, (group, field) in self._fields.items()]
+        self._reads = [(name, fields[group][field].read) for name, (group, field) in self._fields.items()]
 
-    def answers(self, variables: Variables) -> list[Any]:
-        """What each of them says; None where one can not be evaluated."""
-        found = self._of_simple(variables)
+    def answers(self, asked: Asked, variables: Callable[[], Variables]) -> list[Any]:
+        """What each of them says; None where one can not be evaluated. `variables` are asked for if one needs them."""
+        found: list[Any] = self._plain.answers(asked)
         if len(found) == len(self._expressions):
             return found
-        answers = dict(zip(self._simple, found, strict=False))
-        context = cel.Context(variables=dict(variables))
-        return [
-            answers[place] if place in answers else _answer(one, context)
-            for place, one in enumerate(self._expressions)
-        ]
+        answers = dict(zip(self._plain.places, found, strict=False))
+        answers |= zip(self._simple, self._of_simple(asked), strict=False)
+        if len(answers) < len(self._expressions):
+            context = cel.Context(variables=dict(variables()))
+            for place, one in enumerate(self._expressions):
+                if place not in answers:
+                    answers[place] = _answer(one, context)
+        return [answers[place] for place in range(len(answers))]
 
-    def _of_simple(self, variables: Variables) -> list[Any]:
+    def _of_simple(self, asked: Asked) -> list[Any]:
         """None at all if one of them can not be evaluated."""
         try:
-            read = {name: variables[group][field] for name, group, field in self._reads}
+            read = {name: field(asked) for name, field in self._reads}
             found: list[Any] = self._at_once.execute(cel.Context(variables=read))
         except Exception:  # noqa: BLE001 -- the evaluator raises whatever its operators raise
             return []
@@ -137,6 +147,11 @@ class Together:
             return found[0]
         self._fields[f"{group}__{field}"] = (group, field)
         return f"{group}__{field}"
+
+
+def _is_simple(expression: str, fields: Mapping[str, Fields]) -> bool:
+    known = all(name in fields.get(group, ()) for group, name in fields_in(expression))
+    return known and not _INTRICATE.search(expression)
 
 
 def _answer(expression: str, context: cel.Context) -> Any:

@@ -32,7 +32,7 @@ from risk.rules import (
     placeholders,
 )
 from risk.states import Action, ChallengeKind
-from risk.variables import variables
+from risk.variables import NAMED
 
 LANGUAGES = ("en", "zh")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,59}\Z")
@@ -76,12 +76,7 @@ def _trial_inputs() -> tuple[Inputs, ...]:
 def named_fields() -> list[tuple[str, str]]:
     """What an expression may name, with its type."""
     words = {bool: "true or false", int: "whole number", float: "number", str: "text"}
-    groups = variables(_trial_inputs()[1], {}).items()
-    return [
-        (f"{group}.{item}", words.get(type(value), "value"))
-        for group, items in groups
-        for item, value in items.items()
-    ]
+    return [(name, words[field.kind]) for name, field in NAMED.items()]
 
 
 def parse(
@@ -173,18 +168,10 @@ def _message(name: str, message: Any) -> dict[str, str]:
     if not isinstance(message, Mapping) or not all(message.get(language) for language in LANGUAGES):
         raise InvalidRule(f"Rule {name} needs a message in {' and '.join(LANGUAGES)}.", param=name)
     words = {language: str(text) for language, text in message.items()}
-    unknown = [placeholder for placeholder in placeholders(words) if placeholder not in _known()]
+    unknown = [placeholder for placeholder in placeholders(words) if placeholder not in NAMED]
     if unknown:
         raise InvalidRule(f"Rule {name}: the message names {unknown[0]}, which does not exist.", param=name)
     return words
-
-
-@cache
-def _known() -> frozenset[str]:
-    """Everything that a message may name."""
-    return frozenset(
-        f"{group}.{item}" for group, items in variables(_trial_inputs()[0], {}).items() for item in items
-    )
 
 
 def _thresholds(raw: Any) -> Thresholds:

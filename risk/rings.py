@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from risk.operands import Field, Fields
 from risk.states import EntityKind
 
 # What one further customer behind the same entity adds; a second customer behind it is a household and adds nothing.
@@ -73,12 +74,21 @@ def inputs_read_as(told: Mapping[str, Any]) -> dict[str, Any]:
     return {**inputs_of(Ring()), **figures, "shared": shared, "vouched": vouched}
 
 
-def variables(graph: Mapping[str, Any]) -> dict[str, Any]:
-    """What a rule may name as `graph.…`; decisions from before the graph know nothing and read 0."""
-    shared, vouched = graph.get("shared", {}), graph.get("vouched", [])
-    figures = ("ring_score", "near", "far", "refused", "frauds_near", "frauds_far")
-    return {
-        **{name: graph.get(name, 0) for name in figures},
-        **{f"same_{kind}": shared.get(kind, 0) for kind in LINKING},
-        **{f"vouched_{kind}": kind in vouched for kind in STRONG},
-    }
+def _figure(name: str) -> Field:
+    return Field(int, lambda asked: asked.inputs.get("graph", {}).get(name, 0))
+
+
+def _same(kind: str) -> Field:
+    return Field(int, lambda asked: asked.inputs.get("graph", {}).get("shared", {}).get(kind, 0))
+
+
+def _vouched(kind: str) -> Field:
+    return Field(bool, lambda asked: kind in asked.inputs.get("graph", {}).get("vouched", ()))
+
+
+# What a rule may name as `graph.…`; decisions from before the graph know nothing and read 0.
+FIELDS: Fields = {
+    **{name: _figure(name) for name in ("ring_score", "near", "far", "refused", "frauds_near", "frauds_far")},
+    **{f"same_{kind}": _same(kind) for kind in LINKING},
+    **{f"vouched_{kind}": _vouched(kind) for kind in STRONG},
+}

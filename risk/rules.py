@@ -21,8 +21,9 @@ from risk.expressions import Together, fault, fields_in, program
 from risk.features import Inputs, is_after
 from risk.limits import Limit, exceeded
 from risk.model_use import ModelUse
+from risk.operands import Asked, asked
 from risk.states import SEVERITY, Action, ChallengeKind, Level, ListKind, Stage
-from risk.variables import GROUPS, in_cny, variables
+from risk.variables import FIELDS, NAMED, in_cny, variables
 
 ENGINE = 1  # raise when the same policy and inputs would give another judgement
 ANY_GROUND = "*"
@@ -97,12 +98,12 @@ class PolicyDocument:
     def groups(self) -> frozenset[str]:
         """The groups of variables that its rules may read: whatever one of them has as a word."""
         words = set(_WORD.findall(" ".join(_texts(*self.rules))))
-        return frozenset(group for group in GROUPS if group in words)
+        return frozenset(group for group in FIELDS if group in words)
 
     @cached_property
     def together(self) -> Together:
         """Its rules' expressions."""
-        return Together([rule.expression for rule in self.rules])
+        return Together([rule.expression for rule in self.rules], FIELDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,8 +180,7 @@ def check_rule(rule: Rule, inputs: Inputs, rates: Mapping[str, Decimal]) -> bool
             if group in named:
                 named[group][name]
     except Exception as problem:  # the evaluator raises whatever its operators raise
-        known = [f"{group}.{name}" for group, some in variables(inputs, rates).items() for name in some]
-        wrong = fault(rule.expression, problem, known)
+        wrong = fault(rule.expression, problem, NAMED)
         said = f": {wrong.words}" if wrong.words else ""
         raise InvalidRule(
             f"Rule {rule.id}: the expression can not be used{said}{'' if said.endswith('?') else '.'}",
@@ -218,7 +218,7 @@ def judge(policy: PolicyDocument, inputs: Inputs) -> Judgement:
             *_grey(policy, inputs),
             *_limits(policy, inputs, amount_cny),
             *_device(policy, inputs, amount_cny),
-            *_rules(policy, inputs),
+            *_rules(policy, inputs, amount_cny),
             *_model(policy, inputs, amount_cny),
             *_late(policy, inputs),
         )
@@ -345,33 +345,35 @@ def _late(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
         yield Ground(code="decided_late", source="deadline", weight=weight, action=action, params=params)
 
 
-def _rules(policy: PolicyDocument, inputs: Inputs) -> list[Ground]:
-    named = variables(inputs, policy.rates, policy.named, policy.groups)
-    answers = zip(policy.rules, policy.together.answers(named), strict=True)
+def _rules(policy: PolicyDocument, inputs: Inputs, amount_cny: int | None) -> list[Ground]:
+    asking = asked(inputs, amount_cny)
+    answers = policy.together.answers(
+        asking, lambda: variables(inputs, policy.rates, policy.named, policy.groups)
+    )
+    fired = [(policy.rules[place], fires) for place, fires in enumerate(answers) if fires is not False]
     return [
-        _ground(rule, fires, named)
-        for rule, fires in answers
-        if fires is not False and not (rule.expires_on and is_after(inputs, rule.expires_on))
+        _ground(rule, fires, asking)
+        for rule, fires in fired
+        if not (rule.expires_on and is_after(inputs, rule.expires_on))
     ]
 
 
-def _ground(rule: Rule, fires: Any, named: Mapping[str, Mapping[str, Any]]) -> Ground:
+def _ground(rule: Rule, fires: Any, asked: Asked) -> Ground:
     """Of a rule that fired, or could not say."""
     if fires is not True:
         params = {"rule": rule.id}
         return Ground(code="rule_failed", source="rule", weight=0, action=Action.REVIEW, params=params)
     return Ground(
-        code=rule.id, source="rule", weight=rule.weight, action=rule.action, params=_params(rule, named)
+        code=rule.id, source="rule", weight=rule.weight, action=rule.action, params=_params(rule, asked)
     )
 
 
-def _params(rule: Rule, named: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _params(rule: Rule, asked: Asked) -> dict[str, Any]:
     params: dict[str, Any] = {}
     for name in placeholders(rule.message):
-        group, _, item = name.partition(".")
-        params[name] = named[group][item]
+        params[name] = NAMED[name].read(asked)
         if name == "payment.amount":  # an amount means nothing without its currency
-            params["payment.currency"] = named["payment"]["currency"]
+            params["payment.currency"] = asked.facts["currency"]
     return params
 
 

@@ -48,13 +48,10 @@ def inputs_of_sketch(sketch: Any) -> dict[str, Any]:
     made = inputs_of(facts, Evidence(payments_last_minute={}), {})
     signals = _numbers(sketch.get("signals", {}), dict.fromkeys(readings.NAMES, 0))
     kinds = sorted({GROUPS[name] for name in signals if name in GROUPS})
-    made["graph"] = rings.inputs_read_as(_numbers(sketch.get("graph", {}), rings.variables({})))
-    coupon = _numbers(sketch.get("coupon", {}), coupons.variables({}))
-    return (
-        made
-        | readings.pack({name: float(value) for name, value in signals.items()}, kinds)
-        | coupons.inputs_read_as(coupon)
-    )
+    made["graph"] = rings.inputs_read_as(_numbers(sketch.get("graph", {}), rings.FIELDS))
+    coupon = _numbers(sketch.get("coupon", {}), coupons.FIELDS)
+    exact = {name: float(value) for name, value in signals.items()}
+    return made | readings.pack(exact, kinds) | coupons.inputs_read_as(coupon)
 
 
 def _changed(base: Any, given: Any) -> Any:

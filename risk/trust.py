@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from risk.facts import PaymentFacts
+from risk.operands import Field, Fields
 from risk.rings import Ring
 from risk.states import Action, ChallengeKind, EntityKind, Stage
 
@@ -29,6 +30,28 @@ _A_DAY = timedelta(days=1)
 _CHANGE_LASTS = timedelta(days=7)
 _STRANGE_FOR = timedelta(days=7)
 _WHOLE = 100
+
+
+def _told(name: str, unknown: int | bool) -> Field:
+    return Field(type(unknown), lambda asked: asked.inputs.get("device", {}).get(name, unknown))
+
+
+# What a rule may name as `device.…`; decisions from before know of no fingerprint and no trust.
+FIELDS: Fields = {
+    "known": Field(bool, lambda asked: bool(asked.facts["device"]["identifier"])),
+    "is_new": Field(bool, lambda asked: asked.facts["device"]["is_new"]),
+    "is_proxy": Field(bool, lambda asked: asked.facts["device"]["is_proxy"]),
+    "ip_country": Field(str, lambda asked: asked.facts["device"]["ip_country"]),
+    "trust": _told("trust", UNKNOWN),
+    "verified": _told("verified", False),
+    "is_fresh": _told("fresh", False),
+    "fingerprint_known": Field(bool, lambda asked: bool(asked.inputs.get("device", {}).get("fingerprint"))),
+    "fingerprint_changed": _told("changed", False),
+    "fingerprint_missing": _told("missing", False),
+    "fingerprint_devices": _told("twins", 0),
+    "fingerprint_customers": _told("twin_customers", 0),
+    "fingerprint_frozen": _told("twin_frozen", False),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,25 +138,6 @@ def inputs_of(facts: PaymentFacts, seen: Sighting, ring: Ring, now: datetime) ->
         return told
     found = factors(facts, seen, ring, now)
     return {**told, "trust": score(found), "factors": found}
-
-
-def variables(device: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """What a rule may name as `device.…`; decisions from before know of no fingerprint and no trust."""
-    return {
-        "known": bool(device["identifier"]),
-        "is_new": device["is_new"],
-        "is_proxy": device["is_proxy"],
-        "ip_country": device["ip_country"],
-        "trust": stored.get("trust", UNKNOWN),
-        "verified": stored.get("verified", False),
-        "is_fresh": stored.get("fresh", False),
-        "fingerprint_known": bool(stored.get("fingerprint")),
-        "fingerprint_changed": stored.get("changed", False),
-        "fingerprint_missing": stored.get("missing", False),
-        "fingerprint_devices": stored.get("twins", 0),
-        "fingerprint_customers": stored.get("twin_customers", 0),
-        "fingerprint_frozen": stored.get("twin_frozen", False),
-    }
 
 
 def frozen(inputs: Mapping[str, Any]) -> dict[str, str] | None:

@@ -9,11 +9,12 @@ import pytest
 
 from risk import policies, rules, starting, wording
 from risk.errors import InvalidPolicy, InvalidRule
-from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, PaymentFacts
+from risk.facts import AddressFacts, BehaviourFacts, CustomerFacts, DeviceFacts, PaymentFacts
 from risk.features import Evidence, ListHit, calendar_day, entities, entity_key, inputs_of, network
+from risk.readings import SIGNAL
 from risk.rules import Judgement, PolicyDocument
 from risk.states import Action, Level
-from risk.variables import variables
+from risk.variables import NAMED, variables
 from tests.risk.makers import NOON, facts
 
 DOCUMENT: dict[str, Any] = {
@@ -269,3 +270,19 @@ def test_age_and_address_do_not_matter_to_the_starting_policy_but_are_there_for_
     aged = replace(facts(), customer=customer, delivery=AddressFacts())
     named = variables(inputs_of(aged, Evidence(payments_last_minute={}), {}), STARTING.rates)
     assert named["customer"]["age_days"] == 3 and named["delivery"]["country"] == ""
+
+
+def test_every_field_is_of_its_type_also_in_decisions_from_before_it_was_stored() -> None:
+    customer = CustomerFacts(registered_at=NOON)
+    full = facts(device=DEVICE, behaviour=BehaviourFacts(keystrokes=9), coupon=True)
+    full = replace(full, customer=customer)
+    signals = dict.fromkeys(SIGNAL, 1) | {"amount": "0.693742"}
+    new = inputs_of(full, Evidence(payments_last_minute={"card": 2}), {}) | {"signals": signals}
+    old = {"facts": {**new["facts"]}, "features": new["features"], "lists": []}
+    del old["facts"]["behaviour"]
+    for inputs in (new, {**new, "signals": {}, "histories": ["card"]}, old):
+        groups = variables(inputs, STARTING.rates)
+        read = {
+            f"{group}.{name}": type(value) for group, some in groups.items() for name, value in some.items()
+        }
+        assert read == {name: field.kind for name, field in NAMED.items()}

@@ -1,0 +1,27 @@
+"""A field that an expression may name: its type, and how it is read from a decision's inputs. Pure."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+
+class Asked(NamedTuple):
+    """What fields are read from: the decision's inputs, some parts of them, and CNY minor units (None: no rate)."""
+
+    inputs: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    signals: Mapping[str, int | str]
+    amount_cny: int | None
+
+
+def asked(inputs: Mapping[str, Any], amount_cny: int | None) -> Asked:
+    return Asked(inputs, inputs["facts"], inputs.get("signals") or {}, amount_cny)
+
+
+class Field(NamedTuple):
+    """`kind` is bool, int, float or str."""
+
+    kind: type
+    read: Callable[[Asked], Any]
+
+
+Fields: TypeAlias = Mapping[str, Field]  # of a group, by name
