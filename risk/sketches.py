@@ -9,7 +9,7 @@ from risk import coupons, readings, rings
 from risk.errors import InvalidExpectation
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
 from risk.features import Evidence, inputs_of
-from risk.signals import GROUPS
+from risk.signals import GROUPS, Signals
 
 _PARTS = ("customer", "instrument", "delivery", "device")
 _BESIDE = {"happened_at", "signals", "graph", "coupon"}
@@ -50,7 +50,7 @@ def inputs_of_sketch(sketch: Any) -> dict[str, Any]:
     kinds = sorted({GROUPS[name] for name in signals if name in GROUPS})
     made["graph"] = rings.inputs_read_as(_numbers(sketch.get("graph", {}), rings.FIELDS))
     coupon = _numbers(sketch.get("coupon", {}), coupons.FIELDS)
-    exact = {name: float(value) for name, value in signals.items()}
+    exact: Signals = {name: float(value) for name, value in signals.items()}
     return made | readings.pack(exact, kinds) | coupons.inputs_read_as(coupon)
 
 
