@@ -83,18 +83,16 @@ WITH = f"WITH {_MINE}, {_HOPS}"
 
 _FAR = "customer_key NOT IN (SELECT customer_key FROM close_by)"
 
-RING = f"""
+# Who they are; to count them here takes a sort for each figure.
+RING = """
 (SELECT json_build_object(
-    'shared', (SELECT coalesce(json_object_agg(entity, others), '{{}}') FROM (
-                  SELECT entity, count(DISTINCT customer_key) AS others FROM close_by GROUP BY entity) s),
-    'near', (SELECT count(DISTINCT customer_key) FROM close_by),
-    'far', (SELECT count(DISTINCT customer_key) FROM further WHERE {_FAR}),
-    'refused', (SELECT count(DISTINCT customer_key) FROM close_by WHERE refused_at BETWEEN %(refusals)s AND %(now)s),
-    'frauds_near', (SELECT count(DISTINCT customer_key) FROM close_by WHERE fraud_at <= %(now)s),
-    'frauds_far', (SELECT count(DISTINCT customer_key) FROM further WHERE fraud_at <= %(now)s AND {_FAR}),
-    'vouched', (SELECT coalesce(json_agg(DISTINCT entity), '[]') FROM risk_tie
+    'near', (SELECT coalesce(json_agg(json_build_array(
+                 entity, customer_key, refused_at BETWEEN %(refusals)s AND %(now)s, fraud_at <= %(now)s)), '[]')
+               FROM close_by),
+    'far', (SELECT coalesce(json_agg(json_build_array(customer_key, fraud_at <= %(now)s)), '[]') FROM further),
+    'vouched', (SELECT coalesce(json_agg(entity), '[]') FROM risk_tie
                  WHERE customer_key = %(me)s AND entity_key = ANY(%(tie_keys)s) AND vouched_at <= %(now)s)
-))"""  # noqa: S608
+))"""
 
 # Looked for only where a coupon is used. A crowd behind a place is no reason to look away: few of it are newcomers.
 COUPONS = f"""
@@ -148,8 +146,20 @@ def coupon_params(used: bool, now: datetime) -> dict[str, Any]:
 
 
 def ring(found: Mapping[str, Any]) -> Ring:
-    """What RING answered."""
-    return Ring(**{**found, "vouched": tuple(found["vouched"])})
+    """What RING answered, counted: each customer once, however many ways lead there."""
+    near: dict[str, set[str]] = {}
+    for entity, customer, _, _ in found["near"]:
+        near.setdefault(entity, set()).add(customer)
+    close_by = set().union(*near.values())
+    return Ring(
+        shared={entity: len(customers) for entity, customers in near.items()},
+        near=len(close_by),
+        far=len({customer for customer, _ in found["far"]} - close_by),
+        refused=len({customer for _, customer, refused, _ in found["near"] if refused}),
+        frauds_near=len({customer for _, customer, _, fraud in found["near"] if fraud}),
+        frauds_far=len({customer for customer, fraud in found["far"] if fraud} - close_by),
+        vouched=tuple(sorted(set(found["vouched"]))),
+    )
 
 
 def keep(
