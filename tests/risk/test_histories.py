@@ -12,8 +12,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
-from risk import histories, learning, observations, rules, selectors, starting, worlds
-from risk.errors import InvalidPolicy
+from risk import histories, observations, rules, selectors, starting
 from risk.facts import DeviceFacts, InstrumentFacts, Verdict
 from risk.history import History
 from risk.models import Decision, LimitUse, Policy
@@ -24,7 +23,6 @@ from risk.services.catch_up_histories import catch_up_histories
 from risk.services.draft_policy import draft_policy
 from risk.services.note_outcome import note_outcome
 from risk.services.rebuild_histories import rebuild_histories
-from risk.services.train_model import train_model
 from risk.states import OutcomeKind
 from risk.tasks import keep_histories_whole
 from tests.risk.makers import facts
@@ -353,43 +351,6 @@ class TestDeadline:
         assert (late.action, late.score) == ("challenge", 45)
         assert "more than 200 ms" in late.reasons[0].text
         assert inputs_of(late)["degraded"] == ["deadline"] and selectors.replay(late.decision).same
-
-
-class TestModel:
-    def test_its_points_and_groups_are_stored_and_decide(
-        self, whole: OwnRedis, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(learning, "ROUNDS", 5)
-        world = worlds.generate(12, customers=200, days=42)
-        learnt = train_model(
-            name="default", pasts=world.pasts, days=20, source="a world", simulated=True, actor="user:1"
-        )
-        decides(model={"name": learnt.model, "points": [[0, 35], [999_999, 100]]})
-        various(1)
-        verdict = various(2)
-        assert [(reason.code, reason.weight) for reason in verdict.reasons] == [("model", 35)]
-        answer = inputs_of(verdict)["model"]
-        assert answer["digest"] == learnt.digest and len(answer["groups"]) >= 3
-        assert answer["base"] + sum(points for _, points in answer["groups"]) == answer["points"]
-        assert selectors.replay(verdict.decision).same
-        decides(rates={"USD": "3"})  # who judged before is not who judges now
-        later = inputs_of(various(3))
-        assert "model" not in later and later["degraded"] == []
-        assert inputs_of(pay(4, 100, currency="USD"))["signals"]["amount"] == 300
-        decides(rates={"USD": "5"})
-        assert inputs_of(pay(5, 100, currency="USD"))["signals"]["amount"] == 500
-
-    def test_without_it_rules_decide(self, whole: OwnRedis) -> None:
-        decides(model={"name": "gone@1", "points": [[0, 100]]})
-        verdict = pay(1)
-        assert (verdict.action, inputs_of(verdict)["degraded"]) == ("accept", ["model"])
-
-    @pytest.mark.parametrize(
-        "model", [{"name": "a"}, {"name": "a b@1", "points": []}, {"name": "a@1", "points": [[1]]}]
-    )
-    def test_a_policy_names_it_well(self, model: dict[str, Any]) -> None:
-        with pytest.raises(InvalidPolicy):
-            decides(model=model)
 
 
 ENGINE_1 = Path(__file__).parent / "engine_1.json"
