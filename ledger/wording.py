@@ -192,6 +192,8 @@ _PLAIN = frozenset(
         _("suspense"),
         _("taken"),
         _("theirs"),
+        _("the money was taken first"),
+        _("too many wrong answers"),
         _("trade"),
         _("unavailable"),
         _("under review"),

@@ -15,11 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from ledger.admin import OneOf, ThroughService, badge
+from ledger.admin import OneOf, ThroughService, badge, names
 from ledger.errors import Refusal
 from ledger.wording import in_words
 from risk import naming
-from risk.admin.frame import named
 from risk.models import ListEntry
 from risk.services.add_list_entry import add_list_entry
 from risk.services.end_list_entry import end_list_entry
@@ -30,6 +29,7 @@ _LISTS = {"fatal": "danger", "black": "danger", "grey": "warning", "white": "suc
 
 class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
     value = forms.CharField(
+        label=_("Value"),
         max_length=128,
         widget=UnfoldAdminTextInputWidget,
         help_text=_(
@@ -41,7 +41,11 @@ class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = ListEntry
         fields = ("kind", "entity", "label", "reason", "expires_at")
-        help_texts: ClassVar = {"kind": _("A fatal or white entry waits for a second person.")}
+        help_texts: ClassVar = {
+            "kind": _("A fatal or white entry waits for a second person."),
+            "label": _("Masked or pseudonymous, never personal data."),
+            "source": "",
+        }
 
     def _post_clean(self) -> None:
         """Nothing of the instance is validated here: the service says what is wrong."""
@@ -72,9 +76,7 @@ class ListEntryAdmin(ThroughService):
         return bool(request.user.has_perm("risk.view_listchange"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ListEntry]:
-        return ListEntry.objects.annotate(
-            created_by_name=named("created_by"), confirmed_by_name=named("confirmed_by")
-        )
+        return ListEntry.objects.annotate(**names("created_by", "confirmed_by"))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """The weakest list is chosen until somebody chooses another."""
@@ -86,10 +88,12 @@ class ListEntryAdmin(ThroughService):
             return ("kind", "entity", "value", "label", "reason", "expires_at")
         return ("kind_badge", "whom", "reason", "source", "added", "until", "public_id")
 
+    def title_of(self, row: ListEntry) -> str:
+        return f"{in_words(row.kind)} · {in_words(row.entity)} {_name(row)}"
+
     @display(description=_("Whom"))
     def whom(self, row: ListEntry) -> SafeString:
-        name = row.label or row.entity_key[:8]
-        return format_html('{} <strong class="break-all">{}</strong>', in_words(row.entity), name)
+        return format_html('{} <strong class="break-all">{}</strong>', in_words(row.entity), _name(row))
 
     @display(description=_("Added"))
     def added(self, row: Any) -> SafeString:
@@ -136,3 +140,8 @@ class ListEntryAdmin(ThroughService):
                 messages.error(request, str(refusal))
         if waits:
             messages.warning(request, _("A fatal entry ends once a second person has confirmed it."))
+
+
+def _name(row: ListEntry) -> str:
+    """As somebody called it; it is kept as a hash only."""
+    return row.label or row.entity_key[:8]
