@@ -41,13 +41,13 @@ class DiscrepancyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
             "our_sum",
             "told",
         ),
-        *("at_risk", "source", "times_seen", "first_seen_at", "last_seen_at", "taken_by"),
+        *("at_risk", "source_said", "times_seen", "first_seen_at", "last_seen_at", "taken_by"),
         *("proposed_by", "closed", "closed_at", "reason"),
     )
     readonly_fields = fields
 
     status = badge("state", _("state"), _COLOURS)
-    channel_said = spoken("channel", _("Channel"))
+    channel_said, source_said = spoken("channel", _("Channel")), spoken("source", _("Source"))
     taken_by, closed = person("investigator", _("Taken by")), person("closed_by", _("Closed by"))
     proposed_by = person("write_off_proposed_by", _("Write-off proposed by"))
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from ledger.admin import OneOf, ThroughService, badge, names
+from ledger.admin import OneOf, ThroughService, badge, names, spoken
 from ledger.errors import Refusal
 from ledger.wording import in_words
 from risk import naming
@@ -44,7 +44,6 @@ class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
         help_texts: ClassVar = {
             "kind": _("A fatal or white entry waits for a second person."),
             "label": _("Masked or pseudonymous, never personal data."),
-            "source": "",
         }
 
     def _post_clean(self) -> None:
@@ -54,7 +53,7 @@ class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(ListEntry)
 class ListEntryAdmin(ThroughService):
     form = ListEntryForm
-    list_display = ("kind_badge", "whom", "reason", "source", "added", "until")
+    list_display = ("kind_badge", "whom", "reason", "source_said", "added", "until")
     list_filter = (("kind", OneOf), ("entity", OneOf))
     ordering = ("-id",)
     actions = ("end",)
@@ -86,7 +85,7 @@ class ListEntryAdmin(ThroughService):
         """What is typed for a new one, and all that is known of one that stands."""
         if obj is None:
             return ("kind", "entity", "value", "label", "reason", "expires_at")
-        return ("kind_badge", "whom", "reason", "source", "added", "until", "public_id")
+        return ("kind_badge", "whom", "reason", "source_said", "added", "until", "public_id")
 
     def title_of(self, row: ListEntry) -> str:
         return f"{in_words(row.kind)} · {in_words(row.entity)} {_name(row)}"
@@ -112,6 +111,7 @@ class ListEntryAdmin(ThroughService):
         return bool(request.user.has_perm("risk.add_listentry"))
 
     kind_badge = badge("kind", _("List"), _LISTS)
+    source_said = spoken("source", _("Source"))
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False

@@ -39,7 +39,7 @@ from tests.pages.messages import OURS, ROOT, pages_of_rows, shown
 # Said like that in Chinese, too.
 NAMES = re.compile(r"Apple Pay|Visa|Stripe|3-D Secure|IP|UTC|API|SKU|Webhook")
 # Fields of codes that do not list them.
-UNLISTED = {"method", "channel", "brand", "risk_level"}
+UNLISTED = {"method", "channel", "brand", "risk_level", "ListEntry.source", "Discrepancy.source"}
 # Never shown to a person in the console.
 UNSAID = {"RepairKind", "SightingKind", "TotalPart", "Explanation", "Must", "OutcomeKind", "NotificationKind"}
 
@@ -76,7 +76,8 @@ def is_code(model: type[Model], name: Any) -> bool:
     known: dict[str, Field[Any, Any]] = {one.name: one for one in model._meta.fields}
     if not isinstance(name, str) or name not in known:
         return False
-    return name in UNLISTED or any(value == label for value, label in known[name].flatchoices)
+    named = {name, f"{model.__name__}.{name}"}
+    return bool(named & UNLISTED) or any(value == label for value, label in known[name].flatchoices)
 
 
 @pytest.mark.parametrize("app", OURS)
