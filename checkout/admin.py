@@ -21,7 +21,7 @@ from checkout.services.adjust_stock import adjust_stock
 from checkout.services.save_coupon import save_coupon
 from checkout.services.save_sku import save_sku
 from checkout.services.set_verification_level import set_verification_level
-from ledger.admin import OneOf, ReadOnly, ThroughService, badge
+from ledger.admin import OneOf, ReadOnly, ThroughService, badge, names, person
 from ledger.money import Money
 from ledger.wording import in_words
 from payments.disputes import disputes_of_reference
@@ -49,6 +49,7 @@ class LineInline(ReadOnly, TabularInline):  # type: ignore[misc]
     readonly_fields = fields
     ordering = ("code",)
     extra = 0
+    hide_title = True
 
     @display(description=_("Unit price"))
     def unit(self, row: OrderLine) -> str:
@@ -69,6 +70,7 @@ class ReservationInline(ReadOnly, TabularInline):  # type: ignore[misc]
     readonly_fields = fields
     ordering = ("created_at",)
     extra = 0
+    hide_title = True
 
     state_badge = badge("state", _("State"), _STATES)
 
@@ -257,6 +259,9 @@ class StockAdmin(ThroughService):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def title_of(self, row: Stock) -> str:
+        return str(row.sku)
+
     @display(description=_("Available"))
     def available(self, row: Stock) -> int:
         return row.available
@@ -320,11 +325,15 @@ class VerificationForm(forms.ModelForm):  # type: ignore[type-arg]
 class VerificationAdmin(ThroughService):
     form = VerificationForm
     fields = ("customer", "level", "reason")
-    list_display = ("customer_shown", "level", "reason", "set_by", "set_at")
+    list_display = ("customer_shown", "level", "reason", "setter", "set_at")
     list_filter = ("level",)
     ordering = ("-set_at",)
     search_fields = ("user__username__exact",)
     search_help_text = _("the name that the account signs in with")
+    setter = person("set_by", _("Set by"))
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Verification]:
+        return Verification.objects.annotate(**names("set_by"))
 
     @display(description=_("Customer"))
     def customer_shown(self, row: Verification) -> str:

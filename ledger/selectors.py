@@ -29,7 +29,7 @@ from ledger.money import Money
 from ledger.statements import account_statement as account_statement
 from ledger.statements import balance_at, balance_now
 
-_PROGRAMS: dict[str, Any] = {"system": _("system"), BY_ITSELF: _("automatic")}
+_PROGRAMS: dict[str, Any] = {"system": _("system"), "guest": _("guest"), BY_ITSELF: _("automatic")}
 
 
 def balance(account: str, currency: str, at: date | datetime | None = None) -> Money:

@@ -174,4 +174,4 @@ def explanation(
         causes = "".join(f"{text}（{weight:+d}）" if weight else text for text, weight in reasons)
         return f"风险评分 {score}（{_LEVELS[level]}）：{outcome}。{causes}"
     causes = " ".join(f"{text} ({weight:+d})" if weight else text for text, weight in reasons)
-    return f"Risk score {score} ({level}): {outcome}. {causes}".rstrip()
+    return f"Risk score {score} ({level.lower()}): {outcome}. {causes}".rstrip()

@@ -124,7 +124,12 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page(_("Three books"), "balance", "three-books", "reconciliation.view_statementfile"),
                     _page(_("Statements"), "receipt_long", "statements", "reconciliation.view_statementfile"),
-                    _page(_("Bank"), "account_balance_wallet", "bank-lines", "reconciliation.view_bankline"),
+                    _page(
+                        _("At the bank"),
+                        "account_balance_wallet",
+                        "bank-lines",
+                        "reconciliation.view_bankline",
+                    ),
                     _page(_("Trial balance"), "calculate", "books-trial", "ledger.view_transaction"),
                     _page(_("Profit and loss"), "trending_up", "books-profit", "ledger.view_transaction"),
                     _page(_("Unsettled"), "hourglass_top", "books-unsettled", "ledger.view_transaction"),

@@ -2,7 +2,7 @@
 
 from ledger.admin import books, journal, rates
 from ledger.admin.frame import ReadOnly, ReadOnlyAdmin, ThroughService
-from ledger.admin.words import AnyThere, OneOf, badge, spoken, unbroken
+from ledger.admin.words import AnyThere, OneOf, badge, names, person, spoken, unbroken
 
 __all__ = [
     "AnyThere",
@@ -13,6 +13,8 @@ __all__ = [
     "badge",
     "books",
     "journal",
+    "names",
+    "person",
     "rates",
     "spoken",
     "unbroken",

@@ -20,6 +20,7 @@ class EntryInline(ReadOnly, TabularInline):  # type: ignore[misc]
     readonly_fields = fields
     ordering = ("position",)
     extra = 0
+    hide_title = True
     can_delete = False
 
     @admin.display(description=_("debit"))

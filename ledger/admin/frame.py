@@ -3,14 +3,41 @@
 from typing import Any, cast
 
 from django.contrib import messages
+from django.db.models import Field
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirect
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 
 from ledger.errors import Refusal
+from ledger.wording import in_words
 
 
-class ReadOnly:
+class Record:
+    """A row as people call it: by its number, with its state in words. `__str__` is for logs."""
+
+    @display(description=_("Record number"))
+    def public_id(self, row: Any) -> str:
+        return str(row.public_id)
+
+    def title_of(self, row: Any) -> str:
+        """What heads its page."""
+        name = getattr(row, "public_id", None) or str(row)
+        state = getattr(row, "state", None)
+        return f"{name} · {in_words(state)}" if state else str(name)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        if row := context.get("original"):
+            context["subtitle"] = self.title_of(row)
+        context["show_history"] = False  # that of the console; the audit journal has it
+        answer: HttpResponse = super().render_change_form(request, context, *args, **options)  # type: ignore[misc]
+        return answer
+
+
+class ReadOnly(Record):
     """Nobody adds, changes or deletes here, whatever permissions they hold: rows are written by use cases."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -28,7 +55,7 @@ class ReadOnlyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
 
 
-class ThroughService(ModelAdmin):  # type: ignore[misc]
+class ThroughService(Record, ModelAdmin):  # type: ignore[misc]
     """A form whose saving is one call of a use case, which has its own transaction and its own audit entry.
 
     What the use case refuses is said at the field that it names, and what was typed stays.
@@ -55,6 +82,15 @@ class ThroughService(ModelAdmin):  # type: ignore[misc]
                         self.add_error(refusal.param if refusal.param in self.fields else None, str(refusal))
 
         return Submitted
+
+    def formfield_for_choice_field(
+        self, db_field: Field[Any, Any], request: HttpRequest, **options: Any
+    ) -> Any:
+        """Codes are chosen by their words."""
+        options["choices"] = [
+            (code, in_words(str(said)) if said == code else said) for code, said in db_field.get_choices()
+        ]
+        return super().formfield_for_choice_field(db_field, request, **options)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

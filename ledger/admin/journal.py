@@ -1,6 +1,7 @@
 """The audit journal in the console, and the state of its chain."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -14,12 +15,15 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import TextFilter
 from unfold.paginator import InfinitePaginator
 
+from ledger import acts
 from ledger.admin.frame import ReadOnlyAdmin
 from ledger.models import AuditEntry, AuditSeal
 from ledger.selectors import chain_state, names_of
+from ledger.wording import in_words
 
 _ANCHOR_DUE = timedelta(hours=49)  # one a day, and the hour in which it is written
 _SHOWN = 80  # letters of what was and what is
+_CODE = re.compile(r"[A-Za-z_]+")
 
 
 class _Exactly(TextFilter):  # type: ignore[misc]
@@ -52,11 +56,11 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     fields = (
         "happened_at",
-        "actor",
-        "action",
+        "who",
+        "act",
         "object_id",
-        "before",
-        "after",
+        "was",
+        "became",
         "reason",
         "network",
         "request_id",
@@ -79,6 +83,25 @@ class AuditEntryAdmin(ReadOnlyAdmin):
             ]
         return answer
 
+    def title_of(self, row: AuditEntry) -> str:
+        return f"{row.object_id} · {acts.in_words(row.action)}"
+
+    @admin.display(description=_("actor"))
+    def who(self, row: AuditEntry) -> str:
+        return names_of([row.actor])[row.actor]
+
+    @admin.display(description=_("What was done"))
+    def act(self, row: AuditEntry) -> str:
+        return f"{acts.in_words(row.action)} ({row.action})"
+
+    @admin.display(description=_("before"))
+    def was(self, row: AuditEntry) -> str:
+        return "–" if row.before is None else _said(row.before)
+
+    @admin.display(description=_("after"))
+    def became(self, row: AuditEntry) -> str:
+        return "–" if row.after is None else _said(row.after)
+
     @admin.display(description=_("sealed"), boolean=True)
     def sealed(self, row: AuditEntry) -> bool:
         return bool(vars(row)["is_sealed"])
@@ -86,10 +109,14 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
 def _step(row: AuditEntry) -> str:
     """From what it was to what it is."""
-    known = [_short(value) for value in (row.before, row.after) if value is not None]
+    known = [Truncator(_said(value)).chars(_SHOWN) for value in (row.before, row.after) if value is not None]
     return " → ".join(known)
 
 
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return Truncator(text).chars(_SHOWN)
+def _said(value: Any) -> str:
+    """A code in words, anything else as it is kept."""
+    if isinstance(value, str):
+        return in_words(value) if _CODE.fullmatch(value) else value
+    if isinstance(value, dict):
+        return ", ".join(f"{in_words(name)}: {_said(one)}" for name, one in value.items())
+    return json.dumps(value, ensure_ascii=False)

@@ -52,6 +52,9 @@ class FxRateAdmin(ThroughService):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def title_of(self, row: FxRate) -> str:
+        return f"{self.pair(row)} {self.rate_shown(row)}"
+
     @display(description=_("Pair"))
     def pair(self, row: FxRate) -> str:
         return f"{row.base}/{row.quote}"

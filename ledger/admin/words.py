@@ -4,10 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from django.contrib.admin import AllValuesFieldListFilter, ChoicesFieldListFilter
+from django.contrib.auth import get_user_model
+from django.db.models import Case, OuterRef, Subquery, TextField, Value, When
+from django.db.models.functions import Cast, Concat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
+from ledger.selectors import names_of
 from ledger.wording import in_words
 
 Column = Callable[[Any, Any], Any]
@@ -52,6 +56,34 @@ def spoken(field: str, description: Any) -> Column:
         return unbroken(in_words(str(getattr(row, field))) or "–")
 
     return shown  # type: ignore[no-any-return]
+
+
+def person(field: str, description: Any) -> Column:
+    """Who is kept in `field`, of rows annotated by `names`."""
+
+    @display(description=description, ordering=field)
+    def shown(model_admin: Any, row: Any) -> str:
+        name = getattr(row, _name(field))
+        return names_of([name])[name] if name else "–"
+
+    return shown  # type: ignore[no-any-return]
+
+
+def names(*fields: str) -> dict[str, Case]:
+    """Of "user:12" the person's name, in the query of the rows; programs go by what they are."""
+    people = get_user_model().objects.annotate(
+        actor=Concat(Value("user:"), Cast("pk", TextField()), output_field=TextField())
+    )
+    found: dict[str, Case] = {}
+    for field in fields:
+        name = Subquery(people.filter(actor=OuterRef(field)).values("username")[:1])
+        is_person = When(**{f"{field}__startswith": "user:"}, then=name)
+        found[_name(field)] = Case(is_person, default=field, output_field=TextField())
+    return found
+
+
+def _name(field: str) -> str:
+    return f"{field}_name"
 
 
 def unbroken(words: str) -> SafeString:

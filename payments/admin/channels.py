@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
@@ -19,6 +20,7 @@ from unfold.widgets import (
 )
 
 from ledger.errors import Refusal
+from ledger.selectors import names_of
 from ledger.wording import in_words
 from payments import routes
 from payments.channels import registry
@@ -32,27 +34,39 @@ VIEW, SWITCH = "payments.view_routingpolicy", "payments.switch_channel"
 class SwitchForm(forms.Form):
     """What is set for one method of a channel; an empty field leaves it to the settings."""
 
-    on = forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget)
+    on = forms.BooleanField(label=gettext_lazy("Offered"), required=False, widget=UnfoldBooleanSwitchWidget)
     weight = forms.IntegerField(
-        required=False, min_value=0, max_value=1000, widget=UnfoldAdminIntegerFieldWidget
+        label=gettext_lazy("Weight"),
+        required=False,
+        min_value=0,
+        max_value=1000,
+        widget=UnfoldAdminIntegerFieldWidget,
     )
     bounds = forms.JSONField(
+        label=gettext_lazy("Least and most of a payment"),
         required=False,
         widget=UnfoldAdminTextareaWidget({"rows": 2}),
-        help_text='{"CNY": {"least": 100, "most": 5000000}}: fen, cents',
+        help_text=gettext_lazy('In fen or cents: {"CNY": {"least": 100, "most": 5000000}}'),
     )
     fees = forms.JSONField(
+        label=gettext_lazy("Fees"),
         required=False,
         widget=UnfoldAdminTextareaWidget({"rows": 2}),
-        help_text='{"bps": 60, "fixed": {"CNY": 10}}: basis points, and fen or cents each',
+        help_text=gettext_lazy('Basis points, and fen or cents each: {"bps": 60, "fixed": {"CNY": 10}}'),
     )
     countries = forms.CharField(
-        required=False, widget=UnfoldAdminTextInputWidget, help_text="CN US; none means all"
+        label=gettext_lazy("Countries"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=gettext_lazy("CN US; none means all"),
     )
     currencies = forms.CharField(
-        required=False, widget=UnfoldAdminTextInputWidget, help_text="CNY USD; none means all"
+        label=gettext_lazy("Currencies"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=gettext_lazy("CNY USD; none means all"),
     )
-    reason = forms.CharField(max_length=300, widget=UnfoldAdminTextInputWidget)
+    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=300, widget=UnfoldAdminTextInputWidget)
 
     def changes(self) -> dict[str, Any]:
         given = self.cleaned_data
@@ -96,6 +110,7 @@ def setting(request: HttpRequest, channel: str, method: str) -> HttpResponse:
         **site.each_context(request),
         "title": f"{in_words(channel)} · {in_words(method)}",
         "health": health,
+        "moved_by": names_of([health.breaker.by])[health.breaker.by],
         "form": form,
         "may_switch": request.user.has_perm(SWITCH),
     }

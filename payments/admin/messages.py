@@ -127,7 +127,7 @@ class OutboxAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     inlines = (DeliveryInline,)
     list_per_page = 50
     show_full_result_count = False
-    exclude = ("leased_until", "event")
+    fields = ("public_id", "name", "subject", "payload", "request_id", "created_at", "delivered_at")
     readonly_fields = ("public_id",)
 
 
@@ -152,8 +152,8 @@ class DeliveryAdmin(Replayable, ModelAdmin):  # type: ignore[misc]
     list_select_related = ("event",)
     list_per_page = 50
     show_full_result_count = False
-    fields = ("public_id", "event", "subscriber", "status", "tries", "error", "next_try_at", "created_at")
-    readonly_fields = ("public_id", "status")
+    fields = ("public_id", "told", "subscriber", "status", "tries", "error", "next_try_at", "created_at")
+    readonly_fields = ("public_id", "told", "status")
 
     @display(description=_("Event"))
     def told(self, row: OutboxDelivery) -> str:

@@ -1,6 +1,12 @@
 """The console's view of payments: read-only; money moves through services alone."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
@@ -8,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
-from ledger.admin import AnyThere, OneOf, ReadOnly, badge, spoken
+from ledger.admin import AnyThere, OneOf, ReadOnly, badge, names, person, spoken
 from ledger.money import Money
 from ledger.selectors import transactions_of
 from ledger.wording import in_words
@@ -48,11 +54,20 @@ class AttemptInline(ReadOnly, TabularInline):  # type: ignore[misc]
 
 class RefundInline(ReadOnly, TabularInline):  # type: ignore[misc]
     model = Refund
-    fields = ("public_id", "state_badge", "money", "reason", "requested_by", "code", "created_at")
+    fields = ("public_id", "state_badge", "money", "reason", "asker", "code", "created_at")
     readonly_fields = fields
     extra = 0
     hide_title = True
     state_badge = badge("state", _("State"), _COLOURS)
+
+    asker = person("requested_by", _("Asked by"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
+        return Refund.objects.annotate(**names("requested_by"))
+
+    @display(description=_("Amount"))
+    def money(self, row: Refund) -> str:
+        return row.money.formatted()
 
 
 @admin.register(Payment)
@@ -180,17 +195,33 @@ class PaymentAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
 @admin.register(Refund)
 class RefundAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
-    list_display = ("shown_id", "payment", "state_badge", "money", "reason", "requested_by", "created_at")
+    """The record of all refunds; each has a page of its own, where it is decided."""
+
+    list_display = ("public_id", "of", "state_badge", "money", "reason", "asker", "created_at")
     list_filter = (("state", OneOf),)
     list_select_related = ("payment",)
     show_full_result_count = False
-    list_display_links = ("payment",)
 
-    @display(description=_("Refund"))
-    def shown_id(self, row: Refund) -> str:
-        return format_html('<a href="{}">{}</a>', reverse("refund-case", args=[row.public_id]), row.public_id)
-
+    asker = person("requested_by", _("Asked by"))
     state_badge = badge("state", _("State"), _COLOURS)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
+        return Refund.objects.annotate(**names("requested_by"))
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> HttpResponse:
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404
+        return redirect("refund-case", row.public_id)
+
+    @display(description=_("Amount"), ordering="amount")
+    def money(self, row: Refund) -> str:
+        return row.money.formatted()
+
+    @display(description=_("Payment"), ordering="payment")
+    def of(self, row: Refund) -> str:
+        page = reverse("admin:payments_payment_change", args=[row.payment_id])
+        return format_html('<a href="{}">{}</a>', page, row.payment.public_id)
 
 
 def _shown(row: Payment, minor: int) -> str:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from ledger import acts
 from ledger.admin import AnyThere, OneOf, ReadOnly, badge, spoken
 from ledger.selectors import audit_trail
 from ledger.wording import in_words
@@ -79,7 +80,12 @@ class SavedMethodAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def history(self, row: SavedMethod) -> str:
         """Who did what to it, oldest first."""
         lines = [
-            (f"{entry.happened_at:%Y-%m-%d %H:%M:%S}", entry.actor, entry.action, _told(entry.after))
+            (
+                f"{entry.happened_at:%Y-%m-%d %H:%M:%S}",
+                entry.actor,
+                acts.in_words(entry.action),
+                _told(entry.after),
+            )
             for entry in audit_trail(row.public_id)
         ]
         return format_html_join(mark_safe("<br>"), "{} {}: {} {}", lines) or "–"

@@ -1,12 +1,14 @@
 """The console of reconciliation: read-only tables, and the pages of `discrepancies`, `repairs` and `rules`."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from ledger.admin import AnyThere, OneOf, ReadOnly, badge, spoken, unbroken
+from ledger.admin import AnyThere, OneOf, ReadOnly, badge, names, person, spoken, unbroken
 from ledger.money import Money
 from reconciliation.admin.sides import our_sum, their_sum
 from reconciliation.models import Discrepancy
@@ -39,13 +41,18 @@ class DiscrepancyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
             "our_sum",
             "told",
         ),
-        *("at_risk", "source", "times_seen", "first_seen_at", "last_seen_at", "investigator"),
-        *("write_off_proposed_by", "closed_by", "closed_at", "reason"),
+        *("at_risk", "source_said", "times_seen", "first_seen_at", "last_seen_at", "taken_by"),
+        *("proposed_by", "closed", "closed_at", "reason"),
     )
     readonly_fields = fields
 
     status = badge("state", _("state"), _COLOURS)
-    channel_said = spoken("channel", _("Channel"))
+    channel_said, source_said = spoken("channel", _("Channel")), spoken("source", _("Source"))
+    taken_by, closed = person("investigator", _("Taken by")), person("closed_by", _("Closed by"))
+    proposed_by = person("write_off_proposed_by", _("Write-off proposed by"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Discrepancy]:
+        return Discrepancy.objects.annotate(**names("investigator", "closed_by", "write_off_proposed_by"))
 
     @admin.display(description=_("kind"), ordering="kind")
     def kind_said(self, row: Discrepancy) -> str:

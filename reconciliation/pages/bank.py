@@ -46,7 +46,7 @@ def bank_lines(request: HttpRequest) -> HttpResponse:
     waiting = on_their_way().order_by("paid_on", "channel")
     context = {
         **site.each_context(request),
-        "title": _("Bank"),
+        "title": _("At the bank"),
         "lines": [_line(row) for row in rows.order_by("-booked_on", "-booked_at")[:_SHOWN]],
         "waiting": [
             {

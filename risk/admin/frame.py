@@ -3,9 +3,6 @@
 import json
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.db.models import Case, OuterRef, Subquery, TextField, Value, When
-from django.db.models.functions import Cast, Concat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -20,12 +17,3 @@ def pretty(value: Any) -> SafeString:
         _("Show all of it"),
         text,
     )
-
-
-def named(field: str) -> Case:
-    """Of "user:12" the person's name; programs go by what they are."""
-    people = get_user_model().objects.annotate(
-        actor=Concat(Value("user:"), Cast("pk", TextField()), output_field=TextField())
-    )
-    name = Subquery(people.filter(actor=OuterRef(field)).values("username")[:1])
-    return Case(When(**{f"{field}__startswith": "user:"}, then=name), default=field, output_field=TextField())

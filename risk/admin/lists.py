@@ -15,11 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from ledger.admin import OneOf, ThroughService, badge
+from ledger.admin import OneOf, ThroughService, badge, names, spoken
 from ledger.errors import Refusal
 from ledger.wording import in_words
 from risk import naming
-from risk.admin.frame import named
 from risk.models import ListEntry
 from risk.services.add_list_entry import add_list_entry
 from risk.services.end_list_entry import end_list_entry
@@ -30,6 +29,7 @@ _LISTS = {"fatal": "danger", "black": "danger", "grey": "warning", "white": "suc
 
 class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
     value = forms.CharField(
+        label=_("Value"),
         max_length=128,
         widget=UnfoldAdminTextInputWidget,
         help_text=_(
@@ -41,7 +41,10 @@ class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = ListEntry
         fields = ("kind", "entity", "label", "reason", "expires_at")
-        help_texts: ClassVar = {"kind": _("A fatal or white entry waits for a second person.")}
+        help_texts: ClassVar = {
+            "kind": _("A fatal or white entry waits for a second person."),
+            "label": _("Masked or pseudonymous, never personal data."),
+        }
 
     def _post_clean(self) -> None:
         """Nothing of the instance is validated here: the service says what is wrong."""
@@ -50,7 +53,7 @@ class ListEntryForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(ListEntry)
 class ListEntryAdmin(ThroughService):
     form = ListEntryForm
-    list_display = ("kind_badge", "whom", "reason", "source", "added", "until")
+    list_display = ("kind_badge", "whom", "reason", "source_said", "added", "until")
     list_filter = (("kind", OneOf), ("entity", OneOf))
     ordering = ("-id",)
     actions = ("end",)
@@ -72,9 +75,7 @@ class ListEntryAdmin(ThroughService):
         return bool(request.user.has_perm("risk.view_listchange"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ListEntry]:
-        return ListEntry.objects.annotate(
-            created_by_name=named("created_by"), confirmed_by_name=named("confirmed_by")
-        )
+        return ListEntry.objects.annotate(**names("created_by", "confirmed_by"))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """The weakest list is chosen until somebody chooses another."""
@@ -84,12 +85,14 @@ class ListEntryAdmin(ThroughService):
         """What is typed for a new one, and all that is known of one that stands."""
         if obj is None:
             return ("kind", "entity", "value", "label", "reason", "expires_at")
-        return ("kind_badge", "whom", "reason", "source", "added", "until", "public_id")
+        return ("kind_badge", "whom", "reason", "source_said", "added", "until", "public_id")
+
+    def title_of(self, row: ListEntry) -> str:
+        return f"{in_words(row.kind)} · {in_words(row.entity)} {_name(row)}"
 
     @display(description=_("Whom"))
     def whom(self, row: ListEntry) -> SafeString:
-        name = row.label or row.entity_key[:8]
-        return format_html('{} <strong class="break-all">{}</strong>', in_words(row.entity), name)
+        return format_html('{} <strong class="break-all">{}</strong>', in_words(row.entity), _name(row))
 
     @display(description=_("Added"))
     def added(self, row: Any) -> SafeString:
@@ -108,6 +111,7 @@ class ListEntryAdmin(ThroughService):
         return bool(request.user.has_perm("risk.add_listentry"))
 
     kind_badge = badge("kind", _("List"), _LISTS)
+    source_said = spoken("source", _("Source"))
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
@@ -136,3 +140,8 @@ class ListEntryAdmin(ThroughService):
                 messages.error(request, str(refusal))
         if waits:
             messages.warning(request, _("A fatal entry ends once a second person has confirmed it."))
+
+
+def _name(row: ListEntry) -> str:
+    """As somebody called it; it is kept as a hash only."""
+    return row.label or row.entity_key[:8]

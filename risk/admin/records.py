@@ -1,7 +1,5 @@
 """The console's view of risk: decisions and policies are read, models are crowned through a service."""
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -12,13 +10,14 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
-from ledger.admin import OneOf, ReadOnlyAdmin, badge, spoken
+from ledger.admin import OneOf, ReadOnlyAdmin, badge, names, person, spoken
 from ledger.errors import Refusal
 from ledger.wording import in_words
 from risk import challenges, selectors, wording
-from risk.admin.frame import named, pretty
+from risk.admin.frame import pretty
 from risk.models import Decision, Policy, RiskCase, RiskModel
 from risk.services.crown_model import crown_model
+from risk.states import ChallengeState
 
 _LEVELS = {"LOW": "success", "MEDIUM": "warning", "HIGH": "danger"}
 _ACTIONS = {"accept": "success", "challenge": "warning", "review": "info", "reject": "danger"}
@@ -52,7 +51,7 @@ class DecisionAdmin(ReadOnly):
     list_select_related = ("policy",)
     readonly_fields = (
         "public_id",
-        "subject",
+        "what",
         "stage_said",
         "money",
         "level_badge",
@@ -68,6 +67,9 @@ class DecisionAdmin(ReadOnly):
         "looked_at",
     )
     fields = readonly_fields
+
+    def title_of(self, row: Decision) -> str:
+        return f"{row.public_id} · {in_words(row.action)}"
 
     @display(description=_("About"))
     def what(self, row: Decision) -> SafeString:
@@ -114,7 +116,9 @@ class DecisionAdmin(ReadOnly):
         asked = challenges.of_decision(row)
         if asked is None:
             return "–"
-        return f"{asked.id}: {in_words(asked.kind)}, {in_words(asked.state)}. {asked.reason}"
+        said = f"{asked.id}: {in_words(asked.kind)}, {in_words(asked.state)}"
+        told = asked.state == ChallengeState.PASSED or not asked.reason
+        return said if told else f"{said}. {in_words(asked.reason)}"
 
     @display(description=_("Judged again, it comes out the same"), boolean=True)
     def replays(self, row: Decision) -> bool:
@@ -131,14 +135,14 @@ class DecisionAdmin(ReadOnly):
 
 @admin.register(Policy)
 class PolicyAdmin(ReadOnly):
-    list_display = ("__str__", "state_badge", "note", "created_by", "created_at")
+    list_display = ("__str__", "state_badge", "note", "author", "created_at")
     ordering = ("-created_at",)
     readonly_fields = (
         "name",
         "version",
         "state_badge",
         "note",
-        "created_by",
+        "author",
         "created_at",
         "rules_shown",
         "thresholds_shown",
@@ -148,6 +152,13 @@ class PolicyAdmin(ReadOnly):
     fields = readonly_fields
 
     state_badge = badge("state", _("State"), _STATES)
+    author = person("created_by", _("Written by"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Policy]:
+        return Policy.objects.annotate(**names("created_by"))
+
+    def title_of(self, row: Policy) -> str:
+        return f"{row} · {in_words(row.state)}"
 
     @display(description=_("Rules"))
     def rules_shown(self, row: Policy) -> SafeString:
@@ -185,35 +196,28 @@ class RiskCaseAdmin(ReadOnly):
     ordering = ("-id",)
     readonly_fields = (
         "public_id",
-        "subject",
+        "what",
+        "kind_said",
         "decision",
         "state_badge",
         "opened_at",
         "decide_by",
-        "assignee",
+        "assigned",
         "claimed_at",
-        "closed_by",
+        "closed",
         "closed_at",
         "reason",
     )
     fields = readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RiskCase]:
-        names = {"assignee_name": named("assignee"), "closed_by_name": named("closed_by")}
-        return RiskCase.objects.annotate(**names)
+        return RiskCase.objects.annotate(**names("assignee", "closed_by"))
 
     @display(description=_("About"))
     def what(self, row: RiskCase) -> SafeString:
         return format_html('<span class="break-all">{}</span>', row.subject)
 
-    @display(description=_("Taken by"))
-    def assigned(self, row: Any) -> str:
-        return row.assignee_name or "–"
-
-    @display(description=_("Closed by"))
-    def closed(self, row: Any) -> str:
-        return row.closed_by_name or "–"
-
+    assigned, closed = person("assignee", _("Taken by")), person("closed_by", _("Closed by"))
     kind_said = spoken("kind", _("Kind"))
     state_badge = badge("state", _("State"), _STATES)
 
@@ -241,7 +245,7 @@ class RiskModelAdmin(ReadOnly):
         "payments",
         "frauds",
         "later",
-        "created_by",
+        "author",
         "created_at",
         "digest",
         "plots",
@@ -251,9 +255,13 @@ class RiskModelAdmin(ReadOnly):
     actions = ("crown",)  # type: ignore[assignment]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RiskModel]:
-        return RiskModel.objects.defer("text", "schema")
+        return RiskModel.objects.defer("text", "schema").annotate(**names("created_by"))
 
     state_badge = badge("state", _("State"), _STATES)
+    author = person("created_by", _("Written by"))
+
+    def title_of(self, row: RiskModel) -> str:
+        return f"{row} · {in_words(row.state)}"
 
     @display(description=_("Learnt from"))
     def source(self, row: RiskModel) -> str:

@@ -4,13 +4,44 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from django.contrib.admin import site
+from django.contrib.admin.utils import flatten, flatten_fieldsets
+from django.utils import translation
 from django.utils.translation.template import templatize
 
+OURS = ("ledger", "payments", "risk", "reconciliation", "checkout")
 ROOT = Path(__file__).resolve().parents[2]
 _SINGLE, _PLURAL = {"gettext", "gettext_lazy", "gettext_noop", "_"}, {"ngettext", "ngettext_lazy"}
 _STRING = r"""(u?'(?:[^'\\]|\\.)*'|u?"(?:[^"\\]|\\.)*")"""
 _IN_TEMPLATE = re.compile(rf"\b(gettext|ngettext|_)\(\s*{_STRING}(?:\s*,\s*{_STRING})?", re.DOTALL)
+
+# What the console's frame says on our pages, and brings no translation of.
+_OF_THE_FRAME = (
+    "Apply Filters",
+    "Cancel",
+    "Dark",
+    "Date",
+    "Go back",
+    "Light",
+    "Loading more results...",
+    "Next",
+    "No results found",
+    "No results matching your query",
+    "Previous",
+    "Reset filters",
+    "Run",
+    "Search apps and models...",
+    "Select action",
+    "Select action to run",
+    "Select all rows",
+    "Select record",
+    "Select value",
+    "System",
+    "This page yielded into no results. Create a new item or reset your filters.",
+    "Type to search",
+)
 
 Message = tuple[str, ...]  # one form, or singular and plural
 
@@ -22,7 +53,40 @@ def wanted() -> dict[Message, str]:
         messages = _in_template(path) if path.suffix == ".html" else _in_python(path)
         for message in messages:
             found.setdefault(message, str(path.relative_to(ROOT)))
+    for said in _OF_THE_FRAME:
+        found.setdefault((said,), "unfold/templates")
+    for page in pages_of_rows():
+        for name in _names(page):
+            found.setdefault((name,), str(page.model._meta.label))
     return found
+
+
+def pages_of_rows() -> Iterator[Any]:
+    """The console's pages of rows of ours, and the tables within them."""
+    for model, page in site._registry.items():
+        if model._meta.app_label in OURS:
+            yield page
+            yield from (inline(model, site) for inline in page.inlines)
+
+
+def shown(page: Any) -> list[str]:
+    """The fields and columns that a page names."""
+    form = page.form.Meta.fields if hasattr(page.form, "Meta") else ()
+    filters = [one[0] if isinstance(one, tuple) else one for one in getattr(page, "list_filter", ())]
+    listed = (*getattr(page, "list_display", ()), *filters)
+    said = [*flatten(page.fields or ()), *flatten_fieldsets(page.fieldsets or ()), *form, *listed]
+    return list(dict.fromkeys(name for name in said if isinstance(name, str)))
+
+
+def _names(page: Any) -> Iterator[str]:
+    """What the model calls itself and those of its fields that the page does not name by itself."""
+    meta = page.model._meta
+    known = {field.name: field for field in meta.fields}
+    with translation.override(None):
+        yield from (str(meta.verbose_name), str(meta.verbose_name_plural))
+        for name in shown(page):
+            if name in known and not hasattr(page, name):
+                yield str(known[name].verbose_name)
 
 
 def sources() -> list[Path]:
@@ -34,6 +98,7 @@ def sources() -> list[Path]:
         *sorted((templates / "checkout").rglob("*.html")),
         *sorted((templates / "config" / "home").glob("*.html")),
         templates / "risk" / "_advice.html",
+        *(templates / "payments" / f"{name}.html" for name in ("_breaker", "channel", "channels")),
         *sorted((templates / "ledger").glob("*.html")),
         *sorted((ROOT / "ledger").rglob("*.py")),
         *sorted((ROOT / "payments" / "stuck").glob("*.py")),
@@ -41,9 +106,15 @@ def sources() -> list[Path]:
         ROOT / "reconciliation" / "views.py",
         ROOT / "reconciliation" / "wording.py",
         *sorted((templates / "reconciliation").glob("*stuck*.html")),
-        *(ROOT / "payments" / "admin" / f"{name}.py" for name in ("messages", "records", "saved_methods")),
-        *(ROOT / "risk" / "admin" / f"{name}.py" for name in ("lists", "records")),
+        *(
+            ROOT / "payments" / "admin" / f"{name}.py"
+            for name in ("channels", "messages", "records", "saved_methods")
+        ),
+        *(ROOT / "risk" / "admin" / f"{name}.py" for name in ("frame", "lists", "records")),
         ROOT / "reconciliation" / "admin" / "__init__.py",
+        ROOT / "reconciliation" / "pages" / "bank.py",
+        *(templates / "reconciliation" / f"{name}.html" for name in ("_book_links", "bank_lines")),
+        *(ROOT / app / "apps.py" for app in ("payments", "risk", "reconciliation")),
         *sorted((ROOT / "checkout").rglob("*.py")),
         *sorted((ROOT / "config").rglob("*.py")),
     ]

@@ -1,5 +1,6 @@
 """Stored codes are said in words wherever the console shows them, in both languages."""
 
+import ast
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,7 +11,8 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.contrib.admin import ModelAdmin, site
-from django.contrib.admin.utils import flatten, flatten_fieldsets
+from django.contrib.admin.utils import flatten, flatten_fieldsets, label_for_field
+from django.db import transaction
 from django.db.models import Field, Model
 from django.test import Client
 from django.utils import timezone, translation
@@ -20,18 +22,24 @@ import payments.states
 import reconciliation.states
 import risk.states
 from config.home.work import QUEUES
+from ledger import acts, audit
 from ledger.admin import ReadOnly
+from ledger.admin.frame import Record
+from ledger.audit import StateAudit
+from ledger.identifiers import new_key
+from ledger.models.days import CLOSE_REFUSED
 from ledger.rules import Kind
 from ledger.wording import in_words
+from payments.breakers import close_breaker, open_breaker
 from reconciliation.stuck import every_kind
 from tests.ledger.books import captured
 from tests.pages import days
+from tests.pages.messages import OURS, ROOT, pages_of_rows, shown
 
-OURS = ("ledger", "payments", "risk", "reconciliation", "checkout")
 # Said like that in Chinese, too.
-NAMES = re.compile(r"Apple Pay|Visa|Stripe|3-D Secure|IP")
+NAMES = re.compile(r"Apple Pay|Visa|Stripe|3-D Secure|IP|UTC|API|SKU|Webhook")
 # Fields of codes that do not list them.
-UNLISTED = {"method", "channel", "brand", "risk_level"}
+UNLISTED = {"method", "channel", "brand", "risk_level", "ListEntry.source", "Discrepancy.source"}
 # Never shown to a person in the console.
 UNSAID = {"RepairKind", "SightingKind", "TotalPart", "Explanation", "Must", "OutcomeKind", "NotificationKind"}
 
@@ -68,7 +76,8 @@ def is_code(model: type[Model], name: Any) -> bool:
     known: dict[str, Field[Any, Any]] = {one.name: one for one in model._meta.fields}
     if not isinstance(name, str) or name not in known:
         return False
-    return name in UNLISTED or any(value == label for value, label in known[name].flatchoices)
+    named = {name, f"{model.__name__}.{name}"}
+    return bool(named & UNLISTED) or any(value == label for value, label in known[name].flatchoices)
 
 
 @pytest.mark.parametrize("app", OURS)
@@ -94,17 +103,131 @@ def shown_in(admin: Any) -> list[Any]:
     return shown if isinstance(admin, ReadOnly) else []
 
 
+def acted() -> Iterator[str]:
+    """All that the audit journal says was done: what use cases put on record, and what triggers do."""
+    for path in (one for app in OURS for one in (ROOT / app).rglob("*.py") if "migrations" not in one.parts):
+        for word in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(word, ast.keyword)
+                and word.arg == "action"
+                and isinstance(word.value, ast.Constant)
+            ):
+                yield str(word.value.value)
+    for model in apps.get_models():
+        if any(isinstance(one, StateAudit) for one in getattr(model._meta, "triggers", ())):
+            yield f"{model._meta.model_name}.state"
+    yield from (CLOSE_REFUSED, "breaker.open", "breaker.close", "breaker.probe")
+
+
+def test_every_act_has_words_in_both_languages() -> None:
+    found = {action for action in acted() if "." in action}
+    assert len(found) > 70
+    named = {action.partition(".")[0] for action in found}, {action.partition(".")[2] for action in found}
+    assert (acts.THINGS.keys() - named[0], acts.DEEDS.keys() - named[1]) == (set(), set()), "nobody does that"
+    with translation.override("en"):
+        assert [action for action in found if re.search("[_.]", acts.in_words(action))] == []
+        assert acts.in_words("riskcase.state") == "risk case"
+    with translation.override("zh-hans"):
+        assert {a for a in found if re.search("[A-Za-z]", NAMES.sub("", acts.in_words(a)))} == set()
+
+
+@pytest.mark.parametrize("app", OURS)
+def test_tables_and_columns_have_chinese_names(app: str) -> None:
+    """Of pages, of the tables within them, of columns, fields and filters."""
+    with translation.override("zh-hans"):
+        named = {str(apps.get_app_config(app).verbose_name)}
+        for page in pages_of_rows():
+            if page.model._meta.app_label == app:
+                meta = page.opts
+                plural = (
+                    page.verbose_name_plural
+                    if hasattr(page, "verbose_name_plural")
+                    else meta.verbose_name_plural
+                )
+                named |= {str(meta.verbose_name), str(plural)}
+                named |= {str(title) for title, _ in page.fieldsets or () if title}
+                named |= {
+                    str(label_for_field(name, page.model, page, form=page.form)) for name in labelled(page)
+                }
+    assert {name for name in named if re.search("[A-Za-z]", NAMES.sub("", name))} == set()
+
+
+def labelled(page: Any) -> list[str]:
+    """What a form asks for besides is called by the form."""
+    asked = set(getattr(page.form, "declared_fields", ()))
+    return [name for name in shown(page) if name not in asked]
+
+
+@pytest.mark.parametrize("app", OURS)
+def test_no_page_of_a_row_is_headed_by_a_code(app: str) -> None:
+    found = set()
+    for page in pages_of_rows():
+        model, state = page.model, "state" in {field.name for field in page.model._meta.fields}
+        if isinstance(page, ModelAdmin) and model._meta.app_label == app:
+            assert isinstance(page, Record), model
+            for code, _ in model._meta.get_field("state").flatchoices if state else ():
+                row = model(**{"state": code, model._meta.pk.name: new_key()})
+                with translation.override("zh-hans"):
+                    found |= {
+                        title
+                        for title in [page.title_of(row)]
+                        if code in title or in_words(code) not in title
+                    }
+    assert found == set()
+
+
+def words_of(client: Client, address: str, language: str) -> str:
+    answer = client.get(f"/console/{address}/", headers={"accept-language": language})
+    assert answer.status_code == 200, address
+    page = re.sub(r"<(script|style).*?</\1>", " ", answer.text, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+
+
+@pytest.mark.django_db
+def test_the_page_of_a_payment_is_headed_by_its_number_and_its_state_in_words(admin_client: Client) -> None:
+    [row] = days.payments(timezone.now() - timedelta(minutes=1), SUCCEEDED=1)
+    address = f"payments/payment/{row.pk}/change"
+    english, chinese = (words_of(admin_client, address, language) for language in ("en", "zh-hans"))
+    for page, state in ((english, "succeeded"), (chinese, "成功")):
+        title = f"{row.public_id} · {state}"
+        assert page.count(title) == 2, "the tab of the browser and the heading"
+    assert not re.search("SUCCEEDED|Pay_", english + chinese)
+    assert "编号" in chinese and "Public id" not in english + chinese
+
+
+@pytest.mark.django_db
+def test_breakers_and_the_audit_journal_speak_both_languages(admin_client: Client) -> None:
+    with transaction.atomic():
+        audit.record(action="riskcase.state", object_id="case_1", before="OPEN", after="ESCALATED")
+    open_breaker(("stripe", "card"))
+    try:
+        english, chinese = (
+            [words_of(admin_client, one, language) for one in ("payments/channels", "ledger/auditentry")]
+            for language in ("en", "zh-hans")
+        )
+    finally:
+        close_breaker(("stripe", "card"))
+    assert "断开" in chinese[0] and "闭合" in chinese[0] and "open" in english[0] and "closed" in english[0]
+    assert "风险案件" in chinese[1] and "Risk case open → escalated" in english[1]
+    assert "riskcase.state" not in chinese[1] + english[1]
+
+
+@pytest.mark.django_db
+def test_codes_are_chosen_by_their_words(admin_client: Client) -> None:
+    page = words_of(admin_client, "risk/listentry/add", "zh-hans")
+    assert "灰" in page and not re.search(r"\b(grey|black|device)\b", page)
+
+
 @pytest.mark.django_db
 def test_a_list_of_payments_in_both_languages(admin_client: Client) -> None:
     now = timezone.now()
     days.payments(now - timedelta(minutes=1), SUCCEEDED=1, IN_REVIEW=1)
     captured()
-    said = {}
-    for language in ("en", "zh-hans"):
-        for name in ("payments/payment", "ledger/account"):
-            page = admin_client.get(f"/console/{name}/", headers={"accept-language": language}).text
-            page = re.sub(r"<(script|style).*?</\1>", " ", page, flags=re.DOTALL)
-            said[language, name] = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+    said = {
+        (language, name): words_of(admin_client, name, language)
+        for language in ("en", "zh-hans")
+        for name in ("payments/payment", "ledger/account")
+    }
     english, chinese = said["en", "payments/payment"], said["zh-hans", "payments/payment"]
     assert "succeeded" in english and "waits for a person" in english and "Card" in english
     assert "成功" in chinese and "等待人工处理" in chinese and "银行卡" in chinese

@@ -141,7 +141,9 @@ def test_the_records_lead_to_the_pages(provider: Provider, payment: Payment) -> 
     client = Client()
     client.force_login(User.objects.create_superuser("root"))
     refund = ask(payment)
-    assert f"/console/payments/refunds/{refund}/" in client.get("/console/payments/refund/").text
+    row = f"/console/payments/refund/{Refund.objects.get().pk}/change/"
+    assert row in client.get("/console/payments/refund/").text
+    assert client.get(row).headers["Location"] == f"/console/payments/refunds/{refund}/"
     page = client.get(f"/console/payments/payment/{payment.pk}/change/").text
     assert f"/console/payments/refunds/of/{payment.public_id}/" in page
     assert "/console/payments/refunds/" in client.get("/console/").text

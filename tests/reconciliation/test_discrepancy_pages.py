@@ -129,7 +129,7 @@ def test_from_taking_up_through_a_second_person_to_undoing(fay: Client, max_: Cl
     page = post(fay, row, "undo", repair=repair)
     assert "Taken back" in page
     assert balances() == {}
-    for told in ("repair.state", "waiting →", "undone", "discrepancy.state"):
+    for told in ("Repair waiting →", "undone", "Discrepancy"):
         assert told in page
 
 

@@ -329,7 +329,7 @@ def test_after_three_tries_nobody_asks_any_more(model: LanguageModel, settings: 
     assert take_up_advice(now=timezone.now() + 9 * hour) is None
     assert advised.outcomes() == [("FAILED", "not_reached", 1)] and Alert.objects.count() == 1
     page = person("max", "risk.view_riskcase").get(address(case)).content.decode()
-    assert "gave no answer" in page and "Risk score 65 (HIGH)" in page
+    assert "gave no answer" in page and "Risk score 65 (high)" in page
 
 
 def test_plain_http_is_for_this_machine_only(settings: Settings, model: LanguageModel) -> None:
@@ -358,7 +358,7 @@ def test_the_page_shows_it_as_advisory_in_both_languages(model: LanguageModel) -
     advise(timedelta(minutes=2))
     page = reader.get(address(case)).content.decode()
     assert "Advisory: written by tiny-1" in page and "Seldom seen with honoured payments: China." in page
-    assert "Risk score 65 (HIGH)" in page
+    assert "Risk score 65 (high)" in page
     chinese = reader.get(address(case), headers={"accept-language": "zh-hans"}).content.decode()
     assert "正常付款中少见：中国。" in chinese
     figures = reader.get(reverse("risk-figures")).content.decode()

@@ -91,7 +91,7 @@ def test_the_page_of_a_case_shows_grounds_facts_and_history(manager: Client) -> 
     with transaction.atomic():
         assess(facts=facts(800_000, subject="pay_0", device=DeviceFacts(is_proxy=True)))
     text = manager.get(address(held("pay_1"))).content.decode()
-    assert "Risk score 65 (HIGH)" in text and "cross_border_goods" in text and "starting@3" in text
+    assert "Risk score 65 (high)" in text and "cross_border_goods" in text and "starting@3" in text
     assert "proxy or VPN" in text  # of the earlier payment
     assert "<dd>United States</dd>" in text and "<dd>China</dd>" in text
     assert "203.0.113.0/24" in text and "203.0.113.77" not in text
@@ -183,7 +183,7 @@ def test_risk_s_own_pages_are_read_only_and_readable(manager: Client, case: str)
         assert manager.get(f"/console/{page}/").status_code == 200, page
     decision = Decision.objects.get()
     text = manager.get(f"/console/risk/decision/{decision.pk}/change/").content.decode()
-    assert "Risk score 65 (HIGH)" in text and "cross_border_goods" not in text.split("looked at")[0]
+    assert "Risk score 65 (high)" in text and "cross_border_goods" not in text.split("looked at")[0]
     assert manager.post(f"/console/risk/decision/{decision.pk}/change/", {"score": 1}).status_code == 403
     assert manager.post(f"/console/risk/decision/{decision.pk}/delete/", {"post": "yes"}).status_code == 403
     assert manager.get(f"/console/risk/policy/{decision.policy_id}/change/").status_code == 200

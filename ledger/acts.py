@@ -1,0 +1,117 @@
+"""What the audit journal says was done, in words: "dispute.file_added" is "dispute: file added"."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from ledger import wording
+
+THINGS: dict[str, Any] = {
+    "advice": _("advice"),
+    "api_key": _("API key"),
+    "attempt": _("attempt"),
+    "backtest": _("back-test"),
+    "bank_mapping": _("columns of a bank"),
+    "bankline": _("bank line"),
+    "books": _("books"),
+    "breaker": _("breaker"),
+    "challenge": _("check of a customer"),
+    "challengecode": _("code to a customer"),
+    "channelswitch": _("channel"),
+    "coupon": _("coupon"),
+    "customer": _("customer"),
+    "day": _("day"),
+    "device": _("device"),
+    "discrepancy": _("discrepancy"),
+    "dispute": _("dispute"),
+    "disputemovement": _("movement of a dispute"),
+    "expectation": _("expectation"),
+    "expectations": _("expectations"),
+    "fx_rate": _("exchange rate"),
+    "inboxevent": _("notice received"),
+    "listchange": _("change of the lists"),
+    "listentry": _("list entry"),
+    "order": _("order"),
+    "outbox_delivery": _("event held up"),
+    "passkey": _("passkey"),
+    "payment": _("payment"),
+    "policy": _("policy"),
+    "refund": _("refund"),
+    "repair": _("repair"),
+    "reservation": _("reservation"),
+    "resolverule": _("rule that resolves"),
+    "riskcase": _("risk case"),
+    "riskmodel": _("model"),
+    "rollout": _("roll-out"),
+    "routingpolicy": _("routing policy"),
+    "saved_method": _("kept card"),
+    "savedmethod": _("kept card"),
+    "settlement": _("payout"),
+    "shipment": _("shipment"),
+    "sku": _("article"),
+    "statementfile": _("statement"),
+    "statementrun": _("comparison"),
+    "stock": _("stock"),
+    "stuck": _("stuck money"),
+    "vault": _("vault"),
+    "webhook_endpoint": _("webhook"),
+    "webhookendpoint": _("webhook"),
+}
+DEEDS: dict[str, Any] = {
+    "add": _("added"),
+    "adjusted": _("adjusted"),
+    "asked": _("asked the provider"),
+    "changed": _("changed"),
+    "close": _("closed"),
+    "close_refused": _("could not be closed"),
+    "closed": _("closed"),
+    "created": _("created"),
+    "deleted": _("deleted"),
+    "drafted": _("evidence drafted"),
+    "end": _("ended"),
+    "ended": _("ended"),
+    "erase_asked": _("erasure asked for"),
+    "erased": _("erased"),
+    "export": _("exported"),
+    "file_added": _("file added"),
+    "file_removed": _("file removed"),
+    "finished": _("finished"),
+    "frozen": _("frozen"),
+    "import": _("imported"),
+    "issued": _("issued"),
+    "jumped": _("news came out of order"),
+    "kept": _("kept"),
+    "key_rotated": _("key exchanged"),
+    "level": _("level set"),
+    "limited": _("limit set"),
+    "made_default": _("offered first"),
+    "note": _("note written"),
+    "open": _("opened"),
+    "probe": _("probed"),
+    "propose": _("proposed"),
+    "record": _("recorded"),
+    "registered": _("registered"),
+    "repair": _("repaired"),
+    "replayed": _("sent again"),
+    "revoked": _("revoked"),
+    "saved": _("saved"),
+    "secret_rotated": _("secret exchanged"),
+    "set": _("set"),
+    "snoozed": _("put off"),
+    "tested": _("tested"),
+    "told_again": _("told again"),
+    "unfrozen": _("unfrozen"),
+    "verified": _("verified"),
+    "waived": _("waived"),
+    "write_off_proposed": _("write-off proposed"),
+}
+_STATE = "state"  # the trigger's word for every change of a state; from what to what stands beside it
+
+
+def in_words(action: str) -> str:
+    """A thing and what was done to it; one that has no name here in small letters, with spaces."""
+    thing, _dot, deed = action.partition(".")
+    said = str(THINGS.get(thing) or wording.in_words(thing))
+    if deed in ("", _STATE):
+        return said
+    return str(_("%(thing)s: %(deed)s")) % {"thing": said, "deed": DEEDS.get(deed) or wording.in_words(deed)}
