@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
 from checkout.conduct import Conduct
 from checkout.errors import (
@@ -81,12 +82,17 @@ class Address:
         for name in _REQUIRED_ADDRESS_FIELDS:
             if not getattr(self, name).strip():
                 raise AddressInvalid("Fill in this field.", param=f"address.{name}")
+        if max(map(len, _texts(self))) <= _MAX_ADDRESS_FIELD and storable("".join(_texts(self))):
+            return
         for part in fields(self):
             text = getattr(self, part.name)
             if len(text) > _MAX_ADDRESS_FIELD or not storable(text):
                 raise AddressInvalid(
                     f"Use at most {_MAX_ADDRESS_FIELD} printable characters.", param=f"address.{part.name}"
                 )
+
+
+_texts: Callable[[Address], tuple[str, ...]] = attrgetter(*(part.name for part in fields(Address)))
 
 
 @dataclass(frozen=True, slots=True)

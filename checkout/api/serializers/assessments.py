@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from checkout.api.serializers.answers import Answer
-from checkout.api.serializers.fields import IpAddress, StrictSerializer, Text, Word
+from checkout.api.serializers.fields import Integer, IpAddress, StrictSerializer, Text, Word
 from checkout.api.serializers.requests import AddressRequest, MoneyRequest
 from checkout.facts import MAX_LINES, Address
 from ledger.money import Money
@@ -18,9 +18,9 @@ _COUNTED: dict[str, Any] = {"min_value": 0, "max_value": 10**6, "required": Fals
 class AssessedCustomerRequest(StrictSerializer):
     reference = Text(max_length=64, required=False, help_text="Always the same for the same customer.")
     email = Text(max_length=254, required=False)
-    paid_orders = serializers.IntegerField(min_value=0, max_value=_MOST_ORDERS, required=False)
+    paid_orders = Integer(min_value=0, max_value=_MOST_ORDERS, required=False)
     registered_at = serializers.DateTimeField(required=False)
-    verification_level = serializers.IntegerField(min_value=0, max_value=3, required=False)
+    verification_level = Integer(min_value=0, max_value=3, required=False)
 
 
 class AssessedInstrumentRequest(StrictSerializer):
@@ -44,16 +44,12 @@ class AssessedDeviceRequest(StrictSerializer):
 
 
 class AssessedBehaviourRequest(StrictSerializer):
-    seconds_on_page = serializers.IntegerField(**_COUNTED, help_text="From showing the form to sending it.")
-    keystrokes = serializers.IntegerField(**_COUNTED)
-    keystroke_ms = serializers.IntegerField(
-        **_COUNTED, help_text="The middle time between two keys of one field."
-    )
-    pastes = serializers.IntegerField(**_COUNTED)
-    address_changes = serializers.IntegerField(**_COUNTED, help_text="Since the customer's last order.")
-    coupon_attempts = serializers.IntegerField(
-        **_COUNTED, help_text="Codes that were tried since the customer's last order."
-    )
+    seconds_on_page = Integer(**_COUNTED, help_text="From showing the form to sending it.")
+    keystrokes = Integer(**_COUNTED)
+    keystroke_ms = Integer(**_COUNTED, help_text="The middle time between two keys of one field.")
+    pastes = Integer(**_COUNTED)
+    address_changes = Integer(**_COUNTED, help_text="Since the customer's last order.")
+    coupon_attempts = Integer(**_COUNTED, help_text="Codes that were tried since the customer's last order.")
 
 
 class AssessmentRequest(StrictSerializer):

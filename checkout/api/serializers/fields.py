@@ -4,7 +4,7 @@ import re
 import socket
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
@@ -14,8 +14,13 @@ from rest_framework.fields import empty
 from ledger.errors import Refusal
 
 _NAMED_AT_MOST = 20
-# A field, whether it has a value when it is not sent (or is missed), and the method that looks at its value after it.
-_Reading = tuple[serializers.Field[Any, Any, Any, Any], bool, Callable[[Any], Any] | None]
+
+
+class _Part(NamedTuple):
+    field: serializers.Field[Any, Any, Any, Any]
+    unsent: Any  # what counts as sent where nothing is: the default, or `empty`
+    is_plain: Callable[[str], object] | None  # whether a text is the field's value as it is
+    look: Callable[[Any], Any] | None  # the serializer's own method, at the value after the field
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -39,11 +44,12 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
     @cached_property
-    def _reading(self) -> dict[str, _Reading]:
+    def _reading(self) -> dict[str, _Part]:
         return {
-            name: (
+            name: _Part(
                 field,
-                field.required or field.default is not empty,
+                empty if callable(field.default) else field.default,
+                getattr(field, "is_plain", None),
                 getattr(self, f"validate_{name}", None),
             )
             for name, field in self.fields.items()
@@ -51,10 +57,13 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     def _read(self, data: dict[str, Any]) -> dict[str, Any]:
         found = {}
-        for name, (field, always, look) in self._reading.items():
-            if always or name in data:
-                value = field.run_validation(data.get(name, empty))
-                found[name] = look(value) if look else value
+        for name, (field, unsent, is_plain, look) in self._reading.items():
+            value = data.get(name, unsent)
+            if value is empty and field.default is empty and not field.required:
+                continue
+            if not (type(value) is str and is_plain and is_plain(value)):
+                value = field.run_validation(value)
+            found[name] = look(value) if look else value
         return found
 
 
@@ -64,6 +73,7 @@ class _Quick(serializers.CharField):
     def __init__(self, *args: Any, **options: Any) -> None:
         assert not options.keys() & {"validators", "min_length", "trim_whitespace"}, "a quick look knows none"
         super().__init__(*args, **options)
+        self.is_plain = self._plain(".*")
 
     def run_validation(self, data: Any = empty) -> Any:
         text = data.strip() if type(data) is str else ""
@@ -74,6 +84,12 @@ class _Quick(serializers.CharField):
 
     def is_right(self, text: str) -> bool:
         return True
+
+    def _plain(self, form: str) -> Callable[[str], object] | None:
+        """What finds a text of `form` that is ASCII without blanks around it."""
+        inner = "*" if self.max_length is None else f"{{0,{self.max_length - 2}}}"
+        plain = f"(?:[!-~](?:[ -~]{inner}[!-~])?)" + "?" * self.allow_blank
+        return re.compile(rf"(?={plain}\Z)(?:{form})").fullmatch
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -91,12 +107,16 @@ class Word(_Quick, serializers.RegexField):
     def __init__(self, regex: str, **options: Any) -> None:
         super().__init__(regex, **options)
         self._form = re.compile(regex)
+        self.is_plain = self._plain(regex)
 
     def is_right(self, text: str) -> bool:
         return bool(self._form.fullmatch(text))
 
 
 class IpAddress(_Quick, serializers.IPAddressField):
+    def _plain(self, form: str) -> None:
+        """Whether it is one, no form says."""
+
     def is_right(self, text: str) -> bool:
         try:
             socket.inet_pton(socket.AF_INET, text)
@@ -105,7 +125,17 @@ class IpAddress(_Quick, serializers.IPAddressField):
         return True
 
 
-class WholeNumber(serializers.IntegerField):
+class Integer(serializers.IntegerField):
+    """A whole number within its bounds is taken as it is; at anything else the framework looks."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        low, high = self.min_value, self.max_value
+        if type(data) is int and (low is None or low <= data) and (high is None or data <= high):
+            return data
+        return super().run_validation(data)
+
+
+class WholeNumber(Integer):
     """Refused as `refusal` when it is no whole number, too small or too large."""
 
     def __init__(self, *, refusal: type[Refusal], message: str, **options: Any) -> None:
