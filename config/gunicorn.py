@@ -40,9 +40,9 @@ def post_worker_init(worker: Any) -> None:
 
     from risk.services.get_ready import get_ready  # noqa: PLC0415
 
-    logging._srcfile = (
-        None  # nobody prints which line of code a line of log came from, and to find out takes time
-    )
+    # Nobody prints which line of code and which thread a line of log came from, and to find out takes time.
+    logging._srcfile = None
+    logging.logThreads = logging.logMultiprocessing = False
     get_ready()
     connection.close()  # it belongs to this thread, which serves nobody
     collect_rarely()

@@ -26,17 +26,29 @@ _shared: list[Processor] = [
     structlog.processors.format_exc_info,
 ]
 
+_render = structlog.processors.JSONRenderer(ensure_ascii=False)
+
+
+class Lines(structlog.stdlib.ProcessorFormatter):
+    """Our own events have passed `_shared` already, and nothing else of their record is printed."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if isinstance(record.msg, dict) and hasattr(record, "_logger"):  # as structlog wraps them
+            return str(_render(None, "", scrub(None, "", record.msg)))
+        return super().format(record)
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
         "json": {
-            "()": structlog.stdlib.ProcessorFormatter,
+            "()": Lines,
             "foreign_pre_chain": [*_shared, structlog.stdlib.ExtraAdder()],
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 scrub,
-                structlog.processors.JSONRenderer(ensure_ascii=False),
+                _render,
             ],
         }
     },
