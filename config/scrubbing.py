@@ -98,6 +98,6 @@ def _scrub_named(name: str, value: Any) -> Any:
 _scrub_name = lru_cache(maxsize=1024)(scrub_text)
 
 
-def scrub(logger: object, method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+def scrub(logger: object, method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
     """A structlog processor; the last before rendering."""
     return {_scrub_name(name): _scrub_named(name, value) for name, value in event.items()}

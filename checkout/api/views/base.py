@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.http import HttpRequest
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,6 +11,8 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from checkout.api import rate_limits
+from checkout.api.headers import Headers
+from checkout.api.incoming import ApiRequest
 from checkout.api.parsers import StrictJSONParser, refuse_card_numbers
 from checkout.api.refusals import RateLimited
 from checkout.api.serializers.answers import Answer
@@ -29,6 +32,15 @@ class ApiView(APIView):
     scopes: ClassVar[Mapping[str, Scope]] = {}
     standing: rate_limits.Standing | None = None
 
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ApiRequest:
+        return ApiRequest(
+            request,
+            parsers=self.get_parsers(),
+            authenticators=self.get_authenticators(),
+            negotiator=self.get_content_negotiator(),
+            parser_context=self.get_parser_context(request),
+        )
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.standing = rate_limits.count(request)
@@ -46,6 +58,7 @@ class ApiView(APIView):
         return super().perform_content_negotiation(request, force)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response.headers = Headers(response.headers)
         finished = super().finalize_response(request, response, *args, **kwargs)
         finished["Cache-Control"] = "no-store"
         for name, value in self.standing.headers().items() if self.standing else ():
