@@ -22,7 +22,18 @@ from redis.commands.core import Script
 from redis.retry import Retry
 
 from risk.geography import Place
-from risk.history import DAY, DAY_BYTES, DAYS, MOST_PROOFS, RING, Columns, Event, History, ascend, columns_of
+from risk.history import (
+    DAY,
+    DAY_BYTES,
+    DAYS,
+    MOST_PROOFS,
+    RING,
+    Columns,
+    History,
+    Packed,
+    ascend,
+    first_kept,
+)
 from risk.observations import Observation
 from risk.signals import is_plain
 
@@ -40,7 +51,8 @@ _MISSED = 10
 # cut to the newest. The other is a head (payments so far, the first one's time, when a customer was last where, -1 for
 # never) and a record for each day, as `Bucket.pack`. So reading is one MGET, and writing changes a few bytes.
 _PAYMENT = struct.Struct("<q16sqH5I")
-_FIELDS = "q16xqH5I"  # without its key
+# Of each field but the key, with all others left out.
+_FIELDS = ("q46x", "24xq22x", "32xH20x", *(f"{34 + 4 * place}xI{16 - 4 * place}x" for place in range(5)))
 _SUMS = struct.Struct("<qqqhh")
 _SLACK = 32  # payments more than are looked at, so that not every telling cuts
 
@@ -309,9 +321,10 @@ def _history(sums: bytes | None, ring: bytes | None) -> tuple[History, Place | N
 
 def _payments(ring: bytes) -> Columns:
     """The fields of payments in the order of time, and of their keys where the times are the same."""
-    told = columns_of(_FIELDS, len(Event._fields), ring)
+    told = Packed(_FIELDS, ring)
     if ascend(told[0]):
-        return told
+        start = first_kept(told[0])
+        return Packed(_FIELDS, ring[start * _PAYMENT.size :]) if start else told
     times, _, *others = zip(*sorted(_PAYMENT.iter_unpack(ring)), strict=True)
     return [times, *others]
 

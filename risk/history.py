@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from functools import cache
 from operator import lt
-from typing import NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 RING = 128  # payments kept one by one
 DAYS = 64  # days kept as sums
@@ -90,9 +90,37 @@ def columns_of(record: str, fields: int, data: bytes) -> Columns:
     return [flat[field::fields] for field in range(fields)]
 
 
+class Packed(Sequence[Sequence[int]]):
+    """The same of records of which most fields are never asked for: each is unpacked when it is.
+
+    `fields` are the formats of one record, each with everything but its field left out.
+    """
+
+    __slots__ = ("_count", "_data", "_fields", "_found")
+
+    def __init__(self, fields: Sequence[str], data: bytes) -> None:
+        self._fields, self._data = fields, data
+        self._count = len(data) // struct.calcsize(f"<{fields[0]}")
+        self._found: list[tuple[int, ...] | None] = [None] * len(fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __getitem__(self, field: Any) -> Any:
+        found = self._found[field]
+        if found is None:
+            found = self._found[field] = _several(self._fields[field], self._count).unpack(self._data)
+        return found
+
+
 def ascend(values: Sequence[int]) -> bool:
     """Whether each is more than the one before it."""
     return all(map(lt, values, values[1:]))
+
+
+def first_kept(times: Sequence[int]) -> int:
+    """Where in ascending times those begin that a history keeps."""
+    return max(len(times) - RING, bisect_left(times, times[-1] - KEPT))
 
 
 def mark(key: str) -> int:
@@ -241,8 +269,7 @@ class History:
         """
         history = cls()
         if columns:
-            times = columns[0]
-            start = max(len(times) - RING, bisect_left(times, times[-1] - KEPT))
+            start = first_kept(columns[0])
             history.columns = [column[start:] for column in columns] if start else columns
         by_day = columns_of(_DAY.format[1:], len(Bucket._fields), days)
         if len(by_day[0]) > DAYS or not ascend(by_day[0]):

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 import cel
+import orjson
 
 from risk import trust
 from risk.errors import InvalidRule
@@ -143,6 +144,11 @@ def canonical(value: Any) -> bytes:
     return _canonical.encode(value).encode()
 
 
+def canonical_inputs(inputs: Inputs) -> bytes:
+    """The same of inputs, which hold no floating point: there alone the two writers of JSON may differ."""
+    return orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)
+
+
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -163,7 +169,7 @@ def outcome(judgement: Judgement) -> dict[str, Any]:
 
 def digest(inputs: Inputs, result: Mapping[str, Any]) -> str:
     """The fingerprint of a decision: its inputs and its outcome."""
-    return digest_of(canonical(inputs), canonical(result))
+    return digest_of(canonical_inputs(inputs), canonical(result))
 
 
 def digest_of(inputs: bytes, result: bytes) -> str:

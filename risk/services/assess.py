@@ -204,7 +204,7 @@ def _row(
     """The decision, not stored yet, and the statement that stores it."""
     policy, outcome = judge.policy, rules.outcome(judgement)
     reasons = _reasons(policy, judgement)
-    told, concluded = rules.canonical(inputs), rules.canonical(outcome)
+    told, concluded = rules.canonical_inputs(inputs), rules.canonical(outcome)
     decision = Decision(
         stage=inputs["facts"]["stage"],
         subject=inputs["facts"]["subject"],

@@ -1,6 +1,7 @@
 """The commands over what is stored: judged again byte by byte, and by a policy that did not decide."""
 
 import json
+from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
@@ -8,9 +9,12 @@ import pgtrigger
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
+from hypothesis import given
+from hypothesis import strategies as st
 
-from risk import starting
-from risk.facts import Verdict
+from risk import rules, starting
+from risk.facts import DeviceFacts, Verdict
+from risk.features import LARGEST, text
 from risk.models import BackTest, Decision
 from risk.services.activate_policy import activate_policy
 from risk.services.assess import assess
@@ -22,9 +26,25 @@ from tests.risk.makers import facts
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+WORDS = st.text(max_size=20).map(text)
+INPUTS = st.recursive(
+    st.none() | st.booleans() | st.integers(-LARGEST, LARGEST) | WORDS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=20,
+)
+
+
 def asked(subject: str, amount: int, **others: Any) -> Verdict:
     with transaction.atomic():
         return assess(facts=facts(amount, subject=subject, customer=f"cus_{subject}", **others))
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from leaves(inner)
+    else:
+        yield value
 
 
 def told(*command: str) -> Any:
@@ -41,6 +61,18 @@ def second(**changes: Any) -> str:
         "rates": starting.RATES,
     }
     return draft_policy(name="starting", actor="user:1", **(document | changes))
+
+
+@given(st.dictionaries(WORDS, INPUTS, max_size=5))
+def test_inputs_are_the_same_bytes_by_whatever_writes_them(inputs: dict[str, Any]) -> None:
+    assert rules.canonical_inputs(inputs) == rules.canonical(inputs)
+
+
+def test_inputs_hold_no_floating_point() -> None:
+    asked(
+        "pay_1", 500_000, to="US", device=DeviceFacts(identifier="a", latitude_e6=31_200_000, longitude_e6=1)
+    )
+    assert float not in set(map(type, leaves(Decision.objects.get().inputs)))
 
 
 def test_everything_replays_also_after_the_policy_changed() -> None:
