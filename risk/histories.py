@@ -5,9 +5,7 @@ a rebuild writes the next one beside it and switches. Histories that nobody kept
 """
 
 import logging
-import os
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -34,6 +32,7 @@ from risk.history import (
     ascend,
     first_kept,
 )
+from risk.lines import Line
 from risk.observations import Observation
 from risk.signals import is_plain
 
@@ -336,34 +335,7 @@ def _miss(error: redis.RedisError) -> None:
     _log.warning("Velocity is counted in PostgreSQL: Redis does not answer (%s).", type(error).__name__)
 
 
-class _Line(threading.local):
-    """Each thread's own connection: to borrow one of a pool takes longer than to ask."""
-
-    client: redis.Redis | None = None
-    connection: Any = None
-    owed = False  # an answer that nobody has read
-
-    def ask(self, client: redis.Redis, command: Sequence[str | bytes | int]) -> None:
-        if self.client is not client or self.connection.pid != os.getpid():
-            self.client, self.connection = client, client.connection_pool.make_connection()
-        elif self.owed or self._was_left():
-            self.connection.disconnect()
-        self.owed = True
-        self.connection.send_command(*command)
-
-    def read(self) -> Any:
-        answer = self.connection.read_response()
-        self.owed = False
-        return answer
-
-    def _was_left(self) -> bool:
-        try:
-            return bool(self.connection.is_connected and self.connection.can_read())
-        except redis.ConnectionError:
-            return True
-
-
-_line = _Line()
+_line = Line()
 
 
 def _soon(*command: str | bytes | int) -> Callable[[], Any]:
