@@ -1,7 +1,9 @@
 """`risk_decision`: one full decision, stored with its inputs, where a million were taken before.
 
 `RISK_PAST` and `RISK_DECISIONS` make it shorter. Timed is the operation in its transaction, without the commit. The
-histories are read while the database gathers, so `us_gathering` has `us_histories` in it; `us_judging` has `us_rules`.
+past is looked at while the database gathers, so `us_gathering` has `us_histories`, `us_signals` and `us_model` in it;
+`us_judging` has `us_rules`. What decides are the rounds on the machine as it is; `awake_…` were measured while its
+cores were kept from falling asleep (`bench.awake`).
 """
 
 import os
@@ -15,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bench.awake import awake
 from bench.frame import ROUNDS, finish, median, median_of, percentile, say
 from bench.own_database import own_database
 from bench.risk_past import asked, fill
@@ -112,12 +115,23 @@ def _measure(figures: dict[str, Any]) -> None:
         rounds.append(_decide(DECISIONS, (number + 1) * 1_000_000, chance) | parts.taken())
         rounds[-1]["reference_ms"] = _inserts(DECISIONS // 2)
         say(f"round {number + 1}: {rounds[-1]}")
+    with awake():
+        kept_awake = median_of(
+            [_decide(DECISIONS, (ROUNDS + n) * 1_000_000, chance) for n in range(1, ROUNDS + 1)]
+        )
+    say(f"awake: {kept_awake}")
     medians = median_of(rounds)
     finish(
         "risk_decision",
         ratio=medians["p50_ms"] / medians["reference_ms"],
         reference="the stored INSERT alone, of the same rows",
-        figures={**medians, **figures, **statements},
+        figures={
+            **medians,
+            "awake_p50_ms": kept_awake["p50_ms"],
+            "awake_p99_ms": kept_awake["p99_ms"],
+            **figures,
+            **statements,
+        },
         reached=medians["degraded"] <= DECISIONS / 100
         and medians["p50_ms"] <= 3
         and medians["p99_ms"] <= 10
