@@ -58,7 +58,7 @@ def unseal(artefact: Artefact) -> Scorer:
             f"The model looks at signals that nobody counts: {', '.join(unknown[:5])}.", param="schema"
         )
     try:
-        return Scorer(artefact.text, [name for name, _ in artefact.schema]).prepare()
+        return Scorer(artefact.text, [name for name, _ in artefact.schema])
     except (LightGBMError, ValueError) as error:
         raise UnusableModel(f"LightGBM does not read the model: {error}", param="text") from error
 

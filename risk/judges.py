@@ -61,6 +61,7 @@ def _read(policy_id: UUID) -> Judge:
     if policy.model is not None:
         try:
             model = scorers.loaded(policy.model.name)
+            scorers.prepare_soon(model)
         except (ModelNotFound, UnusableModel) as problem:
             log.error("risk.model_unusable", model=policy.model.name, problem=str(problem))  # noqa: TRY400 -- in words
             return Judge(policy_id, policy, None)

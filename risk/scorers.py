@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Thread
 
 from risk.artefacts import Artefact, unseal
 from risk.errors import ModelNotFound
@@ -40,6 +41,12 @@ def loaded(model: str) -> Loaded:
     if row is None:
         raise ModelNotFound(f"There is no model {model}. Train one, or take it out of the policy.")
     return Loaded(str(row), row.digest, unseal(artefact_of(row)))
+
+
+def prepare_soon(known: Loaded) -> None:
+    """Have it answer quickly from a moment later on; nobody waits for that."""
+    if not known.scorer.looks_up:
+        Thread(target=known.scorer.prepare, name=f"prepare {known.name}", daemon=True).start()
 
 
 def artefact_of(row: RiskModel) -> Artefact:

@@ -20,6 +20,6 @@ def get_ready() -> None:
         policy = Policy.objects.filter(state=PolicyState.ACTIVE).only("pk").first()
         document = selectors.policy_document(policy.pk) if policy else None
         if document and document.model:
-            scorers.loaded(document.model.name)
+            scorers.loaded(document.model.name).scorer.prepare()
     except (DatabaseError, ModelNotFound, UnusableModel) as problem:
         log.warning("risk.not_ready", problem=str(problem))

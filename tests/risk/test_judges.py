@@ -1,12 +1,14 @@
 """A policy with its model judges, and who judged before is not who judges now."""
 
+import threading
 from typing import Any
 
 import pytest
 
-from risk import learning, selectors, worlds
+from risk import learning, scorers, selectors, worlds
 from risk.errors import InvalidPolicy
 from risk.services.train_model import train_model
+from tests.patience import PATIENCE
 from tests.risk.own_redis import OwnRedis, own_redis
 from tests.risk.test_histories import decides, inputs_of, pay, various, whole
 
@@ -32,6 +34,12 @@ class TestModel:
         assert answer["digest"] == learnt.digest and len(answer["groups"]) >= 3
         assert answer["base"] + sum(points for _, points in answer["groups"]) == answer["points"]
         assert selectors.replay(verdict.decision).same
+        for thread in threading.enumerate():
+            if thread.name == f"prepare {learnt.model}":
+                thread.join(PATIENCE)
+        assert scorers.loaded(learnt.model).scorer.looks_up
+        looked_up = inputs_of(various(6))["model"]
+        assert looked_up["base"] == answer["base"] and looked_up["digest"] == answer["digest"]
         decides(rates={"USD": "3"})  # who judged before is not who judges now
         later = inputs_of(various(3))
         assert "model" not in later and later["degraded"] == []

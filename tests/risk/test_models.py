@@ -103,7 +103,7 @@ def test_reasons_add_up_to_the_score(learnt: Examples, artefact: Artefact) -> No
 
 
 def test_one_row_is_answered_as_in_a_matrix(learnt: Examples, artefact: Artefact) -> None:
-    scorer = artefacts.unseal(artefact)
+    scorer = artefacts.unseal(artefact).prepare()
     rows = signals_of(learnt)[:100]
     for row, told in zip(rows, scorer.answers(rows), strict=True):
         answer = scorer.answer(row.tolist())
