@@ -151,7 +151,7 @@ class TestLargeAmount:
 class TestRiskNoticed:
     """Never why: not the rule, the score, the level or the list."""
 
-    SECRETS = ("always", "score", "HIGH", "MEDIUM", "dec_", "case_")
+    SECRETS = ("always", "score", "(high)", "(medium)", "dec_", "case_")
 
     def said(self, client: Client, order: str) -> str:
         page = str(client.get(f"/pay/{order}/", follow=True).text)

@@ -77,7 +77,7 @@ def test_cross_border_waits_for_a_person(
     analyst = as_operator(chromium, stack, "analyst")
     analyst.goto("/console/payments/review/")
     analyst.get_by_role("link", name=order).click()
-    expect(analyst.locator("body")).to_contain_text("HIGH")
+    expect(analyst.locator("body")).to_contain_text("(high)")
     analyst.fill(
         "[name=reason]", "Called the customer" if decision == "approve" else "Address is a forwarder"
     )
