@@ -16,8 +16,10 @@ class ApiRequest(Request):
         self.META, self.method = request.META, request.method
 
     def _parse(self) -> tuple[Any, Any]:
-        """There is one kind of body: who says that it is one need not be compared with others."""
-        sent = self.META.get("CONTENT_TYPE") == StrictJSONParser.media_type and self.stream
+        """Most often there is one kind of body: who says that it is that need not be compared with others."""
+        takes = [type(parser) for parser in self.parsers or ()]
+        told = self.META.get("CONTENT_TYPE") == StrictJSONParser.media_type
+        sent = takes == [StrictJSONParser] and told and self.stream
         if not sent:
             return super()._parse()  # type: ignore[misc, no-any-return]
         try:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import pytest
 import structlog
@@ -19,7 +20,9 @@ from risk.errors import (
     SecondPersonNeeded,
 )
 from risk.facts import CustomerFacts, PaymentFacts, Verdict
+from risk.features import bucket
 from risk.models import Alert, Decision, Policy, PolicySwitch, RollOut, ShadowOutcome
+from risk.models.lists import key_of
 from risk.services.activate_policy import activate_policy
 from risk.services.ask_back_test import ask_back_test
 from risk.services.assess import assess
@@ -140,7 +143,10 @@ def test_a_roll_out_decides_for_its_share_and_always_for_the_same_customers(acti
         start_roll_out(policy=candidate, share=1, budget=1, actor=MAX, reason="Twice")
     first = {n: asked(of(f"cus_{n}")).policy for n in range(120)}
     chosen = [n for n, policy in first.items() if policy == candidate]
-    assert 12 <= len(chosen) <= 36 and state(active) == "ACTIVE"
+    name, _, version = candidate.partition("@")
+    policy = Policy.objects.get(name=name, version=version).pk
+    assert chosen == [n for n in first if bucket(policy, key_of("customer", f"cus_{n}")) < 2_000]
+    assert state(active) == "ACTIVE"
     assert {n: asked(of(f"cus_{n}")).policy for n in chosen} == dict.fromkeys(chosen, candidate)
     guest = facts(customer="", subject="pay_g")
     nobody = PaymentFacts(
@@ -155,6 +161,12 @@ def test_a_roll_out_decides_for_its_share_and_always_for_the_same_customers(acti
     with pytest.raises(RollOutNotRunning):
         end_roll_out(actor=MAX, reason="Again")
     assert selectors.replay(asked(of("cus_last")).decision).same
+
+
+def test_a_share_is_a_share() -> None:
+    buckets = [bucket(UUID(int=7), f"customer {n}") for n in range(10_000)]
+    assert 1_900 <= sum(one < 2_000 for one in buckets) <= 2_100
+    assert min(buckets) >= 0 and max(buckets) < 10_000
 
 
 def test_a_roll_out_stops_by_itself_when_its_budget_is_spent(active: str) -> None:
