@@ -55,6 +55,18 @@ _OF_PAYMENTS = (
     "review_queue",
 )
 
+_OF_RISK = (
+    "_advice",
+    "_devices",
+    "_expected",
+    "_matrix",
+    "back_test",
+    "device",
+    "devices",
+    "policies",
+    "policy",
+)
+
 Message = tuple[str, ...]  # one form, or singular and plural
 
 
@@ -103,13 +115,13 @@ def _names(page: Any) -> Iterator[str]:
 
 def sources() -> list[Path]:
     """The customer's pages; of the console its home, lists of records, the books, what is stuck, cases of
-    risk with devices, and what speaks for a machine."""
+    risk, devices and policies, and what speaks for a machine."""
     templates = ROOT / "templates"
     return [
         *sorted(templates.glob("*.html")),
         *sorted((templates / "checkout").rglob("*.html")),
         *sorted((templates / "config" / "home").glob("*.html")),
-        *(templates / "risk" / f"{name}.html" for name in ("_advice", "_devices", "device", "devices")),
+        *(templates / "risk" / f"{name}.html" for name in _OF_RISK),
         *(templates / "payments" / f"{name}.html" for name in _OF_PAYMENTS),
         *sorted((templates / "ledger").glob("*.html")),
         *sorted((ROOT / "ledger").rglob("*.py")),
@@ -130,7 +142,7 @@ def sources() -> list[Path]:
                 "saved_methods",
             )
         ),
-        ROOT / "risk" / "pages" / "devices.py",
+        *(ROOT / "risk" / "pages" / f"{name}.py" for name in ("comparing", "devices", "policies", "showing")),
         *(ROOT / "risk" / "admin" / f"{name}.py" for name in ("frame", "lists", "records")),
         ROOT / "reconciliation" / "admin" / "__init__.py",
         ROOT / "reconciliation" / "pages" / "bank.py",

@@ -35,8 +35,12 @@ from ledger.wording import in_words
 from payments.breakers import close_breaker, open_breaker
 from reconciliation.stuck import every_kind
 from risk.facts import BehaviourFacts
+from risk.models import Policy
+from risk.services.ask_back_test import ask_back_test
 from risk.services.assess import assess
+from risk.services.draft_policy import draft_policy
 from risk.services.expire_case import expire_case
+from risk.services.keep_expectation import keep_expectation
 from risk.services.note_respondent import note_respondent
 from tests.ledger.books import captured
 from tests.pages import days
@@ -254,6 +258,7 @@ def english_in(client: Client, address: str) -> set[str]:
     answer = client.get(address, headers={"accept-language": "zh-hans"})
     assert answer.status_code == 200, address
     page = re.sub(r"<(script|style|code).*?</\1>", "|", answer.text, flags=re.DOTALL)
+    page = re.sub(r'<(\w+) lang="en">.*?</\1>', "|", page, flags=re.DOTALL)
     page = page[page.index('<div id="content"') :]
     said = [*re.split(r"<[^>]*>", page), *re.findall(r'(?:aria-label|title|placeholder)="([^"]*)"', page)]
     words = {re.sub(r"\s+", " ", one).strip() for one in said}
@@ -276,6 +281,34 @@ def a_ring() -> list[str]:
         expire_case(case=cases[0])
         note_respondent(case=cases[2], respondent={"kinds": ["passkey", "email", "captcha"]})
     return cases
+
+
+@pytest.mark.django_db(transaction=True)
+def test_policies_are_read_in_chinese(admin_client: Client) -> None:
+    now = Policy.objects.get(state="ACTIVE")
+    drafted = draft_policy(
+        name="autumn",
+        rules=[{**now.rules[0], "weight": 25, "action": "challenge"}, *now.rules[1:]],
+        thresholds=now.thresholds,
+        limits=now.limits,
+        rates=now.rates,
+        model=now.model,
+        actor="user:77",
+    )
+    keep_expectation(
+        policy="autumn",
+        label="大额",
+        actor="user:77",
+        example={"amount": 800_000},
+        must="action",
+        value="review",
+    )
+    asked = ask_back_test(policy=drafted, days=30, actor="user:77")
+    pages = [reverse("risk-policies"), reverse("risk-policy", kwargs={"policy": drafted})]
+    pages.append(reverse("risk-back-test", kwargs={"back_test": asked}))
+    said = {page: english_in(admin_client, page) - {now.note} for page in pages}
+    assert {page: found for page, found in said.items() if found} == {}
+    assert "与当前生效的" in admin_client.get(pages[1], headers={"accept-language": "zh-hans"}).text
 
 
 @pytest.mark.django_db(transaction=True)
