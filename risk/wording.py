@@ -76,7 +76,7 @@ _ENTITIES = {
     "customer": "客户",
     "email": "邮箱",
     "phone": "电话",
-    "card": "卡片",
+    "card": "银行卡",
     "device": "设备",
     "ip": "IP 地址",
     "network": "网段",
@@ -84,6 +84,7 @@ _ENTITIES = {
     "merchant": "商户",
     "sku": "商品",
 }
+_CAUSES = {"amount": "金额", "time": "时间", "challenge": "身份验证", **_ENTITIES}
 _IN_CNY = (".amount_cny", ".used", ".limit")
 _LEVELS = {Level.LOW: "低", Level.MEDIUM: "中", Level.HIGH: "高"}
 _OUTCOMES: dict[str, dict[Action, str]] = {
@@ -128,8 +129,10 @@ def _value(name: str, params: Mapping[str, Any], spoken: str) -> str:
         return amount(value, str(currency), spoken)
     if name.endswith("country"):
         return country(value, spoken)
-    if name == "entity" and spoken == "zh":
-        return _ENTITIES.get(str(value), str(value))
+    if name == "entity":
+        return entity(str(value), spoken)
+    if name == "causes" and spoken == "zh":
+        return "、".join(_CAUSES.get(cause, cause) for cause in str(value).split(", "))
     return str(value)
 
 
@@ -145,9 +148,14 @@ def cited(name: str, value: Any, *, currency: str, locale: str = "en") -> str:
     if name.endswith("country"):
         return country(value, spoken)
     kind, _, which = str(value).partition(" ")
-    if which and spoken == "zh":  # "card A"
-        return f"{_ENTITIES.get(kind, kind)} {which}"
+    if which:  # "card A"
+        return f"{entity(kind, spoken)} {which}"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def entity(kind: str, locale: str = "en") -> str:
+    """What a customer is seen with ("card"), as a sentence has it."""
+    return _ENTITIES.get(kind, kind) if language(locale) == "zh" else kind
 
 
 def country(code: Any, locale: str = "en") -> str:
@@ -171,7 +179,8 @@ def explanation(
     spoken = language(locale)
     outcome = _OUTCOMES[spoken][action]
     if spoken == "zh":
-        causes = "".join(f"{text}（{weight:+d}）" if weight else text for text, weight in reasons)
-        return f"风险评分 {score}（{_LEVELS[level]}）：{outcome}。{causes}"
+        said = ((text.rstrip("。"), f"（{weight:+d}）" if weight else "") for text, weight in reasons)
+        causes = "；".join(f"{text}{added}" for text, added in said)
+        return f"风险评分 {score}（{_LEVELS[level]}）：{outcome}。{causes}{'。' if causes else ''}"
     causes = " ".join(f"{text} ({weight:+d})" if weight else text for text, weight in reasons)
     return f"Risk score {score} ({level.lower()}): {outcome}. {causes}".rstrip()

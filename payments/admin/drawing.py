@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from risk import wording
 from risk.cases import Linked
 
 _COLUMNS = (2, 124, 246, 368, 490)  # the customer, its entities, customers, their entities, customers
@@ -41,7 +42,7 @@ class Drawing:
     left_out: int
 
 
-def draw(linked: Linked) -> Drawing:
+def draw(linked: Linked, *, locale: str = "en") -> Drawing:
     """The graph in columns, from the customer outwards; what has no room is counted."""
     near = [link for link in linked.links if link.hop == 1]
     far = [link for link in linked.links if link.hop == 2]
@@ -63,7 +64,7 @@ def draw(linked: Linked) -> Drawing:
         for row, key in enumerate(column)
     }
     nodes = tuple(
-        Node(x=x, y=y, label=_label(number, key, kinds), kind=_kind(number, key, marks))
+        Node(x=x, y=y, label=_label(number, key, kinds, locale), kind=_kind(number, key, marks))
         for (number, key), (x, y) in places.items()
     )
     pairs = [((0, linked.me), (1, key)) for key in shown[1]]
@@ -79,7 +80,7 @@ def draw(linked: Linked) -> Drawing:
             for one, other in dict.fromkeys(pairs)
             if one in places and other in places
         ),
-        sentences=tuple(_sentences(linked)),
+        sentences=tuple(_sentences(linked, locale)),
         left_out=sum(len(column) for column in columns) - sum(len(column) for column in shown),
     )
 
@@ -100,12 +101,12 @@ def _kind(number: int, key: str, marks: dict[str, str]) -> str:
     return "entity" if number in (1, 3) else marks.get(key, "customer")
 
 
-def _label(number: int, key: str, kinds: dict[str, str]) -> str:
+def _label(number: int, key: str, kinds: dict[str, str], locale: str) -> str:
     """Enough of a key to tell two apart on the page; a key says nothing of whom it stands for."""
     if number == 0:
         return _("this customer")
     if number in (1, 3):
-        return f"{kinds.get(key, '')} {key[:4]}"
+        return f"{wording.entity(kinds.get(key, ''), locale)} {key[:4]}"
     return _("customer %(key)s") % {"key": key[:4]}
 
 
@@ -113,10 +114,10 @@ def _edge(one: tuple[int, int], other: tuple[int, int]) -> Edge:
     return Edge(x1=one[0] + _BOX_WIDTH, y1=one[1] + _BOX // 2, x2=other[0], y2=other[1] + _BOX // 2)
 
 
-def _sentences(linked: Linked) -> Iterable[str]:
+def _sentences(linked: Linked, locale: str) -> Iterable[str]:
     found = {True: _("found to be fraud"), False: ""}
     for link in linked.links[:60]:
-        through = f"{link.entity} {link.entity_key[:4]}"
+        through = f"{wording.entity(link.entity, locale)} {link.entity_key[:4]}"
         words = {"customer": link.customer[:4], "through": through, "via": link.via[:4]}
         said = (
             _("Customer %(customer)s shares the %(through)s with this customer.")

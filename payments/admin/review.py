@@ -5,7 +5,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import site
-from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -14,9 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from ledger.errors import Refusal
+from ledger.selectors import names_of
 from ledger.wording import in_words
 from payments import selectors as payments
 from payments.admin.drawing import draw
+from payments.admin.refusals import words
 from payments.errors import PaymentNotFound
 from payments.models import Payment
 from payments.selectors import PaymentView
@@ -48,13 +49,13 @@ def queue(request: HttpRequest) -> HttpResponse:
         _require(request, CLAIM)
         return _take_next(request)
     live, closed = risk.live_cases(locale=language), risk.closed_cases(locale=language)
-    names = _names([*(one.assignee for one in live), *(one.closed_by for one in closed)])
+    names = names_of([*(one.assignee for one in live), *(one.closed_by for one in closed)])
     orders = _orders([one.id for one in (*live, *closed)])
     context = {
         **site.each_context(request),
         "title": _("Risk review"),
-        "live": [(one, names.get(one.assignee, one.assignee), orders.get(one.id)) for one in live],
-        "closed": [(one, names.get(one.closed_by, one.closed_by), orders.get(one.id)) for one in closed],
+        "live": [(one, names[one.assignee], orders.get(one.id)) for one in live],
+        "closed": [(one, names[one.closed_by], orders.get(one.id), _why(one)) for one in closed],
         "may_claim": request.user.has_perm(CLAIM),
     }
     return render(request, "payments/review_queue.html", context)
@@ -87,7 +88,8 @@ def case(request: HttpRequest, case: str) -> HttpResponse:
         return _do(request, view)
     linked = casework.linked_with(view.decision.id)
     notes = casework.notes_of(view.id)
-    names = _names([view.assignee, view.closed_by, *(note.author for note in notes)])
+    names = names_of([view.assignee, view.closed_by, *(note.author for note in notes)])
+    graph = view.decision.inputs.get("graph", {})
     history = risk.decisions_of_customer(view.decision.id, locale=language)
     context = {
         **site.each_context(request),
@@ -97,13 +99,17 @@ def case(request: HttpRequest, case: str) -> HttpResponse:
         "payment": _payment(view.subject),
         **_countries(view.decision.inputs["facts"], language),
         "facts": view.decision.inputs["facts"],
-        "counts": view.decision.inputs["features"]["payments_last_minute"],
+        "counts": [
+            (wording.entity(kind, language), count)
+            for kind, count in view.decision.inputs["features"]["payments_last_minute"].items()
+        ],
         "entities": sorted(view.decision.inputs["entities"]),
         "history": history,
-        "graph": view.decision.inputs.get("graph", {}),
-        "drawing": draw(linked),
+        "graph": graph,
+        "vouched": [wording.entity(kind, language) for kind in graph.get("vouched", ())],
+        "drawing": draw(linked, locale=language),
         "ring": casework.ring_of(view, linked, locale=language) if view.kind == CaseKind.HOLD else [],
-        "notes": [(note, names.get(note.author, note.author)) for note in notes],
+        "notes": [(note, names[note.author]) for note in notes],
         "hits": risk.hits_of(view.decision.id),
         "advice": advised.advice_on(view.decision.id, locale=language),
         "blind": view.kind == CaseKind.SECOND and view.live,
@@ -111,8 +117,9 @@ def case(request: HttpRequest, case: str) -> HttpResponse:
         "device": devices.of_decision(view.decision.id),
         "challenged": challenges.seen_before(view.decision.id),
         "ways": casework.ways_to_ask(view.id) if view.kind == CaseKind.HOLD and view.live else [],
-        "assignee": names.get(view.assignee, view.assignee),
-        "closed_by": names.get(view.closed_by, view.closed_by),
+        "assignee": names[view.assignee],
+        "closed_by": names[view.closed_by],
+        "why": _why(view),
         "mine": view.assignee == _actor(request),
         "may_claim": request.user.has_perm(CLAIM),
         "may_take": _senior(request) or not view.senior,
@@ -127,11 +134,11 @@ def people(request: HttpRequest) -> HttpResponse:
     """What reviewers decided, and how far they agree."""
     _require(request, VIEW)
     reviewers = casework.reviewers()
-    names = _names([one.actor for one in reviewers])
+    names = names_of([one.actor for one in reviewers])
     context = {
         **site.each_context(request),
         "title": _("Reviewers"),
-        "reviewers": [(one, names.get(one.actor, one.actor)) for one in reviewers],
+        "reviewers": [(one, names[one.actor]) for one in reviewers],
         "agreement": casework.agreement(),
     }
     return render(request, "payments/review_people.html", context)
@@ -161,7 +168,7 @@ def _do(request: HttpRequest, case: CaseView) -> HttpResponse:
     try:
         messages.success(request, act(request, case, reason))
     except Refusal as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, words(refusal))
     return redirect("review-case", case=case.id)
 
 
@@ -227,7 +234,7 @@ def _ring(request: HttpRequest, case: CaseView, reason: str, *, approve: bool) -
     )
     for answer in answers:
         if answer.refusal:
-            messages.error(request, f"{answer.case}: {answer.refusal}")
+            messages.error(request, f"{answer.case}: {words(answer.refusal)}")
     done = sum(not answer.refusal for answer in answers)
     return _("%(done)s of %(all)s cases are decided.") % {"done": done, "all": len(answers)}
 
@@ -242,12 +249,10 @@ def _list(request: HttpRequest, case: CaseView, reason: str) -> str:
     name = list_entity(
         decision=case.decision.id, entity=entity, kind=kind, reason=reason, actor=_actor(request)
     )
+    said = {"entity": wording.entity(entity, get_language() or "en"), "kind": in_words(kind)}
     if name.startswith("lch_"):
-        return _("That the %(entity)s comes on the %(kind)s list waits for a second person.") % {
-            "entity": entity,
-            "kind": kind,
-        }
-    return _("The %(entity)s is on the %(kind)s list.") % {"entity": entity, "kind": kind}
+        return _("That the %(entity)s comes on the %(kind)s list waits for a second person.") % said
+    return _("The %(entity)s is on the %(kind)s list.") % said
 
 
 def _countries(facts: dict[str, Any], language: str) -> dict[str, str]:
@@ -273,11 +278,12 @@ def _actor(request: HttpRequest) -> str:
     return f"user:{request.user.pk}"
 
 
-def _names(actors: Iterable[str]) -> dict[str, str]:
-    """People's names for "user:12"."""
-    keys = {actor.removeprefix("user:") for actor in actors if actor.startswith("user:")}
-    people: Any = get_user_model().objects.filter(pk__in=[key for key in keys if key.isdecimal()])
-    return {f"user:{person.pk}": person.get_full_name() or person.get_username() for person in people}
+def _why(case: CaseView) -> str:
+    """Why it was closed: as a person wrote it, or what a program says, in words."""
+    if case.closed_by != "system":
+        return case.reason
+    said, colon, code = case.reason.partition(": ")
+    return f"{in_words(said)}{colon}{in_words(code)}"
 
 
 def _orders(cases: Iterable[str]) -> dict[str, str]:

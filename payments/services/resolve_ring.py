@@ -11,7 +11,7 @@ class Resolved:
 
     case: str
     state: str = ""
-    refusal: str = ""
+    refusal: Refusal | None = None
 
 
 def resolve_ring(
@@ -28,5 +28,5 @@ def resolve_ring(
             payment = resolve_review(case=case, approve=approve, actor=actor, reason=reason, senior=senior)
             answers.append(Resolved(case, state=payment.state))
         except Refusal as refusal:
-            answers.append(Resolved(case, refusal=str(refusal)))
+            answers.append(Resolved(case, refusal=refusal))
     return answers

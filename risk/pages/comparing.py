@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from ledger.wording import in_words
 from risk.models import Policy
 from risk.pages.showing import money, percent, thresholds
 
@@ -86,7 +87,7 @@ def _said(row: Policy) -> dict[str, dict[str, str]]:
 def _rule(rule: Mapping[str, Any]) -> dict[str, str]:
     return {
         _("Weight"): f"{rule['weight']:+}",
-        _("At least"): rule["action"],
+        _("At least"): in_words(rule["action"]),
         _("Fires when"): rule["expression"],
         _("Owner"): rule.get("owner", ""),
         _("Last day"): rule.get("expires_on", ""),

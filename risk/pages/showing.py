@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from ledger.wording import in_words
 from risk import wording
 from risk.limits import CURRENCY
 from risk.states import Action
@@ -77,7 +78,7 @@ def _told(name: str, value: Any) -> str:
             f"{of}: {_told('', one)}" if of != "*" else _told("", one) for of, one in value.items()
         )
     if isinstance(value, list):
-        return ", ".join("3-D Secure" if one == "three_d_secure" else str(one) for one in value)
+        return ", ".join(in_words(str(one)) for one in value)
     return grouped(value)
 
 

@@ -43,6 +43,30 @@ _OF_THE_FRAME = (
     "Type to search",
 )
 
+_OF_PAYMENTS = (
+    "_breaker",
+    "_duration",
+    "_graph",
+    "_method",
+    "channel",
+    "channels",
+    "review_case",
+    "review_people",
+    "review_queue",
+)
+
+_OF_RISK = (
+    "_advice",
+    "_devices",
+    "_expected",
+    "_matrix",
+    "back_test",
+    "device",
+    "devices",
+    "policies",
+    "policy",
+)
+
 Message = tuple[str, ...]  # one form, or singular and plural
 
 
@@ -90,15 +114,15 @@ def _names(page: Any) -> Iterator[str]:
 
 
 def sources() -> list[Path]:
-    """The customer's pages; of the console its home, lists of records, the books, what is stuck, and what
-    speaks for a machine."""
+    """The customer's pages; of the console its home, lists of records, the books, what is stuck, cases of
+    risk, devices and policies, and what speaks for a machine."""
     templates = ROOT / "templates"
     return [
         *sorted(templates.glob("*.html")),
         *sorted((templates / "checkout").rglob("*.html")),
         *sorted((templates / "config" / "home").glob("*.html")),
-        templates / "risk" / "_advice.html",
-        *(templates / "payments" / f"{name}.html" for name in ("_breaker", "channel", "channels")),
+        *(templates / "risk" / f"{name}.html" for name in _OF_RISK),
+        *(templates / "payments" / f"{name}.html" for name in _OF_PAYMENTS),
         *sorted((templates / "ledger").glob("*.html")),
         *sorted((ROOT / "ledger").rglob("*.py")),
         *sorted((ROOT / "payments" / "stuck").glob("*.py")),
@@ -108,8 +132,17 @@ def sources() -> list[Path]:
         *sorted((templates / "reconciliation").glob("*stuck*.html")),
         *(
             ROOT / "payments" / "admin" / f"{name}.py"
-            for name in ("channels", "messages", "records", "saved_methods")
+            for name in (
+                "channels",
+                "drawing",
+                "messages",
+                "records",
+                "review",
+                "refusals",
+                "saved_methods",
+            )
         ),
+        *(ROOT / "risk" / "pages" / f"{name}.py" for name in ("comparing", "devices", "policies", "showing")),
         *(ROOT / "risk" / "admin" / f"{name}.py" for name in ("frame", "lists", "records")),
         ROOT / "reconciliation" / "admin" / "__init__.py",
         ROOT / "reconciliation" / "pages" / "bank.py",

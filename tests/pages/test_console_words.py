@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from enum import Enum
 from typing import Any
@@ -15,6 +16,7 @@ from django.contrib.admin.utils import flatten, flatten_fieldsets, label_for_fie
 from django.db import transaction
 from django.db.models import Field, Model
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone, translation
 
 import checkout.states
@@ -32,9 +34,19 @@ from ledger.rules import Kind
 from ledger.wording import in_words
 from payments.breakers import close_breaker, open_breaker
 from reconciliation.stuck import every_kind
+from risk.facts import BehaviourFacts
+from risk.models import Policy
+from risk.services.ask_back_test import ask_back_test
+from risk.services.assess import assess
+from risk.services.draft_policy import draft_policy
+from risk.services.expire_case import expire_case
+from risk.services.keep_expectation import keep_expectation
+from risk.services.note_respondent import note_respondent
 from tests.ledger.books import captured
 from tests.pages import days
 from tests.pages.messages import OURS, ROOT, pages_of_rows, shown
+from tests.risk.makers import listed, review_everybody
+from tests.risk.test_graph import shopper
 
 # Said like that in Chinese, too.
 NAMES = re.compile(r"Apple Pay|Visa|Stripe|3-D Secure|IP|UTC|API|SKU|Webhook")
@@ -233,3 +245,83 @@ def test_a_list_of_payments_in_both_languages(admin_client: Client) -> None:
     assert "成功" in chinese and "等待人工处理" in chinese and "银行卡" in chinese
     assert not re.search("SUCCEEDED|IN_REVIEW|AWAITING", english + chinese)
     assert "资产" in said["zh-hans", "ledger/account"] and "asset" in said["en", "ledger/account"]
+
+
+# Three English words or more in a row.
+ENGLISH = re.compile(r"[A-Za-z][a-z'’-]*(?:[ ,:.;]+[A-Za-z][a-z'’-]*){2,}")
+# What a customer was seen with, as risk's facts call it.
+ENTITY = re.compile(r"\b(customer|card|device|e-?mail|phone|address|network)\b")
+
+
+def english_in(client: Client, address: str) -> set[str]:
+    """What a Chinese page says in English: to those who see it, and to those who have it read to them."""
+    answer = client.get(address, headers={"accept-language": "zh-hans"})
+    assert answer.status_code == 200, address
+    page = re.sub(r"<(script|style|code).*?</\1>", "|", answer.text, flags=re.DOTALL)
+    page = re.sub(r'<(\w+) lang="en">.*?</\1>', "|", page, flags=re.DOTALL)
+    page = page[page.index('<div id="content"') :]
+    said = [*re.split(r"<[^>]*>", page), *re.findall(r'(?:aria-label|title|placeholder)="([^"]*)"', page)]
+    words = {re.sub(r"\s+", " ", one).strip() for one in said}
+    return {one for one in words if ENGLISH.search(one) or ENTITY.search(one)}
+
+
+def a_ring() -> list[str]:
+    """Cases of two customers with one card that is on a list: one decided too late, two that wait."""
+    review_everybody()
+    listed(
+        kind="grey", entity="card", value="fp_x", reason="查过", actor="user:1", label="4242", source="review"
+    )
+    conduct = BehaviourFacts(seconds_on_page=7, keystrokes=9, keystroke_ms=80, pastes=2, address_changes=1)
+    with transaction.atomic():
+        asked = [
+            replace(shopper(n, card="fp_x"), subject=f"pay_{m}", behaviour=conduct)
+            for m, n in enumerate((1, 1, 2))
+        ]
+        cases = [assess(facts=one).case for one in asked]
+        expire_case(case=cases[0])
+        note_respondent(case=cases[2], respondent={"kinds": ["passkey", "email", "captcha"]})
+    return cases
+
+
+@pytest.mark.django_db(transaction=True)
+def test_policies_are_read_in_chinese(admin_client: Client) -> None:
+    now = Policy.objects.get(state="ACTIVE")
+    drafted = draft_policy(
+        name="autumn",
+        rules=[{**now.rules[0], "weight": 25, "action": "challenge"}, *now.rules[1:]],
+        thresholds=now.thresholds,
+        limits=now.limits,
+        rates=now.rates,
+        model=now.model,
+        actor="user:77",
+    )
+    keep_expectation(
+        policy="autumn",
+        label="大额",
+        actor="user:77",
+        example={"amount": 800_000},
+        must="action",
+        value="review",
+    )
+    asked = ask_back_test(policy=drafted, days=30, actor="user:77")
+    pages = [reverse("risk-policies"), reverse("risk-policy", kwargs={"policy": drafted})]
+    pages.append(reverse("risk-back-test", kwargs={"back_test": asked}))
+    said = {page: english_in(admin_client, page) - {now.note} for page in pages}
+    assert {page: found for page, found in said.items() if found} == {}
+    assert "与当前生效的" in admin_client.get(pages[1], headers={"accept-language": "zh-hans"}).text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_risk_cases_are_read_in_chinese(admin_client: Client) -> None:
+    cases = a_ring()
+    pages = [reverse("review-queue"), reverse("review-people"), reverse("risk-devices")]
+    pages += [reverse("review-case", kwargs={"case": one}) for one in cases]
+    with translation.override("zh-hans"):
+        assert {page: found for page in pages if (found := english_in(admin_client, page))} == {}
+    chinese = {"accept-language": "zh-hans"}
+    late, last = (admin_client.get(pages[number], headers=chinese).text for number in (3, -1))
+    for test_id in ("hits", "ring", "ring-form", "behaviour", "graph-words", "challenge"):
+        assert f'data-testid="{test_id}"' in last, "nothing of it is left out"
+    assert "此客户" in last and "系统: 无人按时处理" in late
+    refused = admin_client.post(pages[3], {"do": "claim"}, headers=chinese, follow=True).text
+    assert "无人按时处理，支付已放弃" in refused and english_in(admin_client, pages[3]) == set()
