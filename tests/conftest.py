@@ -7,6 +7,7 @@ import django
 import hypothesis
 import pytest
 from django.conf import settings
+from django.utils import translation
 from xdist.scheduler import LoadScopeScheduling
 
 from tests import services
@@ -33,6 +34,13 @@ def unhurried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """On a busy machine a decision is late, and its policy judges otherwise: only tests of that let it."""
     if not request.node.get_closest_marker("deadline"):
         monkeypatch.setattr(assess, "_is_late", lambda started, policy: False)
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """The language of a request stays with its thread, which is the next test's."""
+    yield
+    translation.deactivate()
 
 
 @pytest.hookimpl(tryfirst=True)
