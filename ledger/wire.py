@@ -281,6 +281,11 @@ def _encoded(value: object) -> bytes | None:
     return (texts(value) if isinstance(value, list) else str(value)).encode()
 
 
+def listed(words: Iterable[str]) -> str:
+    """Words of ours for the text of a statement, after IN: what never changes is not sent each time."""
+    return f"({', '.join(map(repr, map(str, words)))})"
+
+
 def texts(values: Sequence[str]) -> str:
     """An array of texts as the server reads it. (The driver's own way takes longer than the database does.)"""
     if not values:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from ledger.wire import Row, Statement, exchange, exchange_while
+from ledger.wire import Row, Statement, exchange, exchange_while, listed
 from risk import features, sightings, ties
 from risk.facts import PaymentFacts
 from risk.features import Evidence, ListHit
@@ -21,22 +21,22 @@ _WINDOW = timedelta(minutes=1)
 _LIVE = [str(state) for state in CaseState if state in LIVE_CASE]
 _MOST_COUNTED = 1000  # a count beyond this changes nothing, so it is not finished
 
-_COUNT = """
+_COUNT = f"""
     SELECT count(*) FROM (
         SELECT 1 FROM risk_decision
-        WHERE {column} = %(key_{name})s AND %(key_{name})s <> ''
+        WHERE {{column}} = %(key_{{name}})s AND %(key_{{name}})s <> ''
           AND happened_at > %(since)s AND happened_at <= %(now)s AND stage = %(stage)s
-        LIMIT %(most)s
-    ) AS counted"""
+        LIMIT {_MOST_COUNTED}
+    ) AS counted"""  # noqa: S608
 
 # Whoever was first under the lock was first, whatever the clocks of two processes say.
-_ATTEMPTS = """
+_ATTEMPTS = f"""
     SELECT count(*) FROM (
         SELECT 1 FROM risk_decision
         WHERE customer_key = %(key_customer)s AND %(key_customer)s <> ''
           AND happened_at > %(since)s AND happened_at <= %(soon)s AND stage = 'payment'
-        LIMIT %(most)s
-    ) AS counted"""
+        LIMIT {_MOST_COUNTED}
+    ) AS counted"""  # noqa: S608
 _SPENT = """
     'day', coalesce(sum(amount) FILTER (WHERE used_on = %(day)s), 0),
     'month', coalesce(sum(amount), 0),
@@ -57,7 +57,7 @@ _GATHER = Statement(
 SELECT json_build_object(
     'policy', (SELECT id FROM risk_policy WHERE state = 'ACTIVE'),
     'roll_out', (SELECT json_build_array(policy_id, share) FROM risk_rollout WHERE state = 'RUNNING'),
-    'case', (SELECT id FROM risk_riskcase WHERE subject = %(subject)s AND kind = 'hold' AND state = ANY(%(live)s)),
+    'case', (SELECT id FROM risk_riskcase WHERE subject = %(subject)s AND kind = 'hold' AND state IN {listed(_LIVE)}),
     'customer', ({_COUNT.format(column="customer_key", name="customer")}),
     'card', ({_COUNT.format(column="card_key", name="card")}),
     'device', ({_COUNT.format(column="device_key", name="device")}),
@@ -86,7 +86,7 @@ _BEFORE = ", ".join(
         SELECT 1 FROM risk_decision
         WHERE {name}_key = %(key_{name})s AND %(key_{name})s <> '' AND stage = 'payment'
           AND happened_at > %(now)s::timestamptz - interval '{interval}' AND happened_at <= %(now)s
-        LIMIT %(most)s
+        LIMIT {_MOST_COUNTED}
     ) AS counted)"""  # noqa: S608
     for name in ("customer", "card", "device")
     for window, interval in (("1m", "1 minute"), ("1h", "1 hour"), ("1d", "1 day"))
@@ -168,7 +168,7 @@ def gather(
 
 def counts(facts: PaymentFacts, keys: Mapping[str, str]) -> dict[str, int]:
     """Counts of before this payment by the signal's name, of the keys that there are. One round trip."""
-    params = {"now": features.moment(facts.happened_at), "most": _MOST_COUNTED}
+    params = {"now": features.moment(facts.happened_at)}
     (row,) = exchange([_COUNTS(params | _named(keys))])
     return {name: count for name, count in _told(row).items() if keys[name.partition("_")[0]]}
 
@@ -189,7 +189,6 @@ def _params(
     day = features.calendar_day(facts.happened_at)
     return {
         "subject": features.text(facts.subject),
-        "live": _LIVE,
         "stage": str(features.stage(facts.stage)),
         "since": now - _WINDOW,
         "now": now,
@@ -200,7 +199,6 @@ def _params(
         "channel": features.text(facts.channel),
         "method": features.text(facts.instrument.kind),
         "merchant": dict(entities).get(EntityKind.MERCHANT, ""),
-        "most": _MOST_COUNTED,
         "entities": [key for _, key in entities],
         **_named(keys),
         **ties.params(keys["customer"], dict(entities), now),

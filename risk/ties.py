@@ -12,14 +12,12 @@ from typing import Any
 from django.db import connection
 
 from ledger import identifiers
-from ledger.wire import Statement, exchange, follow
+from ledger.wire import Statement, exchange, follow, listed
 from risk import coupons, sightings
 from risk.rings import LINKING, STRONG, Ring
 
 # Behind a weak entity (a place, a network) more customers than this are strangers to each other, and link nobody.
 _CROWD = 16
-_STRONG = [str(kind) for kind in STRONG]
-_COUPON_KINDS = [str(kind) for kind in coupons.SHARED]
 _REFUSALS_COUNT_FOR = timedelta(days=30)
 
 # A tie is touched at most once an hour, so payments in a row do not write it. In the order of the keys, so that two
@@ -58,7 +56,7 @@ close_by AS (
             SELECT customer_key, refused_at, fraud_at FROM risk_tie
              WHERE entity_key = m.entity_key AND customer_key <> %(me)s AND first_at <= %(now)s
              ORDER BY last_at DESC LIMIT {_CROWD + 1}) t) n
-     WHERE n.crowd <= {_CROWD} OR m.entity = ANY(%(strong)s)
+     WHERE n.crowd <= {_CROWD} OR m.entity IN {listed(STRONG)}
 ),
 chosen AS (
     SELECT customer_key FROM close_by GROUP BY customer_key ORDER BY count(*) DESC, customer_key LIMIT 12
@@ -66,7 +64,7 @@ chosen AS (
 bridges AS (
     SELECT c.customer_key AS via, b.entity, b.entity_key FROM chosen c CROSS JOIN LATERAL (
         SELECT entity, entity_key FROM risk_tie
-         WHERE customer_key = c.customer_key AND entity = ANY(%(strong)s) AND first_at <= %(now)s
+         WHERE customer_key = c.customer_key AND entity IN {listed(STRONG)} AND first_at <= %(now)s
            AND entity_key <> ALL(%(tie_keys)s)
          ORDER BY last_at DESC LIMIT 5) b
 ),
@@ -102,7 +100,7 @@ COUPONS = f"""
          WHERE entity_key = m.entity_key AND customer_key <> %(me)s
            AND coupon_at > %(coupons_since)s AND coupon_at <= %(now)s
          LIMIT {coupons.MOST}) n
-     WHERE %(coupon)s AND m.entity = ANY(%(coupon_kinds)s) GROUP BY m.entity) s)"""  # noqa: S608
+     WHERE %(coupon)s AND m.entity IN {listed(coupons.SHARED)} GROUP BY m.entity) s)"""  # noqa: S608
 
 _LINKS = f"""
 WITH {_MINE}, {_HOPS}
@@ -134,7 +132,6 @@ def params(me: str, entities: Mapping[str, str], now: datetime) -> dict[str, Any
         "me": me,
         "now": now,
         "refusals": now - _REFUSALS_COUNT_FOR,
-        "strong": _STRONG,
         "tie_kinds": [kind for kind, _ in linking],
         "tie_keys": [key for _, key in linking],
     }
@@ -142,7 +139,7 @@ def params(me: str, entities: Mapping[str, str], now: datetime) -> dict[str, Any
 
 def coupon_params(used: bool, now: datetime) -> dict[str, Any]:
     """What COUPONS needs beside them."""
-    return {"coupon": used, "coupon_kinds": _COUPON_KINDS, "coupons_since": now - coupons.LATELY}
+    return {"coupon": used, "coupons_since": now - coupons.LATELY}
 
 
 def ring(found: Mapping[str, Any]) -> Ring:

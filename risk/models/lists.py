@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime
 from functools import cache
-from typing import Self
+from typing import Any, Self
 
 import pgtrigger
 from django.conf import settings
@@ -174,9 +174,10 @@ class LimitUse(models.Model):
     def __str__(self) -> str:
         return f"{self.subject} {self.amount}"
 
-    def taken(self) -> Call:
-        """The statement that counts this once per subject, whatever was counted for it before."""
-        return _take()(self.__dict__)
+    @classmethod
+    def taken(cls, **values: Any) -> Call:
+        """The statement that counts these once per subject, whatever was counted for it before."""
+        return _take()({"id": identifiers.new_digits(), "released_at": None, **values})
 
 
 @cache

@@ -1,8 +1,9 @@
 """Judge one payment."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from itertools import chain
 from time import perf_counter_ns
@@ -61,9 +62,10 @@ def assess(*, facts: PaymentFacts, waited_since: int | None = None) -> Verdict:
     spends = _may_spend(facts)
     single = _single(entities)
     named = observations.names_of(single, tuple(key for kind, key in entities if kind == EntityKind.SKU))
+    answer = histories.asked(chain(*named.values()))
     likely = judges.known(evidence.likely_policy(keys["customer"]))
     gathered, past = evidence.gather(
-        facts, entities, keys, lock=spends, meanwhile=lambda: _look_back(facts, single, named, likely)
+        facts, entities, keys, lock=spends, meanwhile=lambda: _look_back(facts, single, named, answer, likely)
     )
     counts = evidence.counts(facts, keys) if past.recalled is None else {}
     judge = judges.judge(gathered.policy_id or _starting_policy())
@@ -76,7 +78,7 @@ def assess(*, facts: PaymentFacts, waited_since: int | None = None) -> Verdict:
     )
     use = _limit_use(inputs, keys["customer"], judgement, gathered, facts) if limited else None
     decision, written = _row(facts, judge, inputs, judgement, keys, started)
-    post([written, *([use.taken()] if use else [])])
+    post([written, use] if use else [written])
     _tell_at_commit(decision, policy, judgement, keys["customer"], dict(entities))
     case = _look(decision, judgement, gathered.live_case_id, policy)
     return _verdict(decision, policy.name, case)
@@ -89,9 +91,7 @@ def _tell_at_commit(
 
     Inside the payment's transaction a customer's payments in parallel would wait for each other.
     """
-    observation = observations.observation(decision.pk, decision.inputs, policy.rates)
-    if observation is not None:
-        transaction.on_commit(partial(histories.note, observation), robust=True)
+    transaction.on_commit(partial(_tell_histories, decision, policy.rates), robust=True)
     refused = judgement.action == Action.REJECT and any(one.source != "limit" for one in judgement.grounds)
     ties.keep(
         customer,
@@ -102,6 +102,12 @@ def _tell_at_commit(
         device=sightings.kept(decision.inputs),
         after_commit=True,
     )
+
+
+def _tell_histories(decision: Decision, rates: Mapping[str, Decimal]) -> None:
+    observation = observations.observation(decision.pk, decision.inputs, rates)
+    if observation is not None:
+        histories.note(observation)
 
 
 def _look(
@@ -144,8 +150,13 @@ class _Past:
     seen: dict[str, Any]  # of the inputs as well, if so
 
 
-def _look_back(facts: PaymentFacts, single: Mapping[str, str], named: Named, likely: Judge | None) -> _Past:
-    answer = histories.asked(chain(*named.values()))
+def _look_back(
+    facts: PaymentFacts,
+    single: Mapping[str, str],
+    named: Named,
+    answer: Callable[[], Recalled | None],
+    likely: Judge | None,
+) -> _Past:
     asked = features.asked_of(facts, single)
     recalled = answer()
     seen = _seen_by(likely, asked, named, recalled) if likely and recalled else {}
@@ -250,11 +261,11 @@ def _limit_use(
     judgement: Judgement,
     gathered: Gathered,
     facts: PaymentFacts,
-) -> LimitUse | None:
+) -> Call | None:
     if judgement.amount_cny is None:
         return None
     asked = inputs["facts"]
-    return LimitUse(
+    return LimitUse.taken(
         subject=asked["subject"],
         customer_key=customer_key,
         used_on=features.calendar_day(facts.happened_at),

@@ -274,9 +274,9 @@ def test_without_the_lock_they_would(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "_LOCK", Statement("no_lock", "SELECT %(lock)s"))
     taken = LimitUse.taken
 
-    def late(self: LimitUse) -> Call:
+    def late(**values: Any) -> Call:
         together.wait(PATIENCE)  # all have counted before any has taken
-        return taken(self)
+        return taken(**values)
 
     monkeypatch.setattr(LimitUse, "taken", late)
     verdicts = at_once(*(lambda n=n: spend(n) for n in range(4)))
