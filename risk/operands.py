@@ -1,7 +1,10 @@
 """A field that an expression may name: its type, and how it is read from a decision's inputs. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
+
+from risk import layouts
+from risk.layouts import Number
 
 
 class Asked(NamedTuple):
@@ -9,12 +12,12 @@ class Asked(NamedTuple):
 
     inputs: Mapping[str, Any]
     facts: Mapping[str, Any]
-    signals: Mapping[str, int | str]
+    signals: Sequence[Number]  # by their places in `layouts.PLACES`
     amount_cny: int | None
 
 
 def asked(inputs: Mapping[str, Any], amount_cny: int | None) -> Asked:
-    return Asked(inputs, inputs["facts"], inputs.get("signals") or {}, amount_cny)
+    return Asked(inputs, inputs["facts"], layouts.read(inputs), amount_cny)
 
 
 class Field(NamedTuple):

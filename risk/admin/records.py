@@ -13,7 +13,7 @@ from unfold.decorators import action, display
 from ledger.admin import OneOf, ReadOnlyAdmin, badge, names, person, spoken
 from ledger.errors import Refusal
 from ledger.wording import in_words
-from risk import challenges, selectors, wording
+from risk import challenges, layouts, selectors, wording
 from risk.admin.frame import pretty
 from risk.models import Decision, Policy, RiskCase, RiskModel
 from risk.services.crown_model import crown_model
@@ -130,7 +130,7 @@ class DecisionAdmin(ReadOnly):
 
     @display(description=_("What was looked at"))
     def looked_at(self, row: Decision) -> SafeString:
-        return pretty(row.inputs)
+        return pretty({**row.inputs, "signals": layouts.named(row.inputs)})
 
 
 @admin.register(Policy)

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
-from risk import histories, observations, rules, selectors, starting
+from risk import histories, layouts, observations, rules, selectors, starting
 from risk.facts import DeviceFacts, InstrumentFacts, Verdict
 from risk.history import History
 from risk.models import Decision, LimitUse, Policy
@@ -51,7 +51,9 @@ def pay(number: int, amount: int = 10_000, *, at: datetime | None = None, **othe
 
 
 def inputs_of(verdict: Verdict) -> dict[str, Any]:
-    return dict(selectors.decision(verdict.decision).inputs)
+    """With the signals that were known, by name."""
+    inputs = selectors.decision(verdict.decision).inputs
+    return {**inputs, "signals": {name: float(value) for name, value in layouts.named(inputs).items()}}
 
 
 def various(number: int) -> Verdict:
@@ -118,7 +120,8 @@ class TestSignals:
     def test_a_decision_sees_what_was_committed_before_it(self, whole: OwnRedis) -> None:
         first, second = pay(1, 10_000), pay(2, 30_000)
         assert inputs_of(first)["signals"]["amount"] == 10_000
-        assert "customer_count_1h" not in inputs_of(first)["signals"]  # none is left out
+        assert inputs_of(first)["signals"]["customer_count_1h"] == 0
+        assert "customer_gap_minutes" not in inputs_of(first)["signals"]  # there was none before
         seen = inputs_of(second)
         assert seen["signals"]["customer_count_1h"] == 1 and seen["signals"]["card_sum_1d"] == 10_000
         assert seen["signals"]["customer_amount_ratio_median"] == 3 and seen["event"]["ratio"] == 300
@@ -129,7 +132,7 @@ class TestSignals:
         with pytest.raises(RuntimeError), transaction.atomic():
             assess(facts=facts(happened_at=NOW))
             raise RuntimeError
-        assert "customer_count_1h" not in inputs_of(pay(1))["signals"]
+        assert inputs_of(pay(1))["signals"]["customer_count_1h"] == 0
 
     def test_the_light_check_reads_and_is_not_counted(self, whole: OwnRedis) -> None:
         pay(1)
@@ -163,7 +166,7 @@ class TestSignals:
         assert pay(1, device=shanghai).score == 0
         quick = pay(2, device=beijing)
         assert [reason.code for reason in quick.reasons] == ["too_fast"]
-        assert 1050 < float(inputs_of(quick)["signals"]["geo_distance_km"]) < 1080
+        assert 1050 < inputs_of(quick)["signals"]["geo_distance_km"] < 1080
         assert inputs_of(quick)["facts"]["device"]["latitude_e6"] == 39_900_000
         assert pay(3, device=shanghai, at=NOW + timedelta(hours=2, minutes=30)).score == 0
         assert pay(4, device=DeviceFacts(identifier="c"), at=NOW + timedelta(hours=3)).score == 0
