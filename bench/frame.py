@@ -58,6 +58,21 @@ def machine() -> str:
     )
 
 
+def disk_ms(folder: Path, times: int = 500) -> list[float]:
+    """Of writing one page of a file and waiting until the disk has it: no commit takes less."""
+    taken, page = [], bytes(8192)
+    with (folder / "disk").open("wb", buffering=0) as file:
+        file.write(page * times)
+        os.fsync(file.fileno())
+        for place in range(times):
+            began = time.perf_counter()
+            os.pwrite(file.fileno(), page, place * len(page))
+            os.fdatasync(file.fileno())
+            taken.append(1000 * (time.perf_counter() - began))
+    (folder / "disk").unlink()
+    return taken
+
+
 def _lines(path: str) -> list[str]:
     try:
         return Path(path).read_text().splitlines()

@@ -2,7 +2,8 @@
 
 `RISK_HTTP_PAST`, `RISK_HTTP_RATE` and `RISK_HTTP_SECONDS` change it. Requests come when they are due, whatever became
 of those before; who sends them shares the cores with the server, PostgreSQL and Redis. Statements are not counted:
-whoever listens to them has each sent by itself.
+whoever listens to them has each sent by itself. What the machine allows is measured before each round: `hello_…` is the
+same server's answer to a question of nothing at the same rate, `disk_…` a page that is on the disk.
 """
 
 import json
@@ -16,7 +17,7 @@ from typing import Any
 import django
 
 from bench import risk_decision
-from bench.frame import ROUNDS, cost_of, finish, median, median_of, percentile, say
+from bench.frame import ROUNDS, cost_of, disk_ms, finish, median, median_of, percentile, say
 from bench.risk_past import CUSTOMERS, fill
 from bench.wire import at_rate, send
 from tests.ports import four_ports
@@ -43,6 +44,9 @@ class Asker:
         status, answer = send("POST", self._port, "/api/v1/risk/assessments", headers, self._question(number))
         if status != 201:
             self.failed.append((status, answer[:300]))
+
+    def greet(self, number: int) -> None:
+        send("GET", self._port, "/health", {}, b"")
 
     def _question(self, number: int) -> bytes:
         with self._lock:
@@ -108,6 +112,8 @@ def _measure(stack: Stack) -> None:
     asker, rounds, costs = Asker(stack), [], []
     at_rate(asker.ask, range(int(5 * RATE / 2)), RATE / 2, _SENDERS)
     for number in range(1, ROUNDS + 1):
+        disk = disk_ms(stack.data)
+        hello = at_rate(asker.greet, range(int(5 * RATE)), RATE, _SENDERS)
         before, count = cost_of(stack), int(RATE * SECONDS)
         seconds = at_rate(asker.ask, range(number * 1_000_000, number * 1_000_000 + count), RATE, _SENDERS)
         costs.append(cost_of(stack).since(before, count))
@@ -116,6 +122,9 @@ def _measure(stack: Stack) -> None:
                 "p50_ms": round(1000 * median(seconds), 1),
                 "p99_ms": round(1000 * percentile(seconds, 0.99), 1),
                 "longest_ms": round(1000 * max(seconds), 1),
+                "hello_p99_ms": round(1000 * percentile(hello, 0.99), 1),
+                "disk_p50_ms": round(median(disk), 2),
+                "disk_p99_ms": round(percentile(disk, 0.99), 1),
             }
         )
         say(f"round {number}: {rounds[-1]} {costs[-1]} {len(asker.failed)} failed")
