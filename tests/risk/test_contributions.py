@@ -2,8 +2,9 @@
 
 import random
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from math import inf, nan
+from threading import Thread
 
 import lightgbm
 import numpy as np
@@ -88,3 +89,23 @@ def test_a_group_has_the_sum_of_its_columns() -> None:
     assert table is not None
     assert table.points([nan, 0.0, 5.0]) == [5.0, 2.0, 8.0]
     assert Table.of(text.format(kind=9), 3, [[0, 2], [1]], lambda rows, tree: told) is None  # by category
+
+
+def test_who_answers_and_who_prepares_do_not_meet() -> None:
+    """LightGBM keeps in a model which of its trees are asked: asked for one tree after another, it would answer others
+    by those alone, and they would spoil the table."""
+    rows = list(islice(rows_for(SHIPPED.text, len(SHIPPED.names)), 20))
+    exact = Scorer(SHIPPED.text, SHIPPED.names).answers(matrix(list(chain(*rows)), len(SHIPPED.names)))
+    for _ in range(3):
+        asked = Scorer(SHIPPED.text, SHIPPED.names)
+        preparing = Thread(target=asked.prepare)
+        preparing.start()
+        meanwhile = [asked.answer(row).score for _ in _while(preparing) for row in rows]
+        assert asked.looks_up
+        assert meanwhile == pytest.approx([one.score for one in exact] * (len(meanwhile) // len(rows)))
+        assert [asked.answer(row).score for row in rows] == pytest.approx([one.score for one in exact])
+
+
+def _while(thread: Thread) -> Iterator[None]:
+    while thread.is_alive():
+        yield
