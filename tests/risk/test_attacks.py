@@ -50,6 +50,6 @@ def test_a_small_shop_under_attack(own_redis: Any) -> None:
     figures = judge.figures(shop.live(told), shop.bought)
     assert figures["honest"]["rejected_pct"] == 0 and figures["honest"]["asked_pct"] < 5
     assert figures["attacks"]["stopped_or_asked_pct"] > 80
-    assert figures["degraded"] == 0
+    assert figures["attacks"]["causes"]["model"] > 30 and figures["degraded"] == 0
     assert Decision.objects.count() == len(told)
     assert Outcome.objects.filter(kind="dispute", fraud=True).exists()
