@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from babel import Locale
+from django.utils import translation
 
 from ledger.money import Money, UnknownCurrency
+from ledger.wording import in_words
 from risk.limits import CURRENCY
 from risk.rules import Ground
 from risk.states import Action, Level
@@ -44,15 +46,15 @@ _MESSAGES: dict[str, dict[str, str]] = {
     },
     "limit_channel_payment": {
         "en": "{used} is more than this customer's limit of {limit} for one payment through {channel}.",
-        "zh": "{used}超过该客户通过 {channel} 的单笔限额{limit}。",
+        "zh": "{used}超过该客户通过{channel}的单笔限额{limit}。",
     },
     "limit_channel_day": {
         "en": "With this payment the day adds up to {used} through {channel}, more than the limit of {limit}.",
-        "zh": "加上这笔支付，当日通过 {channel} 累计{used}，超过限额{limit}。",
+        "zh": "加上这笔支付，当日通过{channel}累计{used}，超过限额{limit}。",
     },
     "limit_channel_month": {
         "en": "With this payment the month adds up to {used} through {channel}, more than the limit of {limit}.",
-        "zh": "加上这笔支付，当月通过 {channel} 累计{used}，超过限额{limit}。",
+        "zh": "加上这笔支付，当月通过{channel}累计{used}，超过限额{limit}。",
     },
     "model": {
         "en": "The model {model} takes {per_mille} of 1,000 such payments for frauds, because of: {causes}.",
@@ -131,9 +133,18 @@ def _value(name: str, params: Mapping[str, Any], spoken: str) -> str:
         return country(value, spoken)
     if name == "entity":
         return entity(str(value), spoken)
+    if name == "channel":
+        return _channel(str(value), spoken)
     if name == "causes" and spoken == "zh":
-        return "、".join(_CAUSES.get(cause, cause) for cause in str(value).split(", "))
+        return "、".join(cause(one, spoken) for one in str(value).split(", "))
     return str(value)
+
+
+def _channel(code: str, spoken: str) -> str:
+    """A channel or method by its name, whoever asks; Chinese sets off what it writes in Latin letters."""
+    with translation.override("zh-hans" if spoken == "zh" else "en"):
+        said = in_words(code)
+    return f" {said} " if spoken == "zh" and said.isascii() else said
 
 
 def cited(name: str, value: Any, *, currency: str, locale: str = "en") -> str:
@@ -156,6 +167,11 @@ def cited(name: str, value: Any, *, currency: str, locale: str = "en") -> str:
 def entity(kind: str, locale: str = "en") -> str:
     """What a customer is seen with ("card"), as a sentence has it."""
     return _ENTITIES.get(kind, kind) if language(locale) == "zh" else kind
+
+
+def cause(group: str, locale: str = "en") -> str:
+    """A group of signals ("amount"), as a sentence has it."""
+    return _CAUSES.get(group, group) if language(locale) == "zh" else group
 
 
 def country(code: Any, locale: str = "en") -> str:

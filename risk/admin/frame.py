@@ -13,7 +13,7 @@ def pretty(value: Any) -> SafeString:
     text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
     return format_html(
         '<details><summary class="cursor-pointer text-primary-600 dark:text-primary-500">{}</summary>'
-        '<pre class="text-xs whitespace-pre-wrap break-all">{}</pre></details>',
+        '<pre class="text-xs whitespace-pre-wrap break-all"><code>{}</code></pre></details>',
         _("Show all of it"),
         text,
     )

@@ -13,7 +13,7 @@ from unfold.decorators import action, display
 from ledger.admin import OneOf, ReadOnlyAdmin, badge, names, person, spoken
 from ledger.errors import Refusal
 from ledger.wording import in_words
-from risk import challenges, layouts, selectors, wording
+from risk import challenges, layouts, selectors, texts, wording
 from risk.admin.frame import pretty
 from risk.models import Decision, Policy, RiskCase, RiskModel
 from risk.services.crown_model import crown_model
@@ -135,13 +135,13 @@ class DecisionAdmin(ReadOnly):
 
 @admin.register(Policy)
 class PolicyAdmin(ReadOnly):
-    list_display = ("__str__", "state_badge", "note", "author", "created_at")
+    list_display = ("__str__", "state_badge", "note_said", "author", "created_at")
     ordering = ("-created_at",)
     readonly_fields = (
         "name",
         "version",
         "state_badge",
-        "note",
+        "note_said",
         "author",
         "created_at",
         "rules_shown",
@@ -159,6 +159,10 @@ class PolicyAdmin(ReadOnly):
 
     def title_of(self, row: Policy) -> str:
         return f"{row} · {in_words(row.state)}"
+
+    @display(description=_("Note"), ordering="note")
+    def note_said(self, row: Policy) -> str:
+        return texts.translated(row.note)
 
     @display(description=_("Rules"))
     def rules_shown(self, row: Policy) -> SafeString:
@@ -265,7 +269,7 @@ class RiskModelAdmin(ReadOnly):
 
     @display(description=_("Learnt from"))
     def source(self, row: RiskModel) -> str:
-        source = row.card.get("source", "–")
+        source = texts.translated(row.card.get("source", "–"))
         return str(_("%(source)s (simulated)") % {"source": source}) if row.card.get("simulated") else source
 
     @display(description=_("Payments"))
@@ -289,7 +293,9 @@ class RiskModelAdmin(ReadOnly):
 
     @display(description=_("Model card"))
     def card_shown(self, row: RiskModel) -> SafeString:
-        return pretty(row.card)
+        return pretty(
+            {name: texts.translated(one) if isinstance(one, str) else one for name, one in row.card.items()}
+        )
 
     def has_crown_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("risk.crown_riskmodel"))
@@ -305,7 +311,7 @@ class RiskModelAdmin(ReadOnly):
                 model=str(chosen[0]), actor=f"user:{request.user.pk}", reason="crowned in the console"
             )
         except Refusal as refusal:
-            messages.error(request, str(refusal))
+            messages.error(request, texts.translated(str(refusal)))
             return
         messages.success(
             request, _("%(name)s is the champion. Policies keep the model that they name.") % {"name": name}

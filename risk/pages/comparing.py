@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 
 from ledger.wording import in_words
 from risk.models import Policy
-from risk.pages.showing import money, percent, thresholds
+from risk.pages.showing import listed, money, percent, thresholds, told
 
 _PPM = 1_000_000
 _LONG = 24  # letters
-_WORD = re.compile(r"\S+\s*")
+_WORD = re.compile(r"[^\s，；：]+[\s，；：]*|[，；：]+")  # Chinese has no spaces after its marks
 
 
 def figures(row: Policy) -> list[tuple[str, str]]:
@@ -23,10 +23,10 @@ def figures(row: Policy) -> list[tuple[str, str]]:
         *thresholds(row.thresholds),
         *_model(row.model),
         *(
-            (_("Limits of level %(level)s") % {"level": level}, "; ".join(_ceilings(limit)))
+            (_("Limits of level %(level)s") % {"level": level}, _("; ").join(_ceilings(limit)))
             for level, limit in sorted(row.limits.items())
         ),
-        (_("CNY for one unit"), ", ".join(f"{code} {rate}" for code, rate in sorted(row.rates.items()))),
+        (_("CNY for one unit"), listed(f"{code} {rate}" for code, rate in sorted(row.rates.items()))),
     ]
 
 
@@ -103,7 +103,7 @@ def _model(use: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if use["points"]:
         said = _("%(points)s from %(share)s %%")
         points = [said % {"points": points, "share": percent(ppm / _PPM)} for ppm, points in use["points"]]
-        yield _("Points of the model"), ", ".join(points)
+        yield _("Points of the model"), listed(points)
     if use.get("challenge_from"):
         asked = {"share": percent(use["challenge_from"] / _PPM), "sum": money(use.get("challenge_above", 0))}
         yield _("The model asks for a challenge"), _("from %(share)s %%, above %(sum)s") % asked
@@ -117,6 +117,6 @@ def _ceilings(limit: Mapping[str, Any]) -> Iterator[str]:
     }
     said = [words % money(limit[name]) for name, words in sums.items() if limit.get(name) is not None]
     said += [words % limit[name] for name, words in counts.items() if limit.get(name) is not None]
-    yield ", ".join(said)
+    yield listed(said)
     for channel, ceiling in sorted(limit.get("channels", {}).items()):
-        yield f"{channel}: {', '.join(_ceilings(ceiling))}"
+        yield told(in_words(channel), listed(_ceilings(ceiling)))

@@ -1,5 +1,6 @@
 """The figures of the days, what has moved, and what was warned of."""
 
+import re
 from typing import Any, Final
 
 from django.contrib.admin import site
@@ -7,15 +8,20 @@ from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from risk import advised, daily
+from ledger.wording import in_words
+from risk import advised, daily, texts, wording
+from risk.daily import Moved
 from risk.models import Alert
-from risk.pages.showing import percent, require
+from risk.pages.showing import listed, percent, require, told
 from risk.states import Action
 
 _MOVED_SHOWN: Final = 20  # of some hundreds of names: what moved most
+_RANGE = re.compile(r"(-?)([\d,/]+) to ([\d,/]+)")  # as drift.bin_of stores it
+_CODES: Final = ("payment.stage", "instrument.kind", "instrument.brand")
 
 
 def _words() -> dict[str, str]:
@@ -28,6 +34,8 @@ def _words() -> dict[str, str]:
         "model_unusable": _("The model can not be asked: rules decide alone"),
         "model_old": _("The model learnt long ago"),
         "rule_ending": _("A rule ends"),
+        "advice_failed": _("A language model gave no answer"),
+        "advice_refused": _("What a language model wrote is not shown"),
     }
 
 
@@ -37,7 +45,7 @@ def figures(request: HttpRequest) -> HttpResponse:
     require(request, "risk.view_decision")
     now, words = timezone.now(), _words()
     inputs = daily.moved(now=now)
-    moved = [one for one in inputs if one.index is not None]
+    moved = [(one, _bins(one)) for one in inputs if one.index is not None]
     alerts = Alert.objects.order_by(F("ended_at").desc(nulls_first=True), "-id")[:20]
     days = daily.days(now=now)
     context = {
@@ -56,6 +64,25 @@ def figures(request: HttpRequest) -> HttpResponse:
     return render(request, "risk/figures.html", context)
 
 
+def _bins(one: Moved) -> list[str]:
+    """The bins that moved most, in thousandths before and now."""
+    return [told(_bin(one.name, kept), f"{before} → {now}") for kept, before, now in one.bins]
+
+
+def _bin(name: str, kept: str) -> str:
+    """A bin as people say it, of the input of this name."""
+    ends = _RANGE.fullmatch(kept)
+    if ends:
+        sign, low, high = ends.groups()
+        return _("%(low)s to %(high)s") % {"low": f"{sign}{low}", "high": f"{sign}{high}"}
+    plain = {"": "–", "unknown": _("unknown"), "yes": _("yes"), "no": _("no"), "other": _("other")}
+    if kept in plain:
+        return plain[kept]
+    if name.endswith("country"):
+        return wording.country(kept, get_language() or "en")
+    return in_words(kept) if name in _CODES else kept
+
+
 def _detail(alert: Alert) -> str:
     """The figures of a warning as people say them."""
     said: dict[str, Any] = {
@@ -70,8 +97,10 @@ def _detail(alert: Alert) -> str:
         "model_unusable": "%(problem)s",
         "model_old": _("%(days)s days since its data ended"),
         "rule_ending": _("%(days)s days left"),
+        "advice_failed": "%(model)s",
+        "advice_refused": "%(model)s",
     }
     try:
-        return sentences[alert.kind] % said
+        return texts.translated(sentences[alert.kind] % said)
     except KeyError:  # told by an earlier version in other figures
-        return ", ".join(f"{name} {value}" for name, value in said.items())
+        return listed(f"{name} {value}" for name, value in said.items())

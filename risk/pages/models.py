@@ -7,10 +7,10 @@ from django.contrib.admin import site
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_safe
 
-from risk import ages
+from risk import ages, wording
 from risk.models import Policy, RiskModel
 from risk.pages.plots import FRAME, plots_of
 from risk.pages.showing import grouped, require
@@ -58,7 +58,9 @@ def _later(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _influence(groups: Mapping[str, float]) -> list[tuple[str, float]]:
     """What moves most comes first."""
-    titles = {"ip": gettext("network address")}
+    locale = get_language() or "en"
+    titles = {"ip": gettext("network address"), "other": gettext("other")}
     return sorted(
-        ((titles.get(name, name), moved) for name, moved in groups.items()), key=lambda one: -one[1]
+        ((titles.get(name) or wording.cause(name, locale), moved) for name, moved in groups.items()),
+        key=lambda one: -one[1],
     )

@@ -1,9 +1,13 @@
-"""Where the plots of a model's card have their points and bars. Plain figures for the template."""
+"""Where the plots of a model's card have their points and bars, with the words of their tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log10
 from typing import Any
+
+from django.utils.translation import gettext
+
+from risk.pages.showing import told
 
 WIDTH, HEIGHT = 300, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 10, 36
@@ -79,7 +83,7 @@ def _curve(points: Sequence[Sequence[float]]) -> Plot | None:
         ticks_x=across,
         ticks_y=up,
         line=" ".join(f"{_x(recall)},{_y(precision)}" for recall, precision in points),
-        head=("recall", "precision"),
+        head=(gettext("recall"), gettext("precision")),
         rows=tuple((f"{recall:.3f}", f"{precision:.3f}") for recall, precision in points),
     )
 
@@ -98,7 +102,7 @@ def _calibration(bins: Sequence[Mapping[str, float]]) -> Plot | None:
         line=" ".join(f"{_x(said)},{_y(was)}" for said, was in pairs),
         dots=tuple((_x(said), _y(was)) for said, was in pairs),
         diagonal=True,
-        head=("said", "was", "payments"),
+        head=(gettext("probability said"), gettext("share of frauds"), gettext("payments")),
         rows=tuple((f"{one['said']:.4f}", f"{one['was']:.4f}", str(int(one["payments"]))) for one in bins),
     )
 
@@ -111,12 +115,13 @@ def _histogram(bins: Sequence[Mapping[str, int]]) -> Plot | None:
     across = tuple((_x(one), f"{one:g}") for one in _TICKS)
     up = tuple((_y(digits / most), f"{10**digits:,}" if digits else "0") for digits in range(int(most) + 1))
     width = _ACROSS / len(bins)
+    kinds = {"honest": gettext("honest"), "fraud": gettext("fraud")}
     bars = []
     for place, one in enumerate(bins):
-        for half, kind in enumerate(("honest", "fraud")):
+        for half, (kind, called) in enumerate(kinds.items()):
             height = _UP * _digits(one[kind]) / most
             x = _LEFT + width * place + half * width / 2
-            words = f"{place / len(bins):g}: {kind} {one[kind]}"
+            words = told(f"{place / len(bins):g}", f"{called} {one[kind]}")
             bars.append(
                 Bar(
                     round(x, 1),
@@ -132,7 +137,7 @@ def _histogram(bins: Sequence[Mapping[str, int]]) -> Plot | None:
         ticks_x=across,
         ticks_y=up,
         bars=tuple(bars),
-        head=("from", "honest", "fraud"),
+        head=(gettext("probability from"), *kinds.values()),
         rows=tuple(
             (f"{place / len(bins):g}", str(one["honest"]), str(one["fraud"]))
             for place, one in enumerate(bins)
@@ -156,7 +161,7 @@ def _weeks(weeks: Sequence[Mapping[str, Any]]) -> Plot | None:
             round(width * 0.7, 1),
             round(_UP * one.get("ap", 0.0), 1),
             "honest",
-            f"{one['from']}: {one.get('ap', '–')}",
+            told(one["from"], one.get("ap", "–")),
         )
         for place, one in enumerate(weeks)
     )
@@ -166,7 +171,14 @@ def _weeks(weeks: Sequence[Mapping[str, Any]]) -> Plot | None:
         ticks_x=tuple((round(_LEFT + width * (weeks.index(one) + 0.5), 1), one["from"][5:]) for one in shown),
         ticks_y=up,
         bars=bars,
-        head=("from", "payments", "frauds", "ap", "auc", "recall"),
+        head=(
+            gettext("week from"),
+            gettext("payments"),
+            gettext("frauds"),
+            "AP",
+            "AUC",
+            gettext("recall"),
+        ),
         rows=tuple(
             (
                 one["from"],

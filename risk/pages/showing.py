@@ -1,7 +1,7 @@
 """What the pages of policies have in common: rights, figures for tables."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -35,6 +35,15 @@ def money(minor: int) -> str:
 
 def percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.4g}"
+
+
+def listed(said: Iterable[str]) -> str:
+    return _(", ").join(said)
+
+
+def told(name: str, value: Any) -> str:
+    """A figure after what it is of."""
+    return _("%(name)s: %(value)s") % {"name": name, "value": value}
 
 
 def clauses(expression: str) -> list[str]:
@@ -74,11 +83,11 @@ def thresholds(given: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _told(name: str, value: Any) -> str:
     if isinstance(value, Mapping):
-        return "; ".join(
-            f"{of}: {_told('', one)}" if of != "*" else _told("", one) for of, one in value.items()
+        return _("; ").join(
+            told(of, _told("", one)) if of != "*" else _told("", one) for of, one in value.items()
         )
     if isinstance(value, list):
-        return ", ".join(in_words(str(one)) for one in value)
+        return listed(in_words(str(one)) for one in value)
     return grouped(value)
 
 

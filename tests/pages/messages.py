@@ -63,6 +63,9 @@ _OF_RISK = (
     "back_test",
     "device",
     "devices",
+    "figures",
+    "model",
+    "_plot",
     "policies",
     "policy",
 )
@@ -142,7 +145,11 @@ def sources() -> list[Path]:
                 "saved_methods",
             )
         ),
-        *(ROOT / "risk" / "pages" / f"{name}.py" for name in ("comparing", "devices", "policies", "showing")),
+        *(
+            ROOT / "risk" / "pages" / f"{name}.py"
+            for name in ("comparing", "devices", "figures", "models", "plots", "policies", "showing")
+        ),
+        ROOT / "risk" / "texts.py",
         *(ROOT / "risk" / "admin" / f"{name}.py" for name in ("frame", "lists", "records")),
         ROOT / "reconciliation" / "admin" / "__init__.py",
         ROOT / "reconciliation" / "pages" / "bank.py",

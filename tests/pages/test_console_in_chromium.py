@@ -7,9 +7,11 @@ from django.test import Client
 from playwright.sync_api import Page, expect
 
 from risk import starting_v3
+from risk.models import RiskModel
 from risk.services.draft_policy import draft_policy
 from tests.checkout.bank import Bank
 from tests.pages.test_confirm_in_chromium import CHROMIUM, Windows, apart, window
+from tests.pages.test_figures_words import days_of_figures
 from tests.reconciliation.operators import person
 
 __all__ = ["window"]
@@ -85,4 +87,22 @@ def test_a_long_policy_and_its_editor_fit_a_phone(window: Windows, card_provider
     page.get_by_role("link", name="see what is wrong").click()
     expect(rules.nth(3)).to_have_attribute("open", "")
     expect(rules.nth(3)).to_contain_text("the expression can not be used")
+    fits(page)
+
+
+def test_a_models_record_and_what_moved_fit_a_phone(window: Windows, card_provider: Bank) -> None:
+    def prepared() -> tuple[Client, str]:
+        days_of_figures()
+        return person("risk manager"), str(RiskModel.objects.get().pk)
+
+    manager, key = apart(prepared)
+    page = window(manager, locale="zh-CN")
+    page.goto(f"/console/risk/riskmodel/{key}/change/")
+    page.locator("#content summary").click()
+    expect(page.locator("#content pre")).to_contain_text("不得仅凭模型拒绝任何人")
+    fits(page)
+    page.goto("/console/risk/figures/")
+    moved = page.get_by_test_id("drift")
+    expect(moved).to_contain_text("美国：")
+    assert moved.evaluate("one => one.scrollWidth <= one.closest('[role=region]').clientWidth")
     fits(page)

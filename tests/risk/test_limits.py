@@ -94,7 +94,7 @@ class TestEachLimit:
     def test_a_channel_by_its_code_or_by_the_way_to_pay(self, limited: None) -> None:
         assert spend(30_000, 1, kind="alipay", channel="alipay").action == "accept"
         over = spend(1, 2, kind="alipay")
-        assert codes(over) == ["limit_channel_day"] and "alipay" in over.reasons[0].text
+        assert codes(over) == ["limit_channel_day"] and "through Alipay" in over.reasons[0].text
         assert codes(spend(50_001, 3, channel="stripe")) == ["limit_channel_payment"]
         assert spend(50_000, 4, channel="unionpay").action == "accept"
         next_day = spend(10_001, 5, kind="alipay", happened_at=NOON + timedelta(days=1))
