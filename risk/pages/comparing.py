@@ -23,10 +23,10 @@ def figures(row: Policy) -> list[tuple[str, str]]:
         *thresholds(row.thresholds),
         *_model(row.model),
         *(
-            (_("Limits of level %(level)s") % {"level": level}, "; ".join(_ceilings(limit)))
+            (_("Limits of level %(level)s") % {"level": level}, _("; ").join(_ceilings(limit)))
             for level, limit in sorted(row.limits.items())
         ),
-        (_("CNY for one unit"), ", ".join(f"{code} {rate}" for code, rate in sorted(row.rates.items()))),
+        (_("CNY for one unit"), _(", ").join(f"{code} {rate}" for code, rate in sorted(row.rates.items()))),
     ]
 
 
@@ -103,7 +103,7 @@ def _model(use: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if use["points"]:
         said = _("%(points)s from %(share)s %%")
         points = [said % {"points": points, "share": percent(ppm / _PPM)} for ppm, points in use["points"]]
-        yield _("Points of the model"), ", ".join(points)
+        yield _("Points of the model"), _(", ").join(points)
     if use.get("challenge_from"):
         asked = {"share": percent(use["challenge_from"] / _PPM), "sum": money(use.get("challenge_above", 0))}
         yield _("The model asks for a challenge"), _("from %(share)s %%, above %(sum)s") % asked
@@ -117,6 +117,6 @@ def _ceilings(limit: Mapping[str, Any]) -> Iterator[str]:
     }
     said = [words % money(limit[name]) for name, words in sums.items() if limit.get(name) is not None]
     said += [words % limit[name] for name, words in counts.items() if limit.get(name) is not None]
-    yield ", ".join(said)
+    yield _(", ").join(said)
     for channel, ceiling in sorted(limit.get("channels", {}).items()):
-        yield f"{channel}: {', '.join(_ceilings(ceiling))}"
+        yield _(": ").join((in_words(channel), _(", ").join(_ceilings(ceiling))))

@@ -74,11 +74,11 @@ def thresholds(given: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _told(name: str, value: Any) -> str:
     if isinstance(value, Mapping):
-        return "; ".join(
-            f"{of}: {_told('', one)}" if of != "*" else _told("", one) for of, one in value.items()
+        return _("; ").join(
+            _(": ").join((of, _told("", one))) if of != "*" else _told("", one) for of, one in value.items()
         )
     if isinstance(value, list):
-        return ", ".join(in_words(str(one)) for one in value)
+        return _(", ").join(in_words(str(one)) for one in value)
     return grouped(value)
 
 

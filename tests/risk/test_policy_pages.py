@@ -257,7 +257,7 @@ def test_who_switches_a_policy_on_sees_all_that_it_says_and_what_would_change() 
     page = manager.get(f"{HOME}{name}/")
     said = dict(page.context["figures"])
     assert said["Limits of level 1"] == (
-        "CN¥1,000.00 a payment, CN¥2,000.00 a day, 3 attempts a minute; alipay: CN¥150.00 a day"
+        "CN¥1,000.00 a payment, CN¥2,000.00 a day, 3 attempts a minute; Alipay: CN¥150.00 a day"
     )
     assert (said["Model"], said["Points of the model"]) == ("generated@1", "20 from 20 %")
     assert said["The model asks for a challenge"] == "from 75 %, above CN¥200.00"
