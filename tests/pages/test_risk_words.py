@@ -124,6 +124,9 @@ def test_the_editor_of_policies_is_read_in_chinese(chinese: Client) -> None:
         refused = chinese.post(address, given | {"rules-0-expression": wrong})
         assert refused.status_code == 422 and words in alerts(refused.text.replace("&#x27;", "'"))
         assert english_of(refused.text) == set()
+    last = len(refused.context["rules"].forms) - 1
+    nameless = chinese.post(address, given | {f"rules-{last}-expression": "true"})
+    assert alerts(nameless.text)[0] == "新规则无法保存。" and english_of(nameless.text) == set()
     broken = {"name": "", "reject_from": "x", "limits": "{", "model": "[1]", "rules-0-weight": "999"}
     refused = chinese.post(address, given | broken)
     assert refused.status_code == 422 and english_of(refused.text) == set()
