@@ -7,7 +7,8 @@ class Refusal(Exception):
     """A request that is understood and refused. The message tells a person what to do about it.
 
     `code` is stable and snake_case, `status` the HTTP status, `param` the input at fault (if one is),
-    `context` further facts for the machine. Subclasses set `code`, and `status` where it is not 422.
+    `context` further facts for the machine. A message that is a `Sentence` is said in the reader's language.
+    Subclasses set `code`, and `status` where it is not 422.
     """
 
     code: ClassVar[str] = "refused"
@@ -15,6 +16,7 @@ class Refusal(Exception):
 
     def __init__(self, message: str, *, param: str | None = None, **context: Any) -> None:
         super().__init__(message)
+        self.message = message
         self.param = param
         self.context = context
 

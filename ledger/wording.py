@@ -1,9 +1,12 @@
 """What methods, channels, brands, states and other stored words are called where people read of them."""
 
+from enum import Enum
 from typing import Any
 
 from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_noop as _
+
+from ledger.sentences import Sentence
 
 _NAMES: dict[str, Any] = {
     "card": gettext_lazy("Card"),
@@ -228,6 +231,25 @@ def in_words(code: str) -> str:
     kind, _colon, account = code.partition(":")
     name = str(_NAMES.get(kind) or _plain(kind))
     return f"{name} {account}" if account else name
+
+
+def said(text: str) -> str:
+    """A sentence in the reader's language; any other text as it is."""
+    if not isinstance(text, Sentence):
+        return text
+    words = gettext(text.template)
+    return words % {name: _said(one) for name, one in text.values.items()} if text.values else words
+
+
+def _said(value: Any) -> Any:
+    match value:
+        case Enum():
+            return in_words(str(value.value))
+        case tuple():
+            return gettext(", ").join(said(one) for one in value)
+        case str():
+            return said(value)
+    return value
 
 
 def _plain(code: str) -> str:

@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ledger.identifiers import MalformedIdentifier, decode
+from ledger.sentences import Sentence
 from risk.errors import DeviceNotFound
 from risk.models import Decision, Device, Freeze, Tie
 from risk.models.lists import key_of
@@ -72,7 +73,7 @@ def find(device: str, *, customer: str = "") -> Device:
     except MalformedIdentifier:
         row = None
     if row is None or (customer and not _ties(customer_key(customer), row.device_key).exists()):
-        raise DeviceNotFound("There is no such device.", param="device")
+        raise DeviceNotFound(Sentence("There is no such device."), param="device")
     return row
 
 

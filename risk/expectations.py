@@ -1,7 +1,7 @@
 """Whether a policy does what is expected of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ MOST = 200  # of one policy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """`found` is what the policy answers: its action and the rules that fire. `about` is dec_…, or the example."""
+    """`action` is what the policy answers, `fired` the rules that fire. `about` is dec_…, or the example."""
 
     id: str
     label: str
@@ -23,7 +23,8 @@ class Checked:
     must: str
     value: str
     met: bool
-    found: str
+    action: str
+    fired: Sequence[str]
 
 
 def checked(document: PolicyDocument, policy: str) -> list[Checked]:
@@ -52,5 +53,6 @@ def _checked(document: PolicyDocument, row: Expectation) -> Checked:
         must=row.must,
         value=row.value,
         met=answers[Must(row.must)],
-        found=", ".join([str(judgement.action), *fired]),
+        action=str(judgement.action),
+        fired=fired,
     )

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import cel
 
+from ledger.sentences import Sentence
 from risk.compiled import Compiled
 from risk.operands import Asked, Fields
 
@@ -26,12 +27,22 @@ _OPERAND = re.compile(r"[\w'\"]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """`words` is empty where only the parser's own `detail` tells; `line` and `column` count from 1, 0 is nowhere."""
+    """`words` is None where only the parser's own `detail` tells; `line` and `column` count from 1, 0 is nowhere."""
 
-    words: str = ""
+    words: Sentence | None = None
     line: int = 0
     column: int = 0
     detail: str = ""
+
+    def told(self, rule: str) -> Sentence:
+        """Of the rule of that id."""
+        if self.words is None:
+            return Sentence("Rule %(rule)s: the expression can not be used.", rule=rule)
+        if self.words.endswith("?"):
+            return Sentence(
+                "Rule %(rule)s: the expression can not be used: %(why)s", rule=rule, why=self.words
+            )
+        return Sentence("Rule %(rule)s: the expression can not be used: %(why)s.", rule=rule, why=self.words)
 
 
 def fault(expression: str, problem: Exception, known: Collection[str]) -> Fault:
@@ -42,12 +53,15 @@ def fault(expression: str, problem: Exception, known: Collection[str]) -> Fault:
     if undefined := _UNDEFINED.search(said):
         return _unknown(expression, rf"\b{re.escape(undefined[1])}\b(\s*\.\s*\w+)*", known)
     if isinstance(problem, TypeError) and "No such overload" in said:
-        words = "values of two kinds meet, such as a number and a text; texts stand in quotes, numbers do not"
-        return Fault(words=words)
+        return Fault(
+            words=Sentence(
+                "values of two kinds meet, such as a number and a text; texts stand in quotes, numbers do not"
+            )
+        )
     if syntax := _SYNTAX.search(said):
-        words = _of_syntax(syntax[3])
-        detail = "" if words else syntax[3]
-        return Fault(words=words, line=int(syntax[1]), column=int(syntax[2]), detail=detail[:300])
+        complaint = _of_syntax(syntax[3])
+        detail = "" if complaint else syntax[3]
+        return Fault(words=complaint, line=int(syntax[1]), column=int(syntax[2]), detail=detail[:300])
     return Fault(detail=said.partition("\n")[0][:300])
 
 
@@ -57,31 +71,44 @@ def _unknown(expression: str, pattern: str, known: Collection[str]) -> Fault:
         return Fault()
     name = "".join(found[0].split())
     near = get_close_matches(name, known, n=1)
-    words = f"there is no {name}" + (f"; did you mean {near[0]}?" if near else "")
+    words = Sentence("there is no %(name)s", name=name)
+    if near:
+        words = Sentence("there is no %(name)s; did you mean %(near)s?", name=name, near=near[0])
     before = expression[: found.start()]
     return Fault(
         words=words, line=before.count("\n") + 1, column=found.start() - (before.rfind("\n") + 1) + 1
     )
 
 
-def _of_syntax(said: str) -> str:
-    """The parser's complaint in words; empty where it has another form than those that are known."""
+def _of_syntax(said: str) -> Sentence | None:
+    """The parser's complaint in words; None where it has another form than those that are known."""
     quoted = _QUOTED.search(said)
     token = quoted[1].strip() if quoted else ""
     if said.startswith("missing"):
-        return f"a {token} is missing"
+        return Sentence("a %(sign)s is missing", sign=token)
     if said.startswith("token recognition error"):
-        if token[:1] in ("'", '"') or said.rstrip().endswith(("''", "'\"'")):
-            return "a text has no end; its second quotation mark is missing"
-        return "= compares nothing; write == instead" if token == "=" else f"the sign {token} is not known"
+        return _of_token(said, token)
     if token == "<EOF>":
         open_list = re.search(r"expecting \{'\]', ','\}", said)
-        return "a ] is missing" if open_list else "it ends too early; a name or a value is missing here"
+        early = Sentence("it ends too early; a name or a value is missing here")
+        return Sentence("a %(sign)s is missing", sign="]") if open_list else early
+    return _of_place(said, token) if said.startswith(("extraneous", "mismatched")) and token else None
+
+
+def _of_token(said: str, token: str) -> Sentence:
+    if token[:1] in ("'", '"') or said.rstrip().endswith(("''", "'\"'")):
+        return Sentence("a text has no end; its second quotation mark is missing")
+    if token == "=":
+        return Sentence("= compares nothing; write == instead")
+    return Sentence("the sign %(sign)s is not known", sign=token)
+
+
+def _of_place(said: str, token: str) -> Sentence:
     if token in (")", "]", "}") and said.startswith("extraneous"):
-        return f"there is one {token} too many"
-    if said.startswith(("extraneous", "mismatched")) and _OPERAND.match(token) and "<EOF>" in said:
-        return f"before {token} an operator is missing, such as &&, || or =="
-    return f"{token} can not stand here" if said.startswith(("extraneous", "mismatched")) and token else ""
+        return Sentence("there is one %(sign)s too many", sign=token)
+    if _OPERAND.match(token) and "<EOF>" in said:
+        return Sentence("before %(sign)s an operator is missing, such as &&, || or ==", sign=token)
+    return Sentence("%(sign)s can not stand here", sign=token)
 
 
 @lru_cache(maxsize=4096)

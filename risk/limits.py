@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ledger.sentences import Sentence
 from risk.errors import InvalidPolicy
 
 CURRENCY = "CNY"
 _MOST = 10**15
 _MOST_CHANNELS = 50
+_NEEDED = ("payment", "day")
+_OTHERS = ("month", "attempts_per_minute", "new_merchants_per_day", "channels")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +84,16 @@ def parse(raw: Any) -> dict[int, Limit]:
     """Limits by verification level. Raises `InvalidPolicy` (param: limits)."""
     if not isinstance(raw, Mapping):
         raise InvalidPolicy(
-            "The limits are an object: verification level to payment and day.", param="limits"
+            Sentence("The limits are an object: verification level to payment and day."), param="limits"
         )
     return {_level(level): _limit(str(level), limit) for level, limit in raw.items()}
 
 
 def _level(level: Any) -> int:
     if not str(level).isdecimal():
-        raise InvalidPolicy(f"{str(level)[:20]} is no verification level.", param="limits")
+        raise InvalidPolicy(
+            Sentence("%(level)s is no verification level.", level=str(level)[:20]), param="limits"
+        )
     return int(level)
 
 
@@ -96,12 +101,16 @@ def _limit(level: str, raw: Any) -> Limit:
     numbers = {one.name for one in fields(Limit)} - {"channels"}
     if (
         not isinstance(raw, Mapping)
-        or not {"payment", "day"} <= set(raw) <= numbers | {"channels"}
+        or not set(_NEEDED) <= set(raw) <= numbers | {"channels"}
         or not all(_is_most(raw[name]) for name in numbers & set(raw))
     ):
         raise InvalidPolicy(
-            f"Limit of level {level[:20]} needs payment and day in CNY minor units, and may have month,"
-            " attempts_per_minute, new_merchants_per_day and channels.",
+            Sentence(
+                "Limit of level %(level)s needs %(needed)s in CNY minor units, and may have %(others)s.",
+                level=level[:20],
+                needed=_NEEDED,
+                others=_OTHERS,
+            ),
             param="limits",
         )
     return Limit(**{**raw, "channels": _channels(level, raw.get("channels", {}))})
@@ -115,7 +124,11 @@ def _channels(level: str, raw: Any) -> dict[str, Ceiling]:
         for ceiling in raw.values()
     ):
         raise InvalidPolicy(
-            f"Limit of level {level[:20]}: channels name payment, day and month in CNY minor units.",
+            Sentence(
+                "Limit of level %(level)s: channels name %(ceilings)s in CNY minor units.",
+                level=level[:20],
+                ceilings=tuple(one.name for one in fields(Ceiling)),
+            ),
             param="limits",
         )
     return {str(name): Ceiling(**ceiling) for name, ceiling in raw.items()}

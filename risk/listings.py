@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone
 
+from ledger.sentences import Sentence
 from risk import naming
 from risk.errors import InvalidListEntry, ListFileRefused
 from risk.features import text
@@ -23,11 +24,14 @@ _CALENDAR = timezone(timedelta(hours=8))
 class Problem:
     line: int
     column: str
-    what: str
+    what: str  # as `said` tells it
 
-    def __str__(self) -> str:
-        where = f"line {self.line}, {self.column}" if self.column else f"line {self.line}"
-        return f"{where}: {self.what}"
+    def told(self) -> Sentence:
+        if self.column:
+            return Sentence(
+                "line %(line)s, %(column)s: %(what)s", line=self.line, column=self.column, what=self.what
+            )
+        return Sentence("line %(line)s: %(what)s", line=self.line, what=self.what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ def parse(content: bytes, *, now: datetime, key_of: Callable[[str, str], str], s
             row = _row(line, cells, now, key_of, source)
             first = seen.setdefault((row.kind, row.entity_key), line)
             if first != line:
-                raise _Wrong("value", f"is on this list in line {first} already: leave one of them.")
+                what = Sentence("is on this list in line %(first)s already: leave one of them.", first=first)
+                raise _Wrong("value", what)
         except _Wrong as wrong:
             count += 1
             problems += [Problem(line, wrong.column, wrong.what)] if count <= _SHOWN else []
@@ -66,7 +71,7 @@ def parse(content: bytes, *, now: datetime, key_of: Callable[[str, str], str], s
     if problems:
         raise _refused(problems, count)
     if not rows:
-        raise _refused([Problem(1, "", "there are no entries below the names of the columns.")], 1)
+        raise _refused([Problem(1, "", Sentence("there are no entries below the names of the columns."))], 1)
     return rows
 
 
@@ -77,18 +82,20 @@ def _lines(content: bytes) -> Iterator[tuple[int, Mapping[str, str]]]:
         _check_names(names)
         for number, cells in enumerate(reader):
             if number >= MOST_ROWS:
-                raise _refused(
-                    [Problem(reader.line_num, "", f"more than {MOST_ROWS} entries: divide it.")], 1
-                )
+                what = Sentence("more than %(most)s entries: divide it.", most=MOST_ROWS)
+                raise _refused([Problem(reader.line_num, "", what)], 1)
             if len(cells) not in (0, len(names)):
-                what = f"has {len(cells)} cells where {len(names)} are named: put commas and quotes right."
+                what = Sentence(
+                    "has %(cells)s cells where %(names)s are named: put commas and quotes right.",
+                    cells=len(cells),
+                    names=len(names),
+                )
                 raise _refused([Problem(reader.line_num, "", what)], 1)
             if any(cell.strip() for cell in cells):
                 yield reader.line_num, dict(zip(names, cells, strict=True))
     except csv.Error as problem:
-        raise _refused(
-            [Problem(reader.line_num, "", f"is no CSV ({problem}): save it anew.")], 1
-        ) from problem
+        what = Sentence("is no CSV: check its quotation marks, or save it anew.")
+        raise _refused([Problem(reader.line_num, "", what)], 1) from problem
 
 
 def _decoded(content: bytes) -> str:
@@ -96,7 +103,7 @@ def _decoded(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = content[: problem.start].count(b"\n") + 1
-        what = "is no UTF-8: save the file as “CSV UTF-8”."
+        what = Sentence("is no UTF-8: save the file as “CSV UTF-8”.")
         raise _refused([Problem(line, "", what)], 1) from problem
 
 
@@ -104,9 +111,18 @@ def _check_names(names: list[str]) -> None:
     missing = [name for name in NEEDED if name not in names]
     odd = [name[:40] for name in names if name not in COLUMNS]
     if missing or odd or len(set(names)) != len(names):
-        wrong = f"lacks {', '.join(missing)}" if missing else f"names {', '.join(odd) or 'a column twice'}"
-        what = f"{wrong}: the columns are {', '.join(COLUMNS)}; the last three may be left out."
+        what = Sentence(
+            "%(wrong)s: the columns are %(columns)s; the last three may be left out.",
+            wrong=_of_names(tuple(missing), tuple(odd)),
+            columns=COLUMNS,
+        )
         raise _refused([Problem(1, "", what)], 1)
+
+
+def _of_names(missing: tuple[str, ...], odd: tuple[str, ...]) -> Sentence:
+    if missing:
+        return Sentence("lacks %(columns)s", columns=missing)
+    return Sentence("names %(columns)s", columns=odd) if odd else Sentence("names a column twice")
 
 
 def _row(
@@ -114,18 +130,18 @@ def _row(
 ) -> Row:
     kind, entity = cells["list"].strip().lower(), cells["entity"].strip().lower()
     if kind not in list(ListKind):
-        raise _Wrong("list", f"is none: write one of {', '.join(ListKind)}.")
+        raise _Wrong("list", Sentence("is none: write one of %(codes)s.", codes=tuple(ListKind)))
     if entity not in list(EntityKind):
-        raise _Wrong("entity", f"is none: write one of {', '.join(EntityKind)}.")
+        raise _Wrong("entity", Sentence("is none: write one of %(codes)s.", codes=tuple(EntityKind)))
     reason, said = _words(cells, "reason", 300), _words(cells, "source", 80)
     if not reason:
-        raise _Wrong("reason", "is empty: it is shown wherever the entry decides.")
+        raise _Wrong("reason", Sentence("is empty: it is shown wherever the entry decides."))
     if kind == ListKind.FATAL and not said:
-        raise _Wrong("source", "is empty: nothing overrules a fatal entry, so say who says so.")
+        raise _Wrong("source", Sentence("is empty: nothing overrules a fatal entry, so say who says so."))
     try:
         name = naming.told(entity, cells["value"])
     except InvalidListEntry as problem:
-        raise _Wrong("value", str(problem)) from problem
+        raise _Wrong("value", problem.message) from problem
     return Row(
         line=line,
         kind=kind,
@@ -141,14 +157,16 @@ def _row(
 def _words(cells: Mapping[str, str], column: str, most: int) -> str:
     words = " ".join(cells.get(column, "").split())
     if text(words, most) != words:
-        raise _Wrong(column, f"write at most {most} characters, all of which can be seen.")
+        raise _Wrong(
+            column, Sentence("write at most %(most)s characters, all of which can be seen.", most=most)
+        )
     return words
 
 
 def _label(cells: Mapping[str, str], entity: str) -> str:
     label = _words(cells, "label", 80)
     if label and (label == cells["value"].strip() or "@" in label.replace("•••@", "")):
-        raise _Wrong("label", "is read by everybody: mask it, or leave it empty.")
+        raise _Wrong("label", Sentence("is read by everybody: mask it, or leave it empty."))
     return label or naming.shown(entity, cells["value"])
 
 
@@ -159,19 +177,23 @@ def _expiry(written: str, now: datetime) -> datetime | None:
     try:
         day = datetime.strptime(written, "%Y-%m-%d").date()  # noqa: DTZ007 -- a day
     except ValueError as problem:
-        raise _Wrong("expires_on", "is no day: write it like 2027-03-31.") from problem
+        raise _Wrong("expires_on", Sentence("is no day: write it like 2027-03-31.")) from problem
     ends = datetime.combine(day, time(), _CALENDAR) + timedelta(days=1)
     if ends <= now:
-        raise _Wrong("expires_on", "is past: take the line out, or write a later day.")
+        raise _Wrong("expires_on", Sentence("is past: take the line out, or write a later day."))
     return ends
 
 
 def _refused(problems: list[Problem], count: int) -> ListFileRefused:
-    more = f" (and {count - len(problems)} more)" if count > len(problems) else ""
     told = [{"line": one.line, "column": one.column, "what": one.what} for one in problems]
+    first = problems[0].told()
     message = (
-        f"Nothing was imported. {problems[0]}{more}"
+        Sentence("Nothing was imported. %(first)s", first=first)
         if count == 1
-        else (f"Nothing was imported: {count} lines are wrong. The first is {problems[0]}")
+        else Sentence(
+            "Nothing was imported: %(count)s lines are wrong. The first is %(first)s",
+            count=count,
+            first=first,
+        )
     )
     return ListFileRefused(message, param="file", problems=told, count=count)

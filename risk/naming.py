@@ -9,6 +9,7 @@ from ipaddress import ip_address, ip_network
 
 import phonenumbers
 
+from ledger.sentences import Sentence
 from risk.errors import InvalidListEntry
 from risk.features import text
 from risk.states import EntityKind
@@ -48,7 +49,9 @@ def told(entity: str, value: str) -> str:
     plain = value.strip()
     most = 400 if entity == EntityKind.ADDRESS else 128
     if not plain or text(plain, most) != plain:
-        raise _wrong(f"Give a value of at most {most} characters, all of which can be seen.")
+        raise _wrong(
+            Sentence("Give a value of at most %(most)s characters, all of which can be seen.", most=most)
+        )
     match entity:
         case EntityKind.EMAIL | EntityKind.PHONE | EntityKind.ADDRESS:
             return plain if _HASH.fullmatch(plain) else _personal(entity, plain)
@@ -57,10 +60,12 @@ def told(entity: str, value: str) -> str:
         case EntityKind.NETWORK:
             return _network(plain)
         case EntityKind.CUSTOMER if not _CUSTOMER.fullmatch(plain):
-            raise _wrong("A customer is named as cus_ and what follows.")
+            raise _wrong(Sentence("A customer is named as cus_ and what follows."))
         case EntityKind.CARD if _CARD_NUMBER.fullmatch(re.sub("[ -]", "", plain)):
             raise _wrong(
-                "This looks like a card's number, which must not be here: give the card's fingerprint."
+                Sentence(
+                    "This looks like a card's number, which must not be here: give the card's fingerprint."
+                )
             )
     return plain
 
@@ -88,30 +93,31 @@ def _personal(entity: str, plain: str) -> str:
         country, postal_code, city, line1 = plain.split("|")
         return address_name(country=country, postal_code=postal_code, city=city, line1=line1)
     said = {
-        EntityKind.EMAIL: "Write an e-mail address such as name@example.com.",
-        EntityKind.PHONE: "Write a phone number with its country, such as +86 138 0013 8000.",
+        EntityKind.EMAIL: Sentence("Write an e-mail address such as name@example.com."),
+        EntityKind.PHONE: Sentence("Write a phone number with its country, such as +86 138 0013 8000."),
     }
-    raise _wrong(said.get(EntityKind(entity), "Write a door as country|postal code|city|first line."))
+    door = Sentence("Write a door as country|postal code|city|first line.")
+    raise _wrong(said.get(EntityKind(entity), door))
 
 
 def _ip(plain: str) -> str:
     try:
         return str(ip_address(plain))
     except ValueError as problem:
-        raise _wrong("Write an IP address such as 203.0.113.7.") from problem
+        raise _wrong(Sentence("Write an IP address such as 203.0.113.7.")) from problem
 
 
 def _network(plain: str) -> str:
     try:
         found = ip_network(plain)
     except ValueError as problem:
-        raise _wrong("Write a network such as 203.0.113.0/24.") from problem
+        raise _wrong(Sentence("Write a network such as 203.0.113.0/24.")) from problem
     if found.prefixlen != (24 if found.version == 4 else 48):
-        raise _wrong("Networks are known by /24, or /48 of IPv6: write those.")
+        raise _wrong(Sentence("Networks are known by /24, or /48 of IPv6: write those."))
     return str(found)
 
 
-def _wrong(said: str) -> InvalidListEntry:
+def _wrong(said: Sentence) -> InvalidListEntry:
     return InvalidListEntry(said, param="value")
 
 

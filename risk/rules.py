@@ -16,6 +16,7 @@ from typing import Any
 import cel
 import orjson
 
+from ledger.sentences import Sentence
 from risk import trust
 from risk.errors import InvalidRule
 from risk.expressions import Together, fault, fields_in, program
@@ -187,17 +188,22 @@ def check_rule(rule: Rule, inputs: Inputs, rates: Mapping[str, Decimal]) -> bool
                 named[group][name]
     except Exception as problem:  # the evaluator raises whatever its operators raise
         wrong = fault(rule.expression, problem, NAMED)
-        said = f": {wrong.words}" if wrong.words else ""
         raise InvalidRule(
-            f"Rule {rule.id}: the expression can not be used{said}{'' if said.endswith('?') else '.'}",
+            wrong.told(rule.id),
             param=rule.id,
             line=wrong.line,
             column=wrong.column,
             detail=wrong.detail,
         ) from problem
     if not isinstance(answer, bool):
-        said = f"the expression must answer true or false, not {type(answer).__name__}"
-        raise InvalidRule(f"Rule {rule.id}: {said}.", param=rule.id)
+        raise InvalidRule(
+            Sentence(
+                "Rule %(rule)s: the expression must answer true or false, not %(kind)s.",
+                rule=rule.id,
+                kind=type(answer).__name__,
+            ),
+            param=rule.id,
+        )
     return answer
 
 

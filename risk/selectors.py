@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from ledger.identifiers import MalformedIdentifier, decode, encode
 from ledger.money import Money
+from ledger.sentences import Sentence
 from risk import policies, rules, wording
 from risk.errors import CaseNotFound, DecisionNotFound, PolicyNotFound
 from risk.facts import Reason
@@ -125,7 +126,7 @@ def policy_named(policy: str) -> Policy:
     """Raises `PolicyNotFound`."""
     found = Policy.objects.named(policy).first()
     if found is None:
-        raise PolicyNotFound(f"There is no policy {policy[:60]}.", param="policy")
+        raise PolicyNotFound(Sentence("There is no policy %(policy)s.", policy=policy[:60]), param="policy")
     return found
 
 
@@ -324,10 +325,10 @@ def decision_row(dec_id: str) -> Decision:
     try:
         key = decode("dec", dec_id)
     except MalformedIdentifier as problem:
-        raise DecisionNotFound("There is no such decision.", param="decision") from problem
+        raise DecisionNotFound(Sentence("There is no such decision."), param="decision") from problem
     row = Decision.objects.select_related("policy").filter(pk=key).first()
     if row is None:
-        raise DecisionNotFound("There is no such decision.", param="decision")
+        raise DecisionNotFound(Sentence("There is no such decision."), param="decision")
     return row
 
 

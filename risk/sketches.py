@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from ledger.sentences import Sentence
 from risk import coupons, readings, rings
 from risk.errors import InvalidExpectation
 from risk.facts import AddressFacts, CustomerFacts, DeviceFacts, InstrumentFacts, PaymentFacts
@@ -12,7 +13,8 @@ from risk.features import Evidence, inputs_of
 from risk.signals import GROUPS, Signals
 
 _PARTS = ("customer", "instrument", "delivery", "device")
-_BESIDE = {"happened_at", "signals", "graph", "coupon"}
+_COUNTED = ("signals", "graph", "coupon")
+_BESIDE = {"happened_at", *_COUNTED}
 _MOMENT = datetime(2026, 1, 2, 4, tzinfo=UTC)
 
 
@@ -38,7 +40,9 @@ def inputs_of_sketch(sketch: Any) -> dict[str, Any]:
     whatever does not exist or is of another type.
     """
     if not isinstance(sketch, Mapping) or not sketch:
-        raise InvalidExpectation('An example is an object like {"amount": 800000}.', param="example")
+        raise InvalidExpectation(
+            Sentence('An example is an object like {"amount": 800000}.'), param="example"
+        )
     plain = {name: value for name, value in sketch.items() if name not in _BESIDE}
     facts = _changed(_harmless(), plain)
     for name in _PARTS:
@@ -57,24 +61,33 @@ def inputs_of_sketch(sketch: Any) -> dict[str, Any]:
 def _changed(base: Any, given: Any) -> Any:
     """`base` with what is `given` of its own fields."""
     if not isinstance(given, Mapping):
-        raise InvalidExpectation("Customer, instrument, delivery and device are objects.", param="example")
+        raise InvalidExpectation(Sentence("These are objects: %(parts)s.", parts=_PARTS), param="example")
     known = {one.name: getattr(base, one.name) for one in fields(base)}
     for name, value in given.items():
         if name not in known:
-            raise InvalidExpectation(f"There is no {str(name)[:60]} to know of a payment.", param="example")
+            raise InvalidExpectation(
+                Sentence("There is no %(name)s to know of a payment.", name=str(name)[:60]), param="example"
+            )
         if name not in _PARTS and type(value) is not type(known[name]):
-            raise InvalidExpectation(f"{name} is of another type than {value!r:.60}.", param="example")
+            raise InvalidExpectation(
+                Sentence("%(name)s is of another type than %(value)s.", name=name, value=repr(value)[:60]),
+                param="example",
+            )
     return replace(base, **{name: value for name, value in given.items() if name not in _PARTS})
 
 
 def _numbers(given: Any, known: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(given, Mapping):
-        raise InvalidExpectation("Signals, graph and coupon are objects: names and numbers.", param="example")
+        raise InvalidExpectation(
+            Sentence("These are objects, names and numbers: %(parts)s.", parts=_COUNTED), param="example"
+        )
     for name, value in given.items():
         if name not in known:
-            raise InvalidExpectation(f"A rule can not name {str(name)[:60]}.", param="example")
+            raise InvalidExpectation(
+                Sentence("A rule can not name %(name)s.", name=str(name)[:60]), param="example"
+            )
         if type(value) not in (int, float, bool):
-            raise InvalidExpectation(f"{name} is a number.", param="example")
+            raise InvalidExpectation(Sentence("%(name)s is a number.", name=name), param="example")
     return dict(given)
 
 
@@ -83,6 +96,6 @@ def _moment(given: Any) -> datetime:
         found = datetime.fromisoformat(given) if given is not None else _MOMENT
     except (TypeError, ValueError) as wrong:
         raise InvalidExpectation(
-            "happened_at is a time like 2026-12-31T12:00:00Z.", param="example"
+            Sentence("happened_at is a time like 2026-12-31T12:00:00Z."), param="example"
         ) from wrong
     return found if found.tzinfo else found.replace(tzinfo=UTC)

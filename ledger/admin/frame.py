@@ -11,7 +11,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from ledger.errors import Refusal
-from ledger.wording import in_words
+from ledger.wording import in_words, said
 
 
 class Record:
@@ -79,7 +79,8 @@ class ThroughService(Record, ModelAdmin):  # type: ignore[misc]
                     try:
                         self.instance.said = call(self.instance, self.cleaned_data, actor)
                     except Refusal as refusal:
-                        self.add_error(refusal.param if refusal.param in self.fields else None, str(refusal))
+                        field = refusal.param if refusal.param in self.fields else None
+                        self.add_error(field, said(refusal.message))
 
         return Submitted
 

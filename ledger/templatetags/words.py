@@ -18,6 +18,12 @@ def in_words(stored: Any) -> Any:
 
 
 @register.filter
+def said(text: str) -> str:
+    """A sentence in the language of who reads it."""
+    return wording.said(text)
+
+
+@register.filter
 def act_in_words(action: str) -> str:
     """What was done, of the audit journal."""
     return acts.in_words(action)

@@ -4,6 +4,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ledger.errors import Refusal
+from ledger.wording import said
 
 # By code, or by code and input.
 _WORDS: dict[str, Promise] = {
@@ -26,4 +27,4 @@ _WORDS: dict[str, Promise] = {
 def words(refusal: Refusal) -> str:
     """As it was raised where nobody put it into words here."""
     found = _WORDS.get(f"{refusal.code}:{refusal.param}") or _WORDS.get(refusal.code)
-    return str(found or refusal)
+    return str(found or said(refusal.message))

@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from ledger.admin import OneOf, ThroughService, badge, names, spoken
 from ledger.errors import Refusal
-from ledger.wording import in_words
+from ledger.wording import in_words, said
 from risk import naming
 from risk.models import ListEntry
 from risk.services.add_list_entry import add_list_entry
@@ -133,11 +133,13 @@ class ListEntryAdmin(ThroughService):
             try:
                 waits += bool(
                     end_list_entry(
-                        entry=row.public_id, actor=f"user:{request.user.pk}", reason="ended in the console"
+                        entry=row.public_id,
+                        actor=f"user:{request.user.pk}",
+                        reason=str(_("ended in the console")),
                     )
                 )
             except Refusal as refusal:
-                messages.error(request, str(refusal))
+                messages.error(request, said(refusal.message))
         if waits:
             messages.warning(request, _("A fatal entry ends once a second person has confirmed it."))
 

@@ -12,7 +12,7 @@ from unfold.decorators import action, display
 
 from ledger.admin import OneOf, ReadOnlyAdmin, badge, names, person, spoken
 from ledger.errors import Refusal
-from ledger.wording import in_words
+from ledger.wording import in_words, said
 from risk import challenges, layouts, selectors, texts, wording
 from risk.admin.frame import pretty
 from risk.models import Decision, Policy, RiskCase, RiskModel
@@ -311,7 +311,7 @@ class RiskModelAdmin(ReadOnly):
                 model=str(chosen[0]), actor=f"user:{request.user.pk}", reason="crowned in the console"
             )
         except Refusal as refusal:
-            messages.error(request, texts.translated(str(refusal)))
+            messages.error(request, texts.translated(said(refusal.message)))
             return
         messages.success(
             request, _("%(name)s is the champion. Policies keep the model that they name.") % {"name": name}

@@ -14,7 +14,7 @@ from risk.pages.showing import listed, money, percent, thresholds, told
 
 _PPM = 1_000_000
 _LONG = 24  # letters
-_WORD = re.compile(r"[^\s，；：]+[\s，；：]*|[，；：]+")  # Chinese has no spaces after its marks
+_WORD = re.compile(r"[^\s，、；：]+[\s，、；：]*|[，、；：]+")  # Chinese has no spaces after its marks
 
 
 def figures(row: Policy) -> list[tuple[str, str]]:

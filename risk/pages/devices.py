@@ -10,9 +10,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from ledger.errors import Refusal
 from ledger.selectors import names_of
+from ledger.wording import said
 from risk import devices as seen
 from risk.errors import DeviceNotFound
-from risk.pages.showing import actor, require
+from risk.pages.showing import actor, listed, require
 from risk.selectors import DecisionView
 from risk.services.freeze_device import freeze_device
 from risk.services.unfreeze_device import unfreeze_device
@@ -72,7 +73,7 @@ def _change(request: HttpRequest, device: str) -> HttpResponse:
             freeze_device(**given)
             messages.success(request, _("It is frozen: every payment from it is refused."))
     except Refusal as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, said(refusal.message))
     return redirect("risk-device", device=device)
 
 
@@ -86,4 +87,4 @@ def _factors(decision: DecisionView) -> str:
         "place": _("same place"),
     }
     factors = decision.inputs.get("device", {}).get("factors", {})
-    return ", ".join(f"{titles[name]} {factors[name]}" for name in titles if name in factors)
+    return listed(f"{titles[name]} {factors[name]}" for name in titles if name in factors)

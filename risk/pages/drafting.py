@@ -22,6 +22,8 @@ from unfold.widgets import (
 )
 
 from ledger.errors import Refusal
+from ledger.sentences import Sentence
+from ledger.wording import in_words, said
 from risk import policies, trials
 from risk.expectations import Checked, checked
 from risk.models import Policy
@@ -49,7 +51,7 @@ class RuleForm(forms.Form):
     )
     action = forms.ChoiceField(
         required=False,
-        choices=[("", "–"), *((one.value, one.value) for one in Action if one != Action.ACCEPT)],
+        choices=lambda: [("", "–"), *((one, in_words(one)) for one in Action if one != Action.ACCEPT)],
         label=gettext_lazy("At least"),
         widget=UnfoldAdminSelectWidget,
     )
@@ -167,7 +169,7 @@ def draft(request: HttpRequest) -> HttpResponse:
     return render(request, "risk/draft.html", context, status=422 if wrong else 200)
 
 
-def _grouped(named: Sequence[tuple[str, str]]) -> list[tuple[str, list[tuple[str, str]]]]:
+def _grouped(named: Sequence[tuple[str, Sentence]]) -> list[tuple[str, list[tuple[str, Sentence]]]]:
     """Some hundreds of names, by what they are about."""
     return [(about, list(some)) for about, some in groupby(named, key=lambda one: one[0].partition(".")[0])]
 
@@ -239,9 +241,9 @@ def _point_at(refusal: Refusal, head: DocumentForm, rules: BaseFormSet[RuleForm]
     for form in rules.forms:
         if form.cleaned_data.get("id") == refusal.param:
             form.fault = _marked(form.cleaned_data["expression"], **refusal.context)
-            form.add_error("en" if "message" in str(refusal) else "expression", str(refusal))
+            form.add_error("en" if "message" in str(refusal) else "expression", said(refusal.message))
             return
-    head.add_error(refusal.param if refusal.param in head.fields else None, str(refusal))
+    head.add_error(refusal.param if refusal.param in head.fields else None, said(refusal.message))
 
 
 def _marked(expression: str, *, line: int = 0, column: int = 0, detail: str = "") -> dict[str, str]:
@@ -259,7 +261,7 @@ def _saved(request: HttpRequest, document: dict[str, Any], head: DocumentForm) -
     try:
         return draft_policy(**document, actor=actor(request), note=head.cleaned_data["note"])
     except Refusal as refusal:
-        head.add_error(None, str(refusal))
+        head.add_error(None, said(refusal.message))
         return ""
 
 

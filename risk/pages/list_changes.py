@@ -15,8 +15,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from ledger.errors import Refusal
 from ledger.selectors import names_of
-from risk.models import ListChange, ProposedEntry
-from risk.pages.showing import actor, require
+from ledger.wording import in_words, said
+from risk.models import ListChange, ListEntry, ProposedEntry
+from risk.pages.showing import actor, listed, require
 from risk.services.confirm_list_change import confirm_list_change
 from risk.services.reject_list_change import reject_list_change
 from risk.states import ListChangeState, ListKind
@@ -63,6 +64,7 @@ def change(request: HttpRequest, change: str) -> HttpResponse:
         "title": _("A change of the lists"),
         "change": row,
         "words": _words([row])[row.pk],
+        "ended": _whom(row.ended) if row.ended else "",
         "proposed_by": people.get(row.proposed_by, ""),
         "decided_by": people.get(row.decided_by, ""),
         "entries": row.entries.order_by("pk")[:_ENTRIES_SHOWN],
@@ -88,7 +90,7 @@ def _decide(request: HttpRequest, change: str) -> HttpResponse:
             reject_list_change(**given)
             messages.success(request, _("Rejected. No list has changed."))
     except Refusal as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, said(refusal.message))
         return redirect("risk-list-change", change=change)
     return redirect("risk-list-changes")
 
@@ -101,14 +103,25 @@ def _words(rows: Sequence[ListChange]) -> dict[UUID, str]:
     for change, kind, count in entries.values_list("change_id", "kind").annotate(Count("pk")):
         counted.setdefault(change, Counter())[kind] = count
     alone = [row.pk for row in rows if not row.digest and row.ended is None]
-    single = {one.change_id: str(one) for one in ProposedEntry.objects.filter(change__in=alone)}
+    single = {one.change_id: _whom(one) for one in ProposedEntry.objects.filter(change__in=alone)}
     return {row.pk: _said(row, single.get(row.pk, ""), counted.get(row.pk, Counter())) for row in rows}
 
 
 def _said(row: ListChange, single: str, counted: Counter[str]) -> str:
     if row.ended is not None:
-        return _("End: %(entry)s") % {"entry": row.ended}
+        return _("End: %(entry)s") % {"entry": _whom(row.ended)}
     if not row.digest:
         return _("Add: %(entry)s") % {"entry": single}
-    told = [f"{counted[kind]:,} {kind}" for kind in ListKind if counted[kind]]
-    return _("File %(name)s: %(entries)s") % {"name": row.name or row.digest[:12], "entries": ", ".join(told)}
+    told = [
+        _("%(count)s %(list)s") % {"count": f"{counted[kind]:,}", "list": in_words(kind)}
+        for kind in ListKind
+        if counted[kind]
+    ]
+    entries = listed(told)
+    return _("File %(name)s: %(entries)s") % {"name": row.name or row.digest[:12], "entries": entries}
+
+
+def _whom(entry: ListEntry | ProposedEntry) -> str:
+    """As the list of entries heads it; it is kept as a hash only."""
+    whom = f"{in_words(entry.entity)} {entry.label or entry.entity_key[:8]}"
+    return f"{in_words(entry.kind)} · {whom}"

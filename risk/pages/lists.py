@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from ledger.sentences import Sentence
 from ledger.sheets import Value, rows_as_csv
 from risk import listings
 from risk.errors import ListFileRefused
@@ -95,10 +96,10 @@ def export_file(request: HttpRequest) -> HttpResponseBase:
 def _take(request: HttpRequest) -> Imported:
     brought = request.FILES.get("file")
     if brought is None:
-        raise ListFileRefused(_("Choose a file."), param="file")
+        raise ListFileRefused(Sentence("Choose a file."), param="file")
     if (brought.size or 0) > _LARGEST:
         raise ListFileRefused(
-            _("The file is larger than what this page takes: use import_list."), param="file"
+            Sentence("The file is larger than what this page takes: use import_list."), param="file"
         )
     return import_list(
         content=brought.read(),

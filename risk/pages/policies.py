@@ -16,6 +16,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from ledger.errors import Refusal
 from ledger.identifiers import MalformedIdentifier, decode
 from ledger.selectors import names_of
+from ledger.sentences import Sentence
+from ledger.wording import said
 from risk import trials
 from risk.errors import InvalidExpectation, PolicyNotFound
 from risk.expectations import checked
@@ -160,7 +162,7 @@ def _act(request: HttpRequest, policy: str, table: dict[str, tuple[str, Doing]])
     try:
         answer = doing(request, policy, request.POST.get("reason", "").strip())
     except Refusal as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, said(refusal.message))
         return None
     messages.success(request, _("Done."))
     return answer
@@ -176,7 +178,7 @@ def _expect(request: HttpRequest, policy: str, reason: str) -> None:
     try:
         example = json.loads(request.POST.get("example", "").strip() or "null")
     except ValueError as wrong:
-        raise InvalidExpectation(_("The example is no JSON."), param="example") from wrong
+        raise InvalidExpectation(Sentence("The example is no JSON."), param="example") from wrong
     name = policy.rpartition("@")[0]
     keep_expectation(policy=name, label=reason, actor=actor(request), example=example, **given)
 

@@ -4,6 +4,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from ledger import audit
+from ledger.sentences import Sentence
 from risk.errors import PolicyNotFound, ReasonMissing, SecondPersonNeeded
 from risk.models import Policy
 from risk.selectors import parse_policy
@@ -26,13 +27,17 @@ def activate_policy(*, policy: str, actor: str, reason: str, waived: str = "") -
         chosen = next((row for row in rows if str(row) == policy), None)
         active = next((row for row in rows if row.state == PolicyState.ACTIVE), None)
         if chosen is None:
-            raise PolicyNotFound(f"There is no policy {policy[:60]}.", param="policy")
+            raise PolicyNotFound(
+                Sentence("There is no policy %(policy)s.", policy=policy[:60]), param="policy"
+            )
         if chosen is active:
             return policy
         if not reason.strip():
-            raise ReasonMissing("Say why: the reason is kept in the audit journal.", param="reason")
+            raise ReasonMissing(Sentence("Say why: the reason is kept in the audit journal."), param="reason")
         if chosen.created_by == actor:
-            raise SecondPersonNeeded("You drafted this policy yourself: a second person has to switch it on.")
+            raise SecondPersonNeeded(
+                Sentence("You drafted this policy yourself: a second person has to switch it on.")
+            )
         parse_policy(chosen)  # a draft may have been written by hand
         audit.attribute(actor=actor, reason=reason)
         kept = require_expectations(policy=chosen, waived=waived)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from ledger.sentences import Sentence
 from risk.errors import InvalidListEntry
 from risk.features import text
 from risk.models.lists import key_of
@@ -28,7 +29,7 @@ def add_list_entry(
     `InvalidListEntry`.
     """
     if not text(value):
-        raise InvalidListEntry("An empty value would never match.", param="value")
+        raise InvalidListEntry(Sentence("An empty value would never match."), param="value")
     with transaction.atomic(durable=True):
         return put_entry(
             kind=kind,

@@ -1,6 +1,7 @@
 from django.db import transaction
 
 from ledger import audit
+from ledger.sentences import Sentence
 from risk.errors import InvalidPolicy
 from risk.models import BackTest
 from risk.selectors import parse_policy, policy_named
@@ -14,7 +15,7 @@ def ask_back_test(*, policy: str, days: int, actor: str) -> str:
     Use case; `run_back_test` does it. Raises `PolicyNotFound`, `InvalidPolicy`, `InvalidRule`.
     """
     if not 1 <= days <= _MOST_DAYS:
-        raise InvalidPolicy(f"Between 1 and {_MOST_DAYS} days.", param="days")
+        raise InvalidPolicy(Sentence("Between 1 and %(most)s days.", most=_MOST_DAYS), param="days")
     found = policy_named(policy)
     parse_policy(found)
     with transaction.atomic(durable=True):

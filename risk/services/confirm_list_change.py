@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger import audit
+from ledger.sentences import Sentence
 from risk import bringing
 from risk.errors import (
     ListChangeNotFound,
@@ -28,13 +29,13 @@ def confirm_list_change(*, change: str, actor: str, reason: str) -> str:
     where the lists have changed meanwhile: then it goes on waiting.
     """
     if not reason.strip():
-        raise ReasonMissing("Say why: the reason is kept with the change.", param="reason")
+        raise ReasonMissing(Sentence("Say why: the reason is kept with the change."), param="reason")
     with transaction.atomic(durable=True):
         row = ListChange.objects.named(change).locked().first()
         if row is None:
-            raise ListChangeNotFound("There is no such change of the lists.", param="change")
+            raise ListChangeNotFound(Sentence("There is no such change of the lists."), param="change")
         if row.state != ListChangeState.WAITING:
-            raise ListChangeNotWaiting(f"Somebody decided meanwhile: this change is {row.state}.")
+            raise ListChangeNotWaiting(Sentence("Somebody decided meanwhile."))
         _require_second_person(row, actor)
         audit.attribute(actor=actor, reason=reason)
         now = timezone.now()
@@ -46,9 +47,11 @@ def confirm_list_change(*, change: str, actor: str, reason: str) -> str:
 
 def _require_second_person(row: ListChange, actor: str) -> None:
     if row.proposed_by == actor:
-        raise SecondPersonNeeded("You proposed this yourself: a second person has to confirm it.")
+        raise SecondPersonNeeded(Sentence("You proposed this yourself: a second person has to confirm it."))
     if not row.by_person:
-        raise SecondPersonNeeded("No person is known to have proposed this: reject it, and propose it anew.")
+        raise SecondPersonNeeded(
+            Sentence("No person is known to have proposed this: reject it, and propose it anew.")
+        )
 
 
 def _carried_out(row: ListChange, actor: str, now: datetime) -> str:
@@ -76,7 +79,7 @@ def _ended(row: ListChange, now: datetime) -> str:
     assert row.ended_id is not None, "an end names its entry"
     entry = ListEntry.objects.locked().filter(pk=row.ended_id, ended_at=None).first()
     if entry is None:
-        raise ListEntryNotFound("This entry has ended meanwhile: reject the change.", param="entry")
+        raise ListEntryNotFound(Sentence("This entry has ended meanwhile: reject the change."), param="entry")
     entry.end(at=now)
     audit.record(action="listentry.end", object_id=entry.public_id)
     return entry.public_id
@@ -85,7 +88,7 @@ def _ended(row: ListChange, now: datetime) -> str:
 def _taken(row: ListChange, actor: str, now: datetime) -> str:
     ListImport.objects.one_at_a_time()
     if ListImport.objects.filter(digest=row.digest).exists():
-        raise ListChangeNotWaiting("This very file was taken meanwhile: reject the change.")
+        raise ListChangeNotWaiting(Sentence("This very file was taken meanwhile: reject the change."))
     bringing.stage_proposed(row.pk)
     found = bringing.compare()
     taken = write_import(

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from ledger import audit
 from ledger.identifiers import MalformedIdentifier, decode
+from ledger.sentences import Sentence
 from risk.errors import ListChangeNotWaiting, ListEntryNotFound
 from risk.features import text
 from risk.models import ListChange, ListEntry
@@ -20,11 +21,11 @@ def end_list_entry(*, entry: str, actor: str, reason: str) -> str:
     try:
         key = decode("lst", entry)
     except MalformedIdentifier as problem:
-        raise ListEntryNotFound("There is no such list entry.", param="entry") from problem
+        raise ListEntryNotFound(Sentence("There is no such list entry."), param="entry") from problem
     with transaction.atomic(durable=True):
         row = ListEntry.objects.locked().filter(pk=key, ended_at=None).first()
         if row is None:
-            raise ListEntryNotFound("There is no such list entry, or it has ended.", param="entry")
+            raise ListEntryNotFound(Sentence("There is no such list entry, or it has ended."), param="entry")
         audit.attribute(actor=actor, reason=reason)
         if row.kind == ListKind.FATAL:
             return _propose(row, actor, reason)
@@ -35,7 +36,9 @@ def end_list_entry(*, entry: str, actor: str, reason: str) -> str:
 
 def _propose(row: ListEntry, actor: str, reason: str) -> str:
     if ListChange.objects.waiting().filter(ended=row).exists():
-        raise ListChangeNotWaiting("That this entry ends waits for a second person already.", param="entry")
+        raise ListChangeNotWaiting(
+            Sentence("That this entry ends waits for a second person already."), param="entry"
+        )
     change = ListChange.objects.create(
         kind=ListChangeKind.END.value, ended=row, reason=text(reason, 300), proposed_by=actor
     )

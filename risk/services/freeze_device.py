@@ -3,6 +3,7 @@
 from django.db import IntegrityError, transaction
 
 from ledger import audit
+from ledger.sentences import Sentence
 from risk import devices
 from risk.errors import FreezeReasonMissing
 from risk.features import text
@@ -17,7 +18,7 @@ def freeze_device(*, device: str, reason: str, actor: str, customer: str = "") -
     """
     if not text(reason).strip():
         raise FreezeReasonMissing(
-            "Say why: the reason is shown wherever the device is refused.", param="reason"
+            Sentence("Say why: the reason is shown wherever the device is refused."), param="reason"
         )
     row, customer_key = devices.find(device, customer=customer), devices.customer_key(customer)
     same = Freeze.objects.standing().filter(device_key=row.device_key, customer_key=customer_key)

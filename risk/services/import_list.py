@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger import audit
+from ledger.sentences import Sentence
 from risk import bringing
 from risk.bringing import Compared
 from risk.errors import ListFileRefused
@@ -60,7 +61,7 @@ def import_list(
     digest = hashlib.sha256(content).hexdigest()
     if checked and checked != digest:
         raise ListFileRefused(
-            "This is another file than the one that was checked: check it again.", param="file"
+            Sentence("This is another file than the one that was checked: check it again."), param="file"
         )
     earlier = ListImport.objects.filter(digest=digest).first()
     if earlier:
@@ -90,7 +91,7 @@ def import_list(
 def _propose(found: Sequence[Compared], *, digest: str, name: str, actor: str) -> Imported:
     """The whole file waits, also what one person could add alone: what was checked together stays together."""
     if ListChange.objects.waiting().filter(digest=digest).exists():
-        raise ListFileRefused("This very file waits for a second person already.", param="file")
+        raise ListFileRefused(Sentence("This very file waits for a second person already."), param="file")
     change = ListChange.objects.create(
         kind=ListChangeKind.FILE.value,
         reason=text(f"The file {name}", 300),

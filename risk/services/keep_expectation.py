@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from ledger import audit
+from ledger.sentences import Sentence
 from risk.errors import InvalidExpectation
 from risk.expectations import MOST
 from risk.models import Expectation, Policy
@@ -33,21 +34,24 @@ def keep_expectation(
     `DecisionNotFound`.
     """
     if not label.strip() or must not in list(Must):
-        raise InvalidExpectation("Say what is expected, in words, and how it shows.", param="label")
+        raise InvalidExpectation(Sentence("Say what is expected, in words, and how it shows."), param="label")
     if value not in list(Action) if must == Must.ACTION else not _RULE.match(value):
-        raise InvalidExpectation("Name an action, or a rule by its id.", param="value")
+        raise InvalidExpectation(Sentence("Name an action, or a rule by its id."), param="value")
     if bool(decision) == bool(example):
-        raise InvalidExpectation("Name a stored decision, or give an example: one of both.", param="decision")
+        raise InvalidExpectation(
+            Sentence("Name a stored decision, or give an example: one of both."), param="decision"
+        )
     row = decision_row(decision) if decision else None
     inputs = {} if row else inputs_of_sketch(example)
     with transaction.atomic(durable=True):
         audit.attribute(actor=actor, reason=label[:200])
         Policy.objects.lock_switching()
         if not Policy.objects.filter(name=policy).exists():
-            raise InvalidExpectation("There is no policy of this name.", param="policy")
+            raise InvalidExpectation(Sentence("There is no policy of this name."), param="policy")
         if Expectation.objects.live(policy).count() >= MOST:
             raise InvalidExpectation(
-                f"A policy has at most {MOST} expectations; end one first.", param="policy"
+                Sentence("A policy has at most %(most)s expectations; end one first.", most=MOST),
+                param="policy",
             )
         made = Expectation.objects.create(
             policy=policy,

@@ -3,6 +3,7 @@
 from django.db import connection
 
 from ledger import audit
+from ledger.sentences import Sentence
 from risk.errors import InvalidListEntry
 from risk.models import ListChange, ListEntry, ProposedEntry
 from risk.states import ListChangeKind, ListChangeState
@@ -17,12 +18,10 @@ def propose_entry(*, proposed: ProposedEntry, actor: str) -> str:
     assert connection.in_atomic_block, "propose_entry() is an operation"
     whom = {"entity_key": proposed.entity_key, "kind": proposed.kind}
     if ListEntry.objects.filter(**whom, ended_at=None).exists():
-        raise InvalidListEntry(
-            f"This {proposed.entity} is on the {proposed.kind} list already.", param="value"
-        )
+        raise InvalidListEntry(Sentence("It is on this list already."), param="value")
     if ProposedEntry.objects.filter(**whom, change__state=ListChangeState.WAITING.value).exists():
         raise InvalidListEntry(
-            f"That this {proposed.entity} comes on the {proposed.kind} list waits for a second person already.",
+            Sentence("That it comes on this list waits for a second person already."),
             param="value",
         )
     change = ListChange.objects.create(

@@ -6,6 +6,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from ledger import audit
+from ledger.sentences import Sentence
 from risk.errors import InvalidListEntry
 from risk.features import text
 from risk.models import ListEntry, ListImport, ProposedEntry
@@ -49,7 +50,7 @@ def put_entry(
                 **about, **said, created_by=actor, confirmed_by=confirmed_by, expires_at=expires_at
             )
     except IntegrityError as problem:
-        raise InvalidListEntry(f"This {entity} is on the {kind} list already.", param="value") from problem
+        raise InvalidListEntry(Sentence("It is on this list already."), param="value") from problem
     after = about | ({"proposed_by": actor} if confirmed_by else {})
     audit.record(action="listentry.add", object_id=entry.public_id, after=after)
     return entry.public_id
@@ -57,10 +58,14 @@ def put_entry(
 
 def _check(kind: str, entity: str, reason: str, expires_at: datetime | None) -> None:
     if kind not in list(ListKind):
-        raise InvalidListEntry(f"A list is one of {', '.join(ListKind)}.", param="kind")
+        raise InvalidListEntry(Sentence("A list is one of %(lists)s.", lists=tuple(ListKind)), param="kind")
     if entity not in list(EntityKind):
-        raise InvalidListEntry(f"An entity is one of {', '.join(EntityKind)}.", param="entity")
+        raise InvalidListEntry(
+            Sentence("An entity is one of %(entities)s.", entities=tuple(EntityKind)), param="entity"
+        )
     if not text(reason).strip():
-        raise InvalidListEntry("Say why: the reason is shown wherever the entry decides.", param="reason")
+        raise InvalidListEntry(
+            Sentence("Say why: the reason is shown wherever the entry decides."), param="reason"
+        )
     if expires_at is not None and expires_at <= timezone.now():
-        raise InvalidListEntry("The end is in the past.", param="expires_at")
+        raise InvalidListEntry(Sentence("The end is in the past."), param="expires_at")

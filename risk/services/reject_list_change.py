@@ -4,6 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger import audit
+from ledger.sentences import Sentence
 from risk.errors import ListChangeNotFound, ListChangeNotWaiting, ReasonMissing
 from risk.models import ListChange
 from risk.states import ListChangeState
@@ -15,13 +16,13 @@ def reject_list_change(*, change: str, actor: str, reason: str) -> None:
     Use case; locks the change. Raises `ListChangeNotFound`, `ListChangeNotWaiting`, `ReasonMissing`.
     """
     if not reason.strip():
-        raise ReasonMissing("Say why: the reason is kept with the change.", param="reason")
+        raise ReasonMissing(Sentence("Say why: the reason is kept with the change."), param="reason")
     with transaction.atomic(durable=True):
         row = ListChange.objects.named(change).locked().first()
         if row is None:
-            raise ListChangeNotFound("There is no such change of the lists.", param="change")
+            raise ListChangeNotFound(Sentence("There is no such change of the lists."), param="change")
         if row.state != ListChangeState.WAITING:
-            raise ListChangeNotWaiting(f"Somebody decided meanwhile: this change is {row.state}.")
+            raise ListChangeNotWaiting(Sentence("Somebody decided meanwhile."))
         audit.attribute(actor=actor, reason=reason)
         row.reject(actor=actor, reason=reason.strip(), at=timezone.now())
         row.store()

@@ -3,10 +3,14 @@
 from django.db import connection
 
 from ledger import audit
+from ledger.sentences import Sentence
 from risk.errors import ExpectationsNotMet
-from risk.expectations import unmet
+from risk.expectations import Checked, unmet
 from risk.models import Policy
 from risk.selectors import parse_policy
+from risk.states import Action, Must
+
+_TOLD = 5
 
 
 def require_expectations(*, policy: Policy, waived: str) -> str:
@@ -20,9 +24,12 @@ def require_expectations(*, policy: Policy, waived: str) -> str:
     if not missed:
         return ""
     if not waived.strip():
-        words = "; ".join(f"{one.label} ({one.must} {one.value}, found {one.found})" for one in missed[:5])
         raise ExpectationsNotMet(
-            f"{len(missed)} expectations are not met: {words}. Mend the policy, or say why it may decide anyway.",
+            Sentence(
+                "%(count)s expectations are not met: %(which)s. Mend the policy, or say why it may decide anyway.",
+                count=len(missed),
+                which=tuple(_told(one) for one in missed[:_TOLD]),
+            ),
             param="waived",
         )
     labels = [one.label for one in missed]
@@ -30,3 +37,13 @@ def require_expectations(*, policy: Policy, waived: str) -> str:
         action="expectations.waived", object_id=policy.public_id, before=labels, after=waived.strip()
     )
     return waived.strip()[:500]
+
+
+def _told(one: Checked) -> Sentence:
+    match one.must:
+        case Must.ACTION:
+            about = {"must": Action(one.value), "found": Action(one.action)}
+            return Sentence("%(label)s (must be %(must)s, is %(found)s)", label=one.label, **about)
+        case Must.HIT:
+            return Sentence("%(label)s (%(rule)s must fire)", label=one.label, rule=one.value)
+    return Sentence("%(label)s (%(rule)s must not fire)", label=one.label, rule=one.value)

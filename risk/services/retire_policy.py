@@ -1,6 +1,7 @@
 from django.db import transaction
 
 from ledger import audit
+from ledger.sentences import Sentence
 from risk.errors import PolicyNotSwitchable, RollOutRunning
 from risk.models import Policy, RollOut
 from risk.selectors import policy_named
@@ -17,9 +18,14 @@ def retire_policy(*, policy: str, actor: str, reason: str) -> None:
     with transaction.atomic(durable=True):
         row = Policy.objects.locked().get(pk=found.pk)
         if row.state != PolicyState.SHADOW:
-            raise PolicyNotSwitchable(f"{policy} is {row.state}; it does not judge along.", param="policy")
+            raise PolicyNotSwitchable(
+                Sentence("%(policy)s does not judge along.", policy=policy), param="policy"
+            )
         if RollOut.objects.running().filter(policy=row).exists():
-            raise RollOutRunning(f"{policy} decides for a share; end its roll-out first.", param="policy")
+            raise RollOutRunning(
+                Sentence("%(policy)s decides for a share; end its roll-out first.", policy=policy),
+                param="policy",
+            )
         audit.attribute(actor=actor, reason=reason)
         row.retire()
         row.store()

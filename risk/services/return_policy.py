@@ -2,6 +2,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from ledger import audit
+from ledger.sentences import Sentence
 from risk.errors import PolicyNotSwitchable, ReasonMissing
 from risk.models import Policy
 from risk.selectors import policy_before
@@ -16,12 +17,12 @@ def return_policy(*, actor: str, reason: str) -> str:
     further back. Raises `ReasonMissing`, and `PolicyNotSwitchable` where there is none before.
     """
     if not reason.strip():
-        raise ReasonMissing("Say why: the reason is kept in the audit journal.", param="reason")
+        raise ReasonMissing(Sentence("Say why: the reason is kept in the audit journal."), param="reason")
     with transaction.atomic(durable=True):
         Policy.objects.lock_switching()
         before = policy_before()
         if before is None:
-            raise PolicyNotSwitchable("There is no policy before this one.", param="policy")
+            raise PolicyNotSwitchable(Sentence("There is no policy before this one."), param="policy")
         rows = list(Policy.objects.locked().filter(Q(pk=before.pk) | Q(state=PolicyState.ACTIVE)))
         chosen = next(row for row in rows if row.pk == before.pk)
         active = next(row for row in rows if row.state == PolicyState.ACTIVE)

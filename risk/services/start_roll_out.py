@@ -1,6 +1,7 @@
 from django.db import IntegrityError, transaction
 
 from ledger import audit
+from ledger.sentences import Sentence
 from risk.errors import (
     InvalidRollOut,
     PolicyNotSwitchable,
@@ -23,20 +24,26 @@ def start_roll_out(*, policy: str, share: int, budget: int, actor: str, reason: 
     `ExpectationsNotMet`, `RollOutRunning`, `InvalidRule`, `InvalidPolicy`.
     """
     if not reason.strip():
-        raise ReasonMissing("Say why: the reason is kept in the audit journal.", param="reason")
+        raise ReasonMissing(Sentence("Say why: the reason is kept in the audit journal."), param="reason")
     if not 1 <= share <= 10_000:
-        raise InvalidRollOut("The share is more than 0 and at most 100 per cent.", param="share")
+        raise InvalidRollOut(Sentence("The share is more than 0 and at most 100 per cent."), param="share")
     if not 1 <= budget <= 10**6:
-        raise InvalidRollOut("At least one false positive, or it would never begin.", param="budget")
+        raise InvalidRollOut(
+            Sentence("At least one false positive, or it would never begin."), param="budget"
+        )
     found = policy_named(policy)
     try:
         with transaction.atomic(durable=True):
             Policy.objects.lock_switching()
             row = Policy.objects.locked().get(pk=found.pk)
             if row.created_by == actor:
-                raise SecondPersonNeeded("You drafted this policy yourself: a second person has to start it.")
+                raise SecondPersonNeeded(
+                    Sentence("You drafted this policy yourself: a second person has to start it.")
+                )
             if row.state == PolicyState.ACTIVE:
-                raise PolicyNotSwitchable(f"{policy} decides for everybody already.", param="policy")
+                raise PolicyNotSwitchable(
+                    Sentence("%(policy)s decides for everybody already.", policy=policy), param="policy"
+                )
             parse_policy(row)
             audit.attribute(actor=actor, reason=reason)
             kept = require_expectations(policy=row, waived=waived)
@@ -47,5 +54,7 @@ def start_roll_out(*, policy: str, share: int, budget: int, actor: str, reason: 
                 policy=row, share=share, budget=budget, started_by=actor, waived=kept
             )
     except IntegrityError as twice:
-        raise RollOutRunning("Another policy decides for a share; end that first.", param="policy") from twice
+        raise RollOutRunning(
+            Sentence("Another policy decides for a share; end that first."), param="policy"
+        ) from twice
     return made.public_id

@@ -4,6 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger import audit
+from ledger.sentences import Sentence
 from risk import devices
 from risk.errors import DeviceNotFrozen, DeviceNotTrusted, FreezeReasonMissing
 from risk.features import text
@@ -21,7 +22,7 @@ def unfreeze_device(
     `FreezeReasonMissing`.
     """
     if not text(reason).strip():
-        raise FreezeReasonMissing("Say why: the reason is kept with the device.", param="reason")
+        raise FreezeReasonMissing(Sentence("Say why: the reason is kept with the device."), param="reason")
     row, customer_key = devices.find(device, customer=customer), devices.customer_key(customer)
     if customer and not devices.may_thaw(row, customer=customer, asked_from=asked_from):
         raise DeviceNotTrusted(
@@ -31,7 +32,7 @@ def unfreeze_device(
         standing = Freeze.objects.standing().filter(device_key=row.device_key).locked()
         freezes = list(standing.filter(customer_key=customer_key) if customer else standing)
         if not freezes:
-            raise DeviceNotFrozen("This device is not frozen, or not by you.")
+            raise DeviceNotFrozen(Sentence("This device is not frozen, or not by you."))
         audit.attribute(actor=actor, reason=reason)
         for freeze in freezes:
             freeze.ended_at, freeze.ended_by, freeze.end_reason = timezone.now(), actor, text(reason, 300)

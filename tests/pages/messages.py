@@ -13,7 +13,7 @@ from django.utils.translation.template import templatize
 
 OURS = ("ledger", "payments", "risk", "reconciliation", "checkout")
 ROOT = Path(__file__).resolve().parents[2]
-_SINGLE, _PLURAL = {"gettext", "gettext_lazy", "gettext_noop", "_"}, {"ngettext", "ngettext_lazy"}
+_SINGLE, _PLURAL = {"gettext", "gettext_lazy", "gettext_noop", "_", "Sentence"}, {"ngettext", "ngettext_lazy"}
 _STRING = r"""(u?'(?:[^'\\]|\\.)*'|u?"(?:[^"\\]|\\.)*")"""
 _IN_TEMPLATE = re.compile(rf"\b(gettext|ngettext|_)\(\s*{_STRING}(?:\s*,\s*{_STRING})?", re.DOTALL)
 
@@ -60,14 +60,32 @@ _OF_RISK = (
     "_devices",
     "_expected",
     "_matrix",
+    "_reason",
     "back_test",
     "device",
     "devices",
     "figures",
     "model",
     "_plot",
+    "draft",
+    "import_list",
+    "list_change",
+    "list_changes",
     "policies",
     "policy",
+)
+
+_PAGES_OF_RISK = (
+    "comparing",
+    "devices",
+    "drafting",
+    "figures",
+    "list_changes",
+    "lists",
+    "models",
+    "plots",
+    "policies",
+    "showing",
 )
 
 Message = tuple[str, ...]  # one form, or singular and plural
@@ -117,8 +135,8 @@ def _names(page: Any) -> Iterator[str]:
 
 
 def sources() -> list[Path]:
-    """The customer's pages; of the console its home, lists of records, the books, what is stuck, cases of
-    risk, devices and policies, and what speaks for a machine."""
+    """The customer's pages; of the console its home, lists of records, the books, what is stuck, and of
+    risk, but for its models and figures; and what speaks for a machine."""
     templates = ROOT / "templates"
     return [
         *sorted(templates.glob("*.html")),
@@ -145,11 +163,9 @@ def sources() -> list[Path]:
                 "saved_methods",
             )
         ),
-        *(
-            ROOT / "risk" / "pages" / f"{name}.py"
-            for name in ("comparing", "devices", "figures", "models", "plots", "policies", "showing")
-        ),
-        ROOT / "risk" / "texts.py",
+        *(ROOT / "risk" / "pages" / f"{name}.py" for name in _PAGES_OF_RISK),
+        *sorted((ROOT / "risk").glob("*.py")),
+        *sorted((ROOT / "risk" / "services").glob("*.py")),
         *(ROOT / "risk" / "admin" / f"{name}.py" for name in ("frame", "lists", "records")),
         ROOT / "reconciliation" / "admin" / "__init__.py",
         ROOT / "reconciliation" / "pages" / "bank.py",

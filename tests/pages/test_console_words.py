@@ -254,10 +254,15 @@ ENTITY = re.compile(r"\b(customer|card|device|e-?mail|phone|address|network)\b")
 
 
 def english_in(client: Client, address: str) -> set[str]:
-    """What a Chinese page says in English: to those who see it, and to those who have it read to them."""
+    """What a Chinese page says in English."""
     answer = client.get(address, headers={"accept-language": "zh-hans"})
     assert answer.status_code == 200, address
-    page = re.sub(r"<(script|style|code).*?</\1>", "|", answer.text, flags=re.DOTALL)
+    return english_of(answer.text)
+
+
+def english_of(page: str) -> set[str]:
+    """To those who see it, and to those who have it read to them."""
+    page = re.sub(r"<(script|style|code|pre|textarea)\b.*?</\1>", "|", page, flags=re.DOTALL)
     page = re.sub(r'<(\w+) lang="en">.*?</\1>', "|", page, flags=re.DOTALL)
     page = page[page.index('<div id="content"') :]
     said = [*re.split(r"<[^>]*>", page), *re.findall(r'(?:aria-label|title|placeholder)="([^"]*)"', page)]

@@ -169,5 +169,5 @@ def test_limits_name_channels_and_methods_as_the_reader_does(admin_client: Clien
     page = reverse("risk-policy", kwargs={"policy": "limited@1"})
     assert english_in(admin_client, page) == set()
     assert (
-        "银行转账：单笔 ¥1.00，单日 ¥1.00；Stripe：单月 ¥2.00" in admin_client.get(page, headers=CHINESE).text
+        "银行转账：单笔 ¥1.00、单日 ¥1.00；Stripe：单月 ¥2.00" in admin_client.get(page, headers=CHINESE).text
     )

@@ -14,43 +14,43 @@ from tests.pages.messages import ROOT, wanted
 _PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 
-def _catalogue(locale: str) -> Catalog:
+def catalogue(locale: str) -> Catalog:
     with (ROOT / "config" / "locale" / locale / "LC_MESSAGES" / "django.po").open("rb") as po:
         return read_po(po, locale=locale)
 
 
-def _forms(text: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...]:
+def forms(text: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...]:
     return (text or "",) if text is None or isinstance(text, str) else tuple(text)
 
 
 @pytest.mark.parametrize("locale", ["zh_Hans", "en"])
 def test_every_text_has_a_translation(locale: str) -> None:
-    catalogue = _catalogue(locale)
+    texts = catalogue(locale)
     without = [
         f"{where}: {message[0]}"
         for message, where in wanted().items()
-        if (found := catalogue.get(message[0])) is None or found.fuzzy or not all(_forms(found.string))
+        if (found := texts.get(message[0])) is None or found.fuzzy or not all(forms(found.string))
     ]
     assert without == []
 
 
 @pytest.mark.parametrize("locale", ["zh_Hans", "en"])
 def test_translations_keep_their_placeholders(locale: str) -> None:
-    for message in _catalogue(locale):
+    for message in catalogue(locale):
         if message.id:
-            known = {name for form in _forms(message.id) for name in _PLACEHOLDER.findall(form)}
-            used = {name for form in _forms(message.string) for name in _PLACEHOLDER.findall(form)}
+            known = {name for form in forms(message.id) for name in _PLACEHOLDER.findall(form)}
+            used = {name for form in forms(message.string) for name in _PLACEHOLDER.findall(form)}
             assert used == known, message.id
 
 
 @pytest.mark.parametrize("locale", ["zh_Hans", "en"])
 def test_catalogue_holds_nothing_that_no_page_says(locale: str) -> None:
     said = {message[0] for message in wanted()}
-    assert [m.id for m in _catalogue(locale) if m.id and _forms(m.id)[0] not in said] == []
+    assert [m.id for m in catalogue(locale) if m.id and forms(m.id)[0] not in said] == []
 
 
 def test_a_text_without_translation_is_noticed() -> None:
-    assert _catalogue("zh_Hans").get("A text that nobody translated") is None
+    assert catalogue("zh_Hans").get("A text that nobody translated") is None
 
 
 def test_catalogues_compile_without_gettext(tmp_path: Path) -> None:

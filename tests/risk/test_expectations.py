@@ -111,9 +111,9 @@ class TestExpectations:
             for one in (good, rule("ring", expression="payment.amount_cny > 800000"))
         )
         assert unmet(fits, "starting") == [] and len(checked(fits, "starting")) == 3
-        assert [(one.must, one.found) for one in unmet(fails, "starting")] == [
-            ("hit", "accept"),
-            ("miss", "review, ring"),
+        assert [(one.must, one.action, one.fired) for one in unmet(fails, "starting")] == [
+            ("hit", "accept", []),
+            ("miss", "review", ["ring"]),
         ]
 
     def test_what_is_expected_no_more_holds_nobody_up(self, reviewed: Verdict) -> None:
