@@ -16,8 +16,12 @@ class Asked(NamedTuple):
     amount_cny: int | None
 
 
-def asked(inputs: Mapping[str, Any], amount_cny: int | None) -> Asked:
-    return Asked(inputs, inputs["facts"], layouts.read(inputs), amount_cny)
+def asked(
+    inputs: Mapping[str, Any], amount_cny: int | None, signals: Sequence[Number] | None = None
+) -> Asked:
+    """`signals` are those of `inputs`, of who has read them already."""
+    read = layouts.read(inputs) if signals is None else signals
+    return Asked(inputs, inputs["facts"], read, amount_cny)
 
 
 class Field(NamedTuple):

@@ -7,7 +7,7 @@ variables of `variables()`; amounts there are minor units.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -21,6 +21,7 @@ from risk import trust
 from risk.errors import InvalidRule
 from risk.expressions import Together, fault, fields_in, program
 from risk.features import Inputs, is_after
+from risk.layouts import Number
 from risk.limits import Limit, exceeded
 from risk.model_use import ModelUse
 from risk.operands import Asked, asked
@@ -216,8 +217,11 @@ def _texts(*rules: Rule) -> list[str]:
     return [text for rule in rules for text in (rule.expression, *rule.message.values())]
 
 
-def judge(policy: PolicyDocument, inputs: Inputs) -> Judgement:
-    """The judgement of `policy` on `inputs`. Never raises on inputs made by `features.inputs_of`."""
+def judge(policy: PolicyDocument, inputs: Inputs, signals: Sequence[Number] | None = None) -> Judgement:
+    """The judgement of `policy` on `inputs`. Never raises on inputs made by `features.inputs_of`.
+
+    Who has read the signals of `inputs` already (`layouts.read`) tells them.
+    """
     facts = inputs["facts"]
     amount_cny = in_cny(facts["amount"], facts["currency"], policy.rates)
     final = _final_list(inputs)
@@ -230,7 +234,7 @@ def judge(policy: PolicyDocument, inputs: Inputs) -> Judgement:
             *_grey(policy, inputs),
             *_limits(policy, inputs, amount_cny),
             *_device(policy, inputs, amount_cny),
-            *_rules(policy, inputs, amount_cny),
+            *_rules(policy, inputs, amount_cny, signals),
             *_model(policy, inputs, amount_cny),
             *_late(policy, inputs),
         )
@@ -357,8 +361,10 @@ def _late(policy: PolicyDocument, inputs: Inputs) -> Iterator[Ground]:
         yield Ground(code="decided_late", source="deadline", weight=weight, action=action, params=params)
 
 
-def _rules(policy: PolicyDocument, inputs: Inputs, amount_cny: int | None) -> list[Ground]:
-    asking = asked(inputs, amount_cny)
+def _rules(
+    policy: PolicyDocument, inputs: Inputs, amount_cny: int | None, signals: Sequence[Number] | None
+) -> list[Ground]:
+    asking = asked(inputs, amount_cny, signals)
     answers = policy.together.answers(
         asking, lambda: variables(inputs, policy.rates, policy.named, policy.groups)
     )

@@ -1,6 +1,6 @@
 """Judge one payment."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -21,6 +21,7 @@ from risk import (
     features,
     histories,
     judges,
+    layouts,
     lookback,
     observations,
     rules,
@@ -34,6 +35,7 @@ from risk.evidence import Gathered
 from risk.facts import PaymentFacts, Reason, Verdict
 from risk.histories import Recalled
 from risk.judges import Judge
+from risk.layouts import Number
 from risk.lookback import Named
 from risk.models import Decision, LimitUse, Policy, RiskCase
 from risk.models.lists import entity_secret
@@ -71,8 +73,9 @@ def assess(*, facts: PaymentFacts, waited_since: int | None = None) -> Verdict:
     judge = judges.judge(gathered.policy_id or _starting_policy())
     policy = judge.policy
     inputs = features.with_evidence(past.asked, facts, gathered.evidence)
-    inputs |= _of_the_past(past, judge, named, counts, late=_is_late(started, policy))
-    judgement = rules.judge(policy, inputs)
+    seen = _of_the_past(past, judge, named, counts, late=_is_late(started, policy))
+    inputs |= seen
+    judgement = rules.judge(policy, inputs, past.signals if seen is past.seen else None)
     limited = (
         spends and facts.customer.verification_level in policy.limits and judgement.action != Action.REJECT
     )
@@ -148,6 +151,7 @@ class _Past:
     recalled: Recalled | None
     judge: Judge | None  # who judges most likely
     seen: dict[str, Any]  # of the inputs as well, if so
+    signals: Sequence[Number] | None  # and read from them
 
 
 def _look_back(
@@ -160,7 +164,7 @@ def _look_back(
     asked = features.asked_of(facts, single)
     recalled = answer()
     seen = _seen_by(likely, asked, named, recalled) if likely and recalled else {}
-    return _Past(asked, recalled, likely, seen)
+    return _Past(asked, recalled, likely, seen, layouts.read(seen) if seen else None)
 
 
 def _seen_by(judge: Judge, asked: Mapping[str, Any], named: Named, recalled: Recalled) -> dict[str, Any]:
